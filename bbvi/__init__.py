@@ -1,0 +1,60 @@
+"""bbvi: understand and compare approximate inference.
+
+=========== ==================================================================
+``theta``   parameters of the model p_theta(x, z)
+``lam``     variational parameters of one datapoint, a row of (N, P)
+``phi``     parameters of an encoder, lam = f_phi(x)
+``eps``     noise that does not depend on any parameter
+``x``       observed data (N, Dx)
+``z``       latent variables (S, N, D)
+=========== ==================================================================
+
+Shape letters: N datapoints, S samples, D latent, P variational, Dx observed.  All log-densities
+and ELBOs are in nats.
+"""
+
+from bbvi import backends, estimators
+from bbvi.estimators import (
+    leave_one_out,
+    reparameterized,
+    reparameterized_kl,
+    reparameterized_mc,
+    score_function,
+    sticking_the_landing,
+)
+from bbvi.families import DiagonalGaussian, FullCovarianceGaussian
+from bbvi.models import (
+    BernoulliLikelihood,
+    DeepLatentModel,
+    GaussianLikelihood,
+    LinearGaussian,
+    StandardNormal,
+)
+from bbvi.nets import MLP
+from bbvi.optimizers import adam, sgd
+from bbvi.types import Estimate, Target
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "MLP",
+    "BernoulliLikelihood",
+    "DeepLatentModel",
+    "DiagonalGaussian",
+    "Estimate",
+    "FullCovarianceGaussian",
+    "GaussianLikelihood",
+    "LinearGaussian",
+    "StandardNormal",
+    "Target",
+    "adam",
+    "backends",
+    "estimators",
+    "leave_one_out",
+    "reparameterized",
+    "reparameterized_kl",
+    "reparameterized_mc",
+    "score_function",
+    "sgd",
+    "sticking_the_landing",
+]

@@ -1,0 +1,5 @@
+"""Back ends: Model -> Target."""
+
+from bbvi.backends import autodiff
+
+__all__ = ["autodiff"]

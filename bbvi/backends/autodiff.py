@@ -1,0 +1,106 @@
+"""The reference back end: any model written in autograd.numpy, by reverse-mode autograd (floor 3)."""
+
+from typing import Any
+
+import numpy as np
+from autograd import make_vjp
+
+from bbvi.types import Array, Model, Target, Theta
+from bbvi.validation import as_float_array, same_dtype
+
+
+def target(model: Model, theta: Theta, x: Array) -> Target:
+    """log p_theta(x, .) of any model, with gradients in z and theta by autograd.
+
+    Parameters
+    ----------
+    model : Model
+        The black box: its ``log_joint`` is written in ``autograd.numpy``.
+    theta : dict
+        Parameters, all of x's dtype.
+    x : ndarray (N, Dx)
+        Data, float32 or float64.
+
+    Returns
+    -------
+    Target
+
+    Raises
+    ------
+    TypeError
+        If x is not floating point, or its dtype is not theta's.
+    ValueError
+        If x is empty, not finite or not possible under the model; when evaluated, if
+        ``log_joint`` does not return (S, N).
+
+    Notes
+    -----
+    Rows do not interact, so pulling back a matrix of ones gives every sample's own d/dz.
+    """
+    x = as_float_array("x", x, ndim=2)
+    same_dtype(x=x, theta=theta)
+    check_data = getattr(model, "check_data", None)
+    if check_data is not None:
+        check_data(x)
+    return bind(model, theta, x)
+
+
+def bind(model: Model, theta: Theta, x: Array) -> Target:
+    """`target` without its checks, for loops that have made them."""
+
+    def log_joint(theta: Theta, z: Array) -> Array:
+        out = model.log_joint(theta, x, z)
+        if np.shape(out) != z.shape[:2]:
+            raise ValueError(_wrong_shape(model, np.shape(out), z.shape))
+        return out
+
+    def value(z: Array) -> Array:
+        return log_joint(theta, z)
+
+    def value_and_dz(z: Array) -> tuple[Array, Array]:
+        vjp, log_p = make_vjp(lambda z: log_joint(theta, z))(z)
+        return log_p, vjp(np.ones_like(log_p))
+
+    def value_and_dtheta(z: Array, weights: Array | None = None) -> tuple[Array, Theta]:
+        if not theta:
+            return value(z), {}
+        vjp, log_p = make_vjp(lambda theta: log_joint(theta, z))(theta)
+        return log_p, vjp(_sample_weights(log_p, weights))
+
+    def value_and_grads(z: Array, weights: Array | None = None) -> tuple[Array, Array, Theta]:
+        if not theta:
+            return *value_and_dz(z), {}
+        vjp, log_p = make_vjp(lambda both: log_joint(*both))((theta, z))
+        if weights is None:
+            dtheta, dz = vjp(_sample_weights(log_p, None))
+            return log_p, dz * len(z), dtheta
+        return log_p, vjp(np.ones_like(log_p))[1], vjp(_sample_weights(log_p, weights))[0]
+
+    return Target(
+        value,
+        value_and_dz,
+        value_and_dtheta,
+        value_and_grads,
+        num_data=len(x),
+        latent_dim=model.latent_dim,
+        dtype=x.dtype,
+        standard_normal_prior=bool(getattr(model, "standard_normal_prior", False)),
+    )
+
+
+def _sample_weights(log_p: Array, weights: Array | None) -> Array:
+    return np.full_like(log_p, 1 / len(log_p)) if weights is None else weights
+
+
+def _wrong_shape(model: Any, found: tuple[int, ...], z_shape: tuple[int, ...]) -> str:
+    S, N = z_shape[:2]
+    hint = {
+        (): "it was summed over everything; sum over the last axis only",
+        (S,): "it was summed over the datapoints",
+        (N,): "it was summed over the samples",
+        (N, S): "its axes are swapped",
+    }.get(found, "sum over the last axis only (axis=-1)")
+    return (
+        f"{type(model).__name__}.log_joint returned shape {found} for z of shape {z_shape}; "
+        f"expected (S, N) = {(S, N)}: one log-density per sample and datapoint. Perhaps {hint}."
+    )

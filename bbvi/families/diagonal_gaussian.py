@@ -1,0 +1,128 @@
+"""q(z) = N(z; mu, diag(sigma^2)), lam = (mu, log sigma) (floor 1)."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import autograd.numpy as anp
+import numpy as np
+
+from bbvi.types import Array
+from bbvi.validation import as_count
+
+LOG_2PI = float(np.log(2 * np.pi))
+
+
+class GaussianMoments(NamedTuple):
+    """Mean (N, D) and covariance (N, D, D) of q_lam."""
+
+    mean: Array
+    covariance: Array
+
+
+@dataclass(frozen=True)
+class DiagonalGaussian:
+    """The factorized Gaussian; lam (N, P = 2 D) holds the mean, then the log standard deviation.
+
+    Parameters
+    ----------
+    latent_dim : int
+        D.
+
+    Notes
+    -----
+    Ermon/Grover notes, "Parameterizing distributions"; Permuter Lecture 12, equations 12 and 14;
+    the KL is Rios, "Gaussian KL" (Kingma and Welling 2014, appendix B).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> q = DiagonalGaussian(2)
+    >>> lam = q.init(num_data=3)
+    >>> eps = q.noise(np.random.default_rng(0), num_samples=5, num_data=3)
+    >>> q.log_prob(lam, q.transform(lam, eps)).shape
+    (5, 3)
+    """
+
+    latent_dim: int
+
+    def __post_init__(self) -> None:
+        as_count("latent_dim", self.latent_dim)
+
+    @property
+    def num_params(self) -> int:
+        """P = 2 D."""
+        return 2 * self.latent_dim
+
+    def init(self, num_data: int) -> Array:
+        """Start every row at N(0, I): lam = 0."""
+        return np.zeros((num_data, self.num_params))
+
+    def split(self, lam: Array) -> tuple[Array, Array]:
+        """Mean (N, D) and log standard deviation (N, D)."""
+        return lam[:, : self.latent_dim], lam[:, self.latent_dim :]
+
+    def noise(
+        self, rng: np.random.Generator, num_samples: int, num_data: int, dtype: Any = np.float64
+    ) -> Array:
+        """Draw eps ~ N(0, I): (S, N, D)."""
+        return rng.standard_normal((num_samples, num_data, self.latent_dim), dtype=dtype)
+
+    def transform(self, lam: Array, eps: Array) -> Array:
+        """Z = mu + sigma * eps: (S, N, D)."""
+        mean, log_scale = self.split(lam)
+        return mean + anp.exp(log_scale) * eps
+
+    def log_prob(self, lam: Array, z: Array) -> Array:
+        """log N(z; mu, diag(sigma^2)): (S, N)."""
+        mean, log_scale = self.split(lam)
+        standardized = (z - mean) * anp.exp(-log_scale)
+        return -0.5 * anp.sum(standardized**2 + LOG_2PI, axis=-1) - anp.sum(log_scale, axis=-1)
+
+    def log_prob_dz(self, lam: Array, z: Array) -> Array:
+        """d log q / dz = -(z - mu) / sigma^2: (S, N, D)."""
+        mean, log_scale = self.split(lam)
+        return -(z - mean) * np.exp(-2 * log_scale)
+
+    def score(self, lam: Array, z: Array) -> Array:
+        """d log q / d lam = ((z - mu) / sigma^2, ((z - mu) / sigma)^2 - 1): (S, N, P)."""
+        mean, log_scale = self.split(lam)
+        standardized = (z - mean) * np.exp(-log_scale)
+        return np.concatenate([standardized * np.exp(-log_scale), standardized**2 - 1], axis=-1)
+
+    def pullback(self, lam: Array, eps: Array, dz: Array) -> Array:
+        """(dz, dz * sigma * eps): (S, N, P)."""
+        _, log_scale = self.split(lam)
+        return np.concatenate([dz, dz * eps * np.exp(log_scale)], axis=-1)
+
+    def entropy(self, lam: Array) -> Array:
+        """H = sum_d log sigma_d + (D / 2) (1 + log 2 pi): (N,)."""
+        _, log_scale = self.split(lam)
+        return anp.sum(log_scale, axis=-1) + 0.5 * self.latent_dim * (1 + LOG_2PI)
+
+    def entropy_and_grad(self, lam: Array) -> tuple[Array, Array]:
+        """H (N,) and dH/dlam = (0, 1): (N, P)."""
+        grad = np.zeros_like(lam)
+        grad[:, self.latent_dim :] = 1
+        return self.entropy(lam), grad
+
+    def kl_standard_normal_and_grad(self, lam: Array) -> tuple[Array, Array]:
+        """KL(q || N(0, I)) = sum_d (mu^2 + sigma^2 - 1) / 2 - log sigma, with its gradient."""
+        mean, log_scale = self.split(lam)
+        variance = np.exp(2 * log_scale)
+        kl = 0.5 * np.sum(mean**2 + variance - 1, axis=-1) - np.sum(log_scale, axis=-1)
+        return kl, np.concatenate([mean, variance - 1], axis=-1)
+
+    def moments(self, lam: Array) -> GaussianMoments:
+        """Mean (N, D) and covariance (N, D, D)."""
+        mean, log_scale = self.split(lam)
+        return GaussianMoments(mean, np.exp(2 * log_scale)[:, :, None] * np.eye(self.latent_dim, dtype=lam.dtype))
+
+    def from_moments(self, mean: Array, covariance: Array) -> Array:
+        """The row lam of the KL(q || p) optimum for a Gaussian p = N(mean, covariance).
+
+        The best factorized q has the mean of p and the *precisions* 1 / sigma_d^2 = (C^-1)_dd
+        (Bishop 2006, section 10.1.2).  ``covariance`` is (D, D) or (N, D, D).
+        """
+        precision = np.linalg.inv(covariance)
+        log_scale = -0.5 * np.log(np.diagonal(precision, axis1=-2, axis2=-1))
+        return np.concatenate([mean, np.broadcast_to(log_scale, mean.shape)], axis=-1)

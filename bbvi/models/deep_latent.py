@@ -1,0 +1,107 @@
+"""z ~ prior, x ~ likelihood(decoder(z)): the deep latent-variable model (floor 2)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bbvi.models.priors import StandardNormal
+from bbvi.nets import MLP, join, part
+from bbvi.types import Array, Theta
+from bbvi.validation import check_width
+
+
+@dataclass(frozen=True)
+class DeepLatentModel:
+    """p_theta(x, z) = p(z) p(x | f_theta(z)), with a prior, a decoder network and a likelihood.
+
+    theta is one flat dict whose keys begin with ``prior.``, ``decoder.`` or ``likelihood.``.
+
+    Parameters
+    ----------
+    prior
+        E.g. ``StandardNormal(latent_dim)``.
+    decoder : MLP
+        Maps z (..., D) to the likelihood's parameters.
+    likelihood
+        E.g. ``BernoulliLikelihood()``.
+
+    Raises
+    ------
+    ValueError
+        If the decoder's input width is not the prior's latent dimension.
+
+    Notes
+    -----
+    Ermon/Grover notes, "Parameterizing distributions via deep neural networks".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bbvi import MLP, BernoulliLikelihood, StandardNormal
+    >>> model = DeepLatentModel(StandardNormal(2), MLP((2, 16, 64)), BernoulliLikelihood())
+    >>> theta = model.init(np.random.default_rng(0))
+    >>> x, z = model.sample(np.random.default_rng(1), theta, num=5)
+    >>> model.log_joint(theta, x, z[None]).shape
+    (1, 5)
+    """
+
+    prior: Any
+    decoder: MLP
+    likelihood: Any
+
+    def __post_init__(self) -> None:
+        if self.decoder.sizes[0] != self.prior.latent_dim:
+            raise ValueError(
+                f"decoder.sizes is {self.decoder.sizes}: its input width is "
+                f"{self.decoder.sizes[0]}; expected the prior's latent_dim {self.prior.latent_dim}."
+            )
+        self.likelihood.observed_dim(self.decoder.sizes[-1])
+
+    @property
+    def latent_dim(self) -> int:
+        """D."""
+        return self.prior.latent_dim
+
+    @property
+    def observed_dim(self) -> int:
+        """Dx."""
+        return self.likelihood.observed_dim(self.decoder.sizes[-1])
+
+    @property
+    def standard_normal_prior(self) -> bool:
+        """Whether p(z) = N(0, I), so that a closed-form KL applies."""
+        return isinstance(self.prior, StandardNormal)
+
+    def init(self, rng: np.random.Generator) -> Theta:
+        """Draw starting parameters of all three parts."""
+        return join(
+            prior=self.prior.init(rng),
+            decoder=self.decoder.init(rng),
+            likelihood=self.likelihood.init(rng),
+        )
+
+    def decode(self, theta: Theta, z: Array) -> Array:
+        """The decoder's outputs f_theta(z): z (..., D) -> (..., O)."""
+        return self.decoder(part(theta, "decoder"), z)
+
+    def mean(self, theta: Theta, z: Array) -> Array:
+        """E[x | z]: z (..., D) -> (..., Dx)."""
+        return self.likelihood.mean(part(theta, "likelihood"), self.decode(theta, z))
+
+    def log_joint(self, theta: Theta, x: Array, z: Array) -> Array:
+        """log p(z) + log p(x | z): x (N, Dx), z (S, N, D) -> (S, N), nats."""
+        log_prior = self.prior.log_prob(part(theta, "prior"), z)
+        outputs = self.decode(theta, z)
+        return log_prior + self.likelihood.log_prob(part(theta, "likelihood"), x, outputs)
+
+    def sample(self, rng: np.random.Generator, theta: Theta, num: int) -> tuple[Array, Array]:
+        """Ancestral sampling: x (num, Dx), z (num, D)."""
+        z = self.prior.sample(rng, part(theta, "prior"), num)
+        outputs = self.decode(theta, z)
+        return self.likelihood.sample(rng, part(theta, "likelihood"), outputs), z
+
+    def check_data(self, x: Array) -> None:
+        """Raise ValueError when x cannot have come from this model."""
+        check_width("x", x, self.observed_dim, "the decoder's observed variables")
+        self.likelihood.check_data(x)

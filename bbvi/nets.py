@@ -1,0 +1,105 @@
+"""Multilayer perceptrons on dicts of arrays (floor 1)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import autograd.numpy as anp
+import numpy as np
+
+from bbvi.types import Array, Theta
+
+
+def _relu(a: Array) -> Array:
+    return anp.maximum(a, 0.0)
+
+
+def softplus(a: Array) -> Array:
+    """log(1 + exp(a)), stable for any finite a: max(a, 0) + log1p(exp(-|a|))."""
+    return anp.maximum(a, 0.0) + anp.log1p(anp.exp(-anp.abs(a)))
+
+
+ACTIVATIONS = {"tanh": anp.tanh, "relu": _relu, "softplus": softplus}
+
+
+@dataclass(frozen=True)
+class MLP:
+    """A fully connected network h_l = a(h_{l-1} W_l + b_l); the last layer is linear.
+
+    Parameters
+    ----------
+    sizes : tuple of int
+        Widths from input to output, e.g. ``(2, 64, 64)`` for one hidden layer of 64.
+    activation : {"tanh", "relu", "softplus"}
+        The nonlinearity between layers.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two sizes, a size below 1, or the activation is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> net = MLP((2, 8, 3), "tanh")
+    >>> params = net.init(np.random.default_rng(0))
+    >>> net(params, np.zeros((5, 2))).shape
+    (5, 3)
+    """
+
+    sizes: tuple[int, ...]
+    activation: str = "tanh"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sizes", tuple(int(size) for size in self.sizes))
+        if len(self.sizes) < 2 or min(self.sizes) < 1:
+            raise ValueError(
+                f"sizes is {self.sizes}; expected at least (inputs, outputs), each 1 or more."
+            )
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(
+                f"activation is {self.activation!r}; expected one of {', '.join(ACTIVATIONS)}."
+            )
+
+    @property
+    def num_layers(self) -> int:
+        """Number of weight matrices."""
+        return len(self.sizes) - 1
+
+    def init(self, rng: np.random.Generator) -> Theta:
+        """Draw weights from N(0, gain / fan_in) (gain 2 for relu, else 1); biases start at 0.
+
+        Source: Glorot and Bengio (2010); He et al. (2015) for relu.
+        """
+        gain = 2.0 if self.activation == "relu" else 1.0
+        params = {}
+        for layer, (fan_in, fan_out) in enumerate(zip(self.sizes[:-1], self.sizes[1:])):
+            scale = np.sqrt((gain if layer + 1 < self.num_layers else 1.0) / fan_in)
+            params[f"W{layer}"] = scale * rng.standard_normal((fan_in, fan_out))
+            params[f"b{layer}"] = np.zeros(fan_out)
+        return params
+
+    def __call__(self, params: Theta, inputs: Array) -> Array:
+        """Map inputs (..., sizes[0]) to outputs (..., sizes[-1])."""
+        activate = ACTIVATIONS[self.activation]
+        h = inputs
+        for layer in range(self.num_layers):
+            h = anp.dot(h, params[f"W{layer}"]) + params[f"b{layer}"]
+            if layer + 1 < self.num_layers:
+                h = activate(h)
+        return h
+
+
+def join(**parts: Theta) -> Theta:
+    """Join named parts into one flat dict: ``join(decoder={"W0": ...})["decoder.W0"]``."""
+    return {f"{part}.{key}": value for part, params in parts.items() for key, value in params.items()}
+
+
+def part(params: Theta, name: str) -> Theta:
+    """The inverse of `join` for one part: the entries under ``name``, without the prefix."""
+    prefix = f"{name}."
+    return {key[len(prefix) :]: value for key, value in params.items() if key.startswith(prefix)}
+
+
+def astype(params: Theta, dtype: Any) -> Theta:
+    """A copy of a parameter dict in another float dtype."""
+    return {key: np.asarray(value).astype(dtype) for key, value in params.items()}

@@ -1,0 +1,189 @@
+"""The records and protocols that everything else speaks in (floor 0; numpy only).
+
+Shape letters, used in every docstring of the package:
+
+====== =====================================================================
+``N``  datapoints
+``S``  samples of z per datapoint
+``D``  latent dimension
+``P``  variational parameters of one datapoint
+``Dx`` observed dimension
+====== =====================================================================
+
+All log-densities, ELBOs and divergences are in nats.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+Theta: TypeAlias = dict[str, Array]
+"""Named parameter arrays: a flat dict, which autograd can differentiate."""
+
+
+@runtime_checkable
+class Model(Protocol):
+    """The black box p_theta(x, z): sizes only, never parameters.
+
+    Anything with these members, its ``log_joint`` written in ``autograd.numpy``, is a model;
+    nothing has to be inherited.  A model may also offer ``check_data(x)``, which raises when
+    x cannot have come from it.
+    """
+
+    @property
+    def latent_dim(self) -> int:
+        """D, the dimension of one datapoint's z."""
+        ...
+
+    def init(self, rng: np.random.Generator) -> Theta:
+        """Draw starting parameters theta."""
+        ...
+
+    def log_joint(self, theta: Theta, x: Array, z: Array) -> Array:
+        """log p_theta(x, z): x (N, Dx), z (S, N, D) -> (S, N), nats."""
+        ...
+
+    def sample(self, rng: np.random.Generator, theta: Theta, num: int) -> tuple[Array, Array]:
+        """Ancestral sampling, z then x: -> x (num, Dx), z (num, D)."""
+        ...
+
+
+@runtime_checkable
+class Family(Protocol):
+    """A variational family q_lam(z); ``lam`` is (N, P), one row per datapoint.
+
+    A family is reparameterizable when it also has ``pullback`` and ``log_prob_dz``
+    (see `Reparameterizable`).
+    """
+
+    @property
+    def latent_dim(self) -> int:
+        """D."""
+        ...
+
+    @property
+    def num_params(self) -> int:
+        """P."""
+        ...
+
+    def init(self, num_data: int) -> Array:
+        """Return a neutral starting table lam (N, P)."""
+        ...
+
+    def noise(self, rng: np.random.Generator, num_samples: int, num_data: int) -> Array:
+        """Draw eps, the parameter-free noise behind S samples for each of N datapoints."""
+        ...
+
+    def transform(self, lam: Array, eps: Array) -> Array:
+        """z(lam, eps) (S, N, D), distributed as q_lam."""
+        ...
+
+    def log_prob(self, lam: Array, z: Array) -> Array:
+        """log q_lam(z): (S, N), nats."""
+        ...
+
+    def score(self, lam: Array, z: Array) -> Array:
+        """d log q_lam(z) / d lam: (S, N, P)."""
+        ...
+
+    def entropy(self, lam: Array) -> Array:
+        """H[q_lam]: (N,), nats."""
+        ...
+
+    def entropy_and_grad(self, lam: Array) -> tuple[Array, Array]:
+        """H[q_lam] (N,) and dH / d lam (N, P)."""
+        ...
+
+
+@runtime_checkable
+class Reparameterizable(Family, Protocol):
+    """A family whose samples move smoothly with lam: z = z(lam, eps)."""
+
+    def pullback(self, lam: Array, eps: Array, dz: Array) -> Array:
+        """dz . dz(lam, eps)/dlam: dz (S, N, D) -> (S, N, P)."""
+        ...
+
+    def log_prob_dz(self, lam: Array, z: Array) -> Array:
+        """d log q_lam(z) / dz: (S, N, D)."""
+        ...
+
+
+class Target(NamedTuple):
+    """log p_theta(x, .) at fixed theta and x: what a back end hands to an estimator.
+
+    It states what each estimator needs, so that nobody pays for a gradient that is not asked
+    for.  ``weights`` (S, N) are the weights of the samples in the theta gradient,
+
+        dtheta = sum_n sum_s weights[s, n] * d log p_theta(x_n, z_sn) / d theta,
+
+    and None means 1/S each: the gradient of the sample mean, summed over the datapoints.
+
+    Attributes
+    ----------
+    value : callable
+        z (S, N, D) -> log p (S, N).
+    value_and_dz : callable
+        z -> log p (S, N), d log p / dz (S, N, D).
+    value_and_dtheta : callable
+        (z, weights=None) -> log p (S, N), dtheta.
+    value_and_grads : callable
+        (z, weights=None) -> log p (S, N), d log p / dz (S, N, D), dtheta.  One pass.
+    num_data, latent_dim : int
+        N and D.
+    dtype : numpy dtype
+        float32 or float64, of theta, x, z and all results.
+    standard_normal_prior : bool
+        True when log p(z) is known to be log N(z; 0, I), so that a closed-form KL applies.
+    """
+
+    value: Callable[..., Array]
+    value_and_dz: Callable[..., tuple[Array, Array]]
+    value_and_dtheta: Callable[..., tuple[Array, Theta | None]]
+    value_and_grads: Callable[..., tuple[Array, Array, Theta | None]]
+    num_data: int
+    latent_dim: int
+    dtype: np.dtype[Any]
+    standard_normal_prior: bool = False
+
+
+def hold_theta(target: Target) -> Target:
+    """The same target with theta held fixed: its theta gradients are None and cost nothing.
+
+    Step 1 of black-box VI hands this to the estimator, which need not know.
+    """
+
+    def value_and_dtheta(z: Array, weights: Array | None = None) -> tuple[Array, None]:
+        return target.value(z), None
+
+    def value_and_grads(z: Array, weights: Array | None = None) -> tuple[Array, Array, None]:
+        return *target.value_and_dz(z), None
+
+    return target._replace(value_and_dtheta=value_and_dtheta, value_and_grads=value_and_grads)
+
+
+class Estimate(NamedTuple):
+    """A Monte Carlo estimate of the ELBO of each datapoint, with its gradients.
+
+    Attributes
+    ----------
+    elbo : ndarray (N,)
+        Mean over the S samples, nats.
+    grad : ndarray (N, P)
+        Estimate of d ELBO_n / d lam_n, averaged over samples.
+    grad_theta : dict or None
+        Estimate of d (sum_n ELBO_n) / d theta; None where theta is held fixed.
+    """
+
+    elbo: Array
+    grad: Array
+    grad_theta: Theta | None
+
+
+class Estimator(Protocol):
+    """The one signature of all gradient estimators."""
+
+    def __call__(self, family: Any, target: Target, lam: Array, eps: Array) -> Estimate:
+        """Estimate the ELBO and its gradients from the noise ``eps``."""
+        ...

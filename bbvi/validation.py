@@ -1,0 +1,89 @@
+"""Checks made once, at the public boundary (floor 0).
+
+Every message names the argument, what came, what was expected and the likely fix.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from bbvi.types import Array
+
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def as_float_array(name: str, value: Any, ndim: int) -> Array:
+    """Return ``value`` as a finite float32 or float64 array with ``ndim`` axes.
+
+    Raises
+    ------
+    TypeError
+        If the dtype is not float32 or float64.
+    ValueError
+        If the number of axes is wrong, or there are no elements, or NaN or infinite values.
+    """
+    array = np.asarray(value)
+    if array.dtype not in _FLOATS:
+        raise TypeError(
+            f"{name} has dtype {array.dtype}; expected float32 or float64. "
+            f"Convert it first, e.g. {name}.astype(np.float64)"
+            + ("; for grey images see bbvi.datasets.binarize." if array.dtype.kind in "ui" else ".")
+        )
+    if array.ndim != ndim:
+        axes = {1: "(N,)", 2: "(N, Dx)", 3: "(S, N, D)"}.get(ndim, f"{ndim} axes")
+        hint = f" Use {name}[None] for a single row." if array.ndim == ndim - 1 else ""
+        raise ValueError(f"{name} has shape {array.shape}; expected {axes}.{hint}")
+    if array.size == 0:
+        raise ValueError(f"{name} is empty (shape {array.shape}); expected at least one row.")
+    if not np.isfinite(array).all():
+        bad = int(np.count_nonzero(~np.isfinite(array)))
+        row = int(np.argwhere(~np.isfinite(array))[0][0])
+        raise ValueError(
+            f"{name} has {bad} NaN or infinite value(s), the first in row {row}; "
+            "expected finite numbers. Drop or impute those rows."
+        )
+    return array
+
+
+def same_dtype(**arrays: Any) -> None:
+    """Raise TypeError unless all the arrays (or dicts of arrays) have one dtype."""
+    seen: dict[str, np.dtype[Any]] = {}
+    for name, value in arrays.items():
+        items = value.items() if isinstance(value, Mapping) else [(None, value)]
+        for key, array in items:
+            seen[name if key is None else f"{name}[{key!r}]"] = np.asarray(array).dtype
+    if len(set(seen.values())) > 1:
+        (first, expected), (other, found) = next(
+            (a, b) for a in seen.items() for b in seen.items() if a[1] != b[1]
+        )
+        raise TypeError(
+            f"{first} is {expected} but {other} is {found}; expected one dtype throughout. "
+            "Convert theta with bbvi.nets.astype(theta, dtype) and arrays with .astype(dtype)."
+        )
+
+
+def as_count(name: str, value: Any, minimum: int = 1) -> int:
+    """Return ``value`` as an int of at least ``minimum``.
+
+    Raises
+    ------
+    TypeError
+        If it is not a whole number.
+    ValueError
+        If it is below ``minimum``.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} is {value!r} ({type(value).__name__}); expected a whole number.")
+    if value < minimum:
+        raise ValueError(f"{name} is {value}; expected at least {minimum}.")
+    return int(value)
+
+
+def check_width(name: str, array: Array, width: int, meaning: str) -> None:
+    """Raise ValueError unless the last axis of ``array`` has length ``width``."""
+    if array.shape[-1] != width:
+        raise ValueError(
+            f"{name} has shape {array.shape}: its last axis is {array.shape[-1]}; "
+            f"expected {width} ({meaning}). Check for a transposed array or another model's data."
+        )
