@@ -1,0 +1,99 @@
+"""Rows as CSV and runs as JSON, written atomically (floor 6)."""
+
+import csv
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import threadpoolctl
+
+Row = Mapping[str, Any]
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a whole file or nothing: a temporary neighbour, then a rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_csv(path: Path, rows: Sequence[Row]) -> None:
+    """Write tidy rows with the union of their columns, in order of appearance."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    lines: list[list[Any]] = [columns]
+    lines += [[_plain(row.get(column, "")) for column in columns] for row in rows]
+    handle = _Lines()
+    csv.writer(handle, lineterminator="\n").writerows(lines)
+    write_atomically(Path(path), "".join(handle).encode())
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Read rows back, every value as text."""
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write_json(path: Path, record: Row) -> None:
+    """Write a record as JSON, numpy scalars and arrays as plain numbers and lists."""
+    text = json.dumps(record, indent=2, default=_plain)
+    write_atomically(Path(path), f"{text}\n".encode())
+
+
+def environment() -> dict[str, Any]:
+    """Versions, BLAS and machine of this run, for a manifest."""
+    names = ("bbvi", "numpy", "scipy", "autograd", "scikit-learn", "matplotlib")
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+        "versions": {name: _version(name) for name in names},
+        "blas": [
+            {key: info.get(key) for key in ("internal_api", "version", "architecture", "num_threads")}
+            for info in threadpoolctl.threadpool_info()
+            if info.get("user_api") == "blas"
+        ],
+    }
+
+
+def format_table(rows: Sequence[Row], columns: Iterable[str]) -> str:
+    """Align rows as text columns under their names."""
+    names = list(columns)
+    cells = [names, *[[str(row.get(name, "")) for name in names] for row in rows]]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(names))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)) for line in cells]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+class _Lines(list[str]):
+    """A list that csv can write to."""
+
+    write = list.append
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
