@@ -1,0 +1,21 @@
+"""Data sets as plain float arrays, and the few things done to them before a fit (floor 1)."""
+
+from bbvi.datasets.small import (
+    Dataset,
+    binarize,
+    digits,
+    iris,
+    load_array,
+    old_faithful,
+    train_test_split,
+)
+
+__all__ = [
+    "Dataset",
+    "binarize",
+    "digits",
+    "iris",
+    "load_array",
+    "old_faithful",
+    "train_test_split",
+]

@@ -1,0 +1,262 @@
+"""Small data sets that need no download, arrays from files, binarizing and splitting (floor 1)."""
+
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bbvi.types import Array
+from bbvi.validation import as_float_array
+
+
+class Dataset(NamedTuple):
+    """Data x (N, Dx), float, with whole-number labels (N,), or None where there are none."""
+
+    x: Array
+    labels: Array | None
+
+
+class Split(NamedTuple):
+    """A seeded division of a data set's rows."""
+
+    train: Dataset
+    test: Dataset
+
+
+def digits(binarize: bool = True) -> Dataset:
+    """The 1,797 handwritten digits of 8 x 8 pixels that scikit-learn carries: x (1797, 64).
+
+    Parameters
+    ----------
+    binarize : bool
+        True returns 0/1 pixels (1 where the ink is at least half of the darkest possible);
+        False the grey values in [0, 1].
+
+    Notes
+    -----
+    Alpaydin and Kaynak (1998), Optical Recognition of Handwritten Digits.
+
+    Examples
+    --------
+    >>> x, labels = digits()
+    >>> x.shape, sorted(set(x.ravel().tolist())), labels[:5].tolist()
+    ((1797, 64), [0.0, 1.0], [0, 1, 2, 3, 4])
+    """
+    from sklearn.datasets import load_digits
+
+    data, labels = load_digits(return_X_y=True)
+    grey = data / 16
+    return Dataset(_threshold(grey) if binarize else grey, labels.astype(np.int64))
+
+
+def iris() -> Dataset:
+    """Fisher's 150 irises: x (150, 4) in centimetres, labels the species 0, 1, 2.
+
+    Notes
+    -----
+    Fisher (1936), "The use of multiple measurements in taxonomic problems".
+    """
+    from sklearn.datasets import load_iris
+
+    x, labels = load_iris(return_X_y=True)
+    return Dataset(x, labels.astype(np.int64))
+
+
+def old_faithful(root: str | os.PathLike[str] | None = None) -> Dataset:
+    """The 272 eruptions of the Old Faithful geyser: x (272, 2), minutes erupting and waiting.
+
+    Parameters
+    ----------
+    root : path, optional
+        The folder that holds ``old_faithful.csv``; by default ``$BBVI_DATA``.
+
+    Raises
+    ------
+    ValueError
+        If neither ``root`` nor ``$BBVI_DATA`` says where to look.
+    FileNotFoundError
+        If the file is not there.
+
+    Notes
+    -----
+    Azzalini and Bowman (1990), "A look at some data on the Old Faithful geyser".
+    """
+    folder = root if root is not None else os.environ.get("BBVI_DATA")
+    if folder is None:
+        raise ValueError(
+            "root is None and BBVI_DATA is not set; expected the folder that holds "
+            "old_faithful.csv (two columns: eruptions, waiting)."
+        )
+    return Dataset(load_array(Path(folder) / "old_faithful.csv"), None)
+
+
+def load_array(path: str | os.PathLike[str]) -> Array:
+    """Read a table x (N, Dx) of finite numbers from a .npy or .csv file.
+
+    A .csv file may start with one line of column names.  Nothing is ever unpickled.  float32
+    stays float32; every other number becomes float64.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the ending is unknown, the file is damaged, its rows differ in length, a field is not
+        a number, or the table is empty or not finite.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"path is {str(path)!r}: no such file; expected .npy or .csv.")
+    if path.suffix == ".npy":
+        array = _load_npy(path)
+    elif path.suffix == ".csv":
+        array = _load_csv(path)
+    else:
+        raise ValueError(
+            f"path ends in {path.suffix or 'nothing'!r} ({path.name}); expected .npy or .csv. "
+            "Save an array with numpy.save, or a table as comma-separated text."
+        )
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{path.name} holds {array.dtype}; expected numbers.")
+    dtype = array.dtype if array.dtype in (np.float32, np.float64) else np.dtype(np.float64)
+    return as_float_array(path.name, array.astype(dtype), ndim=2)
+
+
+def binarize(x: Any, rule: str = "threshold", rng: np.random.Generator | None = None) -> Array:
+    """Turn grey values into 0.0 or 1.0, for a Bernoulli likelihood.
+
+    Parameters
+    ----------
+    x : array
+        uint8 in 0..255, or floats in [0, 1].  float32 stays float32; the rest becomes float64.
+    rule : {"threshold", "stochastic"}
+        1 where the grey value is at least half of the largest possible; or 1 with a probability
+        equal to the grey value, drawn from ``rng``.
+    rng : Generator
+        For ``rule="stochastic"`` only.
+
+    Raises
+    ------
+    TypeError
+        If x is neither uint8 nor float, or rng is missing where it is needed.
+    ValueError
+        If a value is outside the range, or the rule is unknown.
+
+    Notes
+    -----
+    Salakhutdinov and Murray (2008), section 5.1, for the stochastic rule.
+
+    Examples
+    --------
+    >>> binarize(np.array([[0, 127, 128, 255]], dtype=np.uint8)).tolist()
+    [[0.0, 0.0, 1.0, 1.0]]
+    """
+    grey = _as_grey(x)
+    if rule == "threshold":
+        return _threshold(grey)
+    if rule == "stochastic":
+        if rng is None:
+            raise TypeError(
+                'rng is None but rule is "stochastic"; expected a generator such as '
+                "np.random.default_rng(0)."
+            )
+        return (rng.random(grey.shape) < grey).astype(grey.dtype)
+    raise ValueError(f'rule is {rule!r}; expected "threshold" or "stochastic".')
+
+
+def train_test_split(
+    rng: np.random.Generator, x: Array, labels: Array | None = None, test_fraction: float = 0.2
+) -> Split:
+    """Divide the rows by a random permutation; at least one row lands on either side.
+
+    Always permuted, because many files (Larochelle's binarized MNIST test set among them) are
+    sorted by class.
+
+    Raises
+    ------
+    ValueError
+        If x and labels differ in length, the fraction is not inside (0, 1), or there are fewer
+        than 2 rows.
+
+    Examples
+    --------
+    >>> train, test = train_test_split(np.random.default_rng(0), np.arange(10.0)[:, None])
+    >>> train.x.shape, test.x.shape
+    ((8, 1), (2, 1))
+    """
+    if not 0 < test_fraction < 1:
+        raise ValueError(f"test_fraction is {test_fraction}; expected a number inside (0, 1).")
+    if len(x) < 2:
+        raise ValueError(f"x has {len(x)} row(s); expected at least 2 to split.")
+    if labels is not None and len(labels) != len(x):
+        raise ValueError(
+            f"labels has {len(labels)} entries but x has {len(x)} rows; expected as many."
+        )
+    num_test = min(max(round(test_fraction * len(x)), 1), len(x) - 1)
+    order = rng.permutation(len(x))
+    parts = (
+        Dataset(x[rows], None if labels is None else labels[rows])
+        for rows in (order[num_test:], order[:num_test])
+    )
+    return Split(*parts)
+
+
+def _as_grey(x: Any) -> Array:
+    x = np.asarray(x)
+    if x.dtype == np.uint8:
+        return x / 255
+    if x.dtype not in (np.float32, np.float64):
+        raise TypeError(f"x has dtype {x.dtype}; expected uint8 in 0..255 or floats in [0, 1].")
+    # Written so that NaN fails too.
+    if x.size and not (x.min() >= 0 and x.max() <= 1):
+        raise ValueError(
+            f"x has values from {x.min():g} to {x.max():g}; expected grey values in [0, 1]. "
+            "Divide by the largest possible value first, e.g. x / 255."
+        )
+    return x
+
+
+def _threshold(grey: Array) -> Array:
+    return (grey >= 0.5).astype(grey.dtype)
+
+
+def _load_npy(path: Path) -> Array:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError(
+            f"{path.name} is not a readable .npy file of numbers ({error}); expected one written "
+            "by numpy.save, without Python objects."
+        ) from error
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"{path.name} is an archive of arrays; expected one array in a .npy file.")
+    return array
+
+
+def _load_csv(path: Path) -> Array:
+    lines = [line.split(",") for line in path.read_text().splitlines() if line.strip()]
+    if lines and not any(_is_number(field) for field in lines[0]):
+        lines = lines[1:]
+    if not lines:
+        raise ValueError(f"{path.name} has no rows of numbers.")
+    for number, line in enumerate(lines, start=1):
+        if len(line) != len(lines[0]):
+            raise ValueError(
+                f"{path.name}: row {number} has {len(line)} fields but row 1 has "
+                f"{len(lines[0])}; expected rows of one length."
+            )
+        for field in line:
+            if not _is_number(field):
+                raise ValueError(
+                    f"{path.name}: row {number} has the field {field.strip()!r}; expected a number."
+                )
+    return np.array([[float(field) for field in line] for line in lines])
+
+
+def _is_number(field: str) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True
