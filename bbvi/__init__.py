@@ -23,6 +23,14 @@ from bbvi.estimators import (
     sticking_the_landing,
 )
 from bbvi.families import DiagonalGaussian, FullCovarianceGaussian
+from bbvi.inference import (
+    Fit,
+    NotFiniteError,
+    fit_amortized,
+    fit_bbvi,
+    fit_semi_amortized,
+    infer,
+)
 from bbvi.models import (
     BernoulliLikelihood,
     DeepLatentModel,
@@ -42,14 +50,20 @@ __all__ = [
     "DeepLatentModel",
     "DiagonalGaussian",
     "Estimate",
+    "Fit",
     "FullCovarianceGaussian",
     "GaussianLikelihood",
     "LinearGaussian",
+    "NotFiniteError",
     "StandardNormal",
     "Target",
     "adam",
     "backends",
     "estimators",
+    "fit_amortized",
+    "fit_bbvi",
+    "fit_semi_amortized",
+    "infer",
     "leave_one_out",
     "reparameterized",
     "reparameterized_kl",

@@ -72,8 +72,10 @@ class Family(Protocol):
         """Return a neutral starting table lam (N, P)."""
         ...
 
-    def noise(self, rng: np.random.Generator, num_samples: int, num_data: int) -> Array:
-        """Draw eps, the parameter-free noise behind S samples for each of N datapoints."""
+    def noise(
+        self, rng: np.random.Generator, num_samples: int, num_data: int, dtype: Any = np.float64
+    ) -> Array:
+        """Draw eps (S, N, ...), the parameter-free noise behind S samples of N datapoints."""
         ...
 
     def transform(self, lam: Array, eps: Array) -> Array:

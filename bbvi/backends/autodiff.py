@@ -1,10 +1,12 @@
 """The reference back end: any model written in autograd.numpy, by reverse-mode autograd (floor 3)."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from autograd import make_vjp
 
+from bbvi.nets import MLP
 from bbvi.types import Array, Model, Target, Theta
 from bbvi.validation import as_float_array, same_dtype
 
@@ -86,6 +88,12 @@ def bind(model: Model, theta: Theta, x: Array) -> Target:
         dtype=x.dtype,
         standard_normal_prior=bool(getattr(model, "standard_normal_prior", False)),
     )
+
+
+def encode(encoder: MLP, phi: Theta, x: Array) -> tuple[Array, Callable[[Array], Theta]]:
+    """lam = f_phi(x) (N, P), and its pullback: d/dlam (N, P) -> d/dphi, summed over the rows."""
+    vjp, lam = make_vjp(lambda phi: encoder(phi, x))(phi)
+    return lam, vjp
 
 
 def _sample_weights(log_p: Array, weights: Array | None) -> Array:

@@ -1,0 +1,18 @@
+"""Where lam comes from: a table, an encoder, or an encoder and then Step 1."""
+
+from bbvi.inference.amortized import fit_amortized
+from bbvi.inference.bbvi import fit_bbvi
+from bbvi.inference.local import infer
+from bbvi.inference.records import Fit, NotFiniteError, State, Trace
+from bbvi.inference.semi_amortized import fit_semi_amortized
+
+__all__ = [
+    "Fit",
+    "NotFiniteError",
+    "State",
+    "Trace",
+    "fit_amortized",
+    "fit_bbvi",
+    "fit_semi_amortized",
+    "infer",
+]

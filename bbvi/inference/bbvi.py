@@ -1,0 +1,148 @@
+"""Per-datapoint black-box variational inference: lam is a table (floor 4)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bbvi import backends
+from bbvi.estimators import reparameterized
+from bbvi.inference.local import ascend
+from bbvi.inference.loop import check_finite, copy_state, mean_gradient, run
+from bbvi.inference.records import Fit, State, as_trace
+from bbvi.inference.settings import prepare
+from bbvi.nets import MLP
+from bbvi.optimizers import Optimizer, adam, put_rows, take_rows
+from bbvi.types import Array, Estimate, Estimator, Family, Model, Target, Theta
+from bbvi.validation import as_count
+
+
+def fit_bbvi(
+    model: Model,
+    family: Family,
+    x: Array,
+    rng: np.random.Generator,
+    *,
+    encoder: MLP | None = None,
+    estimator: Estimator = reparameterized,
+    num_samples: int = 8,
+    num_steps: int = 1000,
+    max_evaluations: int | None = None,
+    batch_size: int = 100,
+    inner_steps: int = 10,
+    optimizer: Optimizer | None = None,
+    local_optimizer: Optimizer | None = None,
+    warm_start: bool = True,
+    theta: Theta | None = None,
+    backend: str = "auto",
+    progress: bool | None = None,
+    callback: Callable[[State], Any] | None = None,
+    state: State | None = None,
+) -> Fit:
+    """Learn theta by black-box VI: for each minibatch, Step 1 on its lam, then Step 2 on theta.
+
+    Step 1, ``inner_steps`` times:  lam_i <- lam_i + rate * d ELBO(x_i; theta, lam_i) / d lam_i
+
+    Step 2, once:  theta <- theta + rate * d/dtheta mean_i ELBO(x_i; theta, lam_i)
+
+    Parameters
+    ----------
+    model, family
+        p_theta(x, z) and q_lam(z).
+    x : ndarray (N, Dx)
+        Training data, float32 or float64; everything is computed in its dtype.
+    rng : numpy Generator
+        For starting values, minibatches and samples.
+    encoder
+        Not used here: lam is a table.  The three procedures take the same arguments.
+    estimator : callable
+        ``(family, target, lam, eps) -> Estimate``.
+    num_samples, num_steps, batch_size, inner_steps : int
+        S per gradient; theta steps; datapoints per step; lam steps per theta step.
+    max_evaluations : int, optional
+        Stop when this many log p(x_n, z) have been evaluated.
+    optimizer, local_optimizer : Optimizer
+        For theta (by default ``adam(0.003)``) and for lam (``adam(0.05)``).
+    warm_start : bool
+        Start Step 1 from the row's last lam and moments (True), or anew each time (False).
+    theta : dict, optional
+        Start; by default ``model.init(rng)``.
+    backend : {"auto", "kernel", "autodiff"}
+        ``"auto"`` takes the kernel where it knows the model.
+    progress : bool, optional
+        Show a progress bar; by default only on a terminal.
+    callback : callable, optional
+        Called with the `State` after every step.
+    state : State, optional
+        Go on from an earlier fit's ``state`` (with the rng as it was then: the same numbers as
+        one uninterrupted run).
+
+    Returns
+    -------
+    Fit
+        ``local`` is the table; rows never visited are as ``family.init`` made them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+    NotFiniteError
+        If a gradient is not finite; its ``state`` is the last finite one.
+
+    Notes
+    -----
+    Ermon/Grover notes, "Black-box variational inference"; Ranganath, Gerrish and Blei (2014).
+    """
+    x, theta = prepare(model, x, theta, rng)
+    S, inner_steps = as_count("num_samples", num_samples), as_count("inner_steps", inner_steps)
+    optimizer = optimizer or adam(0.003)
+    rows = local_optimizer or adam(0.05)
+    chosen = backends.resolve(backend, model)
+    if state is None:
+        lam = family.init(len(x)).astype(x.dtype)
+        state = State(
+            theta=theta,
+            theta_moments=optimizer.init(theta),
+            lam=lam,
+            lam_moments=rows.init(lam, rows=True),
+            phi=None,
+            phi_moments=None,
+            order=rng.permutation(len(x)),
+            position=0,
+            trace=[],
+        )
+
+    def step(state: State, batch: Array, target: Target) -> tuple[State, Estimate]:
+        # Step 1
+        if warm_start:
+            lam, moments = state.lam[batch], take_rows(state.lam_moments, batch)
+        else:
+            lam = family.init(len(batch)).astype(x.dtype)
+            moments = rows.init(lam, rows=True)
+        for _ in range(inner_steps):
+            lam, moments, _ = ascend(family, target, lam, rng, estimator, S, rows, moments)
+        # Step 2
+        eps = family.noise(rng, S, len(batch), x.dtype)
+        estimate = estimator(family, target, lam, eps)
+        check_finite(estimate, state, "fit_bbvi")
+        gradient = mean_gradient(estimate.grad_theta, batch)
+        theta, theta_moments = optimizer.update(gradient, state.theta_moments, state.theta)
+        state.lam[batch] = lam
+        put_rows(state.lam_moments, batch, moments)
+        return state._replace(theta=theta, theta_moments=theta_moments), estimate
+
+    state = run(
+        step,
+        copy_state(state),
+        model,
+        x,
+        rng,
+        bind=chosen.bind,
+        name="fit_bbvi",
+        num_steps=num_steps,
+        max_evaluations=max_evaluations,
+        batch_size=batch_size,
+        progress=progress,
+        callback=callback,
+    )
+    return Fit(state.theta, None, state.lam, as_trace(state.trace), state)

@@ -1,0 +1,123 @@
+"""Semi-amortized variational inference: lam starts at f_phi(x), then Step 1 moves it (floor 4)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bbvi import backends
+from bbvi.estimators import reparameterized
+from bbvi.inference.local import ascend
+from bbvi.inference.loop import check_finite, copy_state, mean_gradient, run
+from bbvi.inference.records import Fit, State, as_trace
+from bbvi.inference.settings import begin_with_encoder, check_encoder, prepare
+from bbvi.nets import MLP
+from bbvi.optimizers import Optimizer, adam
+from bbvi.types import Array, Estimate, Estimator, Family, Model, Target, Theta
+from bbvi.validation import as_count
+
+
+def fit_semi_amortized(
+    model: Model,
+    family: Family,
+    x: Array,
+    rng: np.random.Generator,
+    *,
+    encoder: MLP | None = None,
+    estimator: Estimator = reparameterized,
+    num_samples: int = 8,
+    num_steps: int = 1000,
+    max_evaluations: int | None = None,
+    batch_size: int = 100,
+    inner_steps: int = 10,
+    optimizer: Optimizer | None = None,
+    local_optimizer: Optimizer | None = None,
+    warm_start: bool = True,
+    theta: Theta | None = None,
+    backend: str = "auto",
+    progress: bool | None = None,
+    callback: Callable[[State], Any] | None = None,
+    state: State | None = None,
+) -> Fit:
+    """Learn theta and an encoder phi, with Step 1 between them.
+
+    lam_i = f_phi(x_i), then ``inner_steps`` of Step 1 move lam_i; theta is moved at the lam_i that
+    Step 1 reached, and phi by the gradient at the lam_i that the encoder gave, which is Step 1's
+    first gradient and so costs no further evaluation.
+
+    Parameters
+    ----------
+    model, family, x, rng
+        As for `bbvi.fit_bbvi`.
+    encoder : MLP
+        f_phi, from Dx inputs to P outputs.
+    estimator, num_samples, num_steps, max_evaluations, batch_size, inner_steps, theta, backend
+        As for `bbvi.fit_bbvi`.
+    optimizer, local_optimizer : Optimizer
+        For theta and phi (by default ``adam(0.003)``) and for lam (``adam(0.05)``).
+    warm_start
+        Not used here: the encoder is the start.  The three procedures take the same arguments.
+    progress, callback, state
+        As for `bbvi.fit_bbvi`.
+
+    Returns
+    -------
+    Fit
+        ``phi`` is the encoder's parameters; ``local`` is f_phi(x), from where `bbvi.infer` goes on.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+    NotFiniteError
+        If a gradient is not finite; its ``state`` is the last finite one.
+
+    Notes
+    -----
+    Hjelm et al. (2016); Kim et al. (2018), without differentiating through Step 1: the encoder is
+    taught where to start, not where Step 1 will end.
+    """
+    x, theta = prepare(model, x, theta, rng)
+    encoder = check_encoder(encoder, family, x)
+    S, inner_steps = as_count("num_samples", num_samples), as_count("inner_steps", inner_steps)
+    optimizer = optimizer or adam(0.003)
+    rows = local_optimizer or adam(0.05)
+    chosen = backends.resolve(backend, model)
+    if state is None:
+        state = begin_with_encoder(encoder, theta, x, rng, optimizer)
+
+    def step(state: State, batch: Array, target: Target) -> tuple[State, Estimate]:
+        lam, pullback = chosen.encode(encoder, state.phi, x[batch])
+        # Step 1
+        moments = rows.init(lam, rows=True)
+        lam, moments, first = ascend(family, target, lam, rng, estimator, S, rows, moments)
+        for _ in range(inner_steps - 1):
+            lam, moments, _ = ascend(family, target, lam, rng, estimator, S, rows, moments)
+        # Step 2
+        eps = family.noise(rng, S, len(batch), x.dtype)
+        estimate = estimator(family, target, lam, eps)
+        check_finite(estimate, state, "fit_semi_amortized")
+        theta_gradient = mean_gradient(estimate.grad_theta, batch)
+        phi_gradient = pullback(first.grad / len(batch))
+        theta, theta_moments = optimizer.update(theta_gradient, state.theta_moments, state.theta)
+        phi, phi_moments = optimizer.update(phi_gradient, state.phi_moments, state.phi)
+        state = state._replace(
+            theta=theta, theta_moments=theta_moments, phi=phi, phi_moments=phi_moments
+        )
+        return state, estimate
+
+    state = run(
+        step,
+        copy_state(state),
+        model,
+        x,
+        rng,
+        bind=chosen.bind,
+        name="fit_semi_amortized",
+        num_steps=num_steps,
+        max_evaluations=max_evaluations,
+        batch_size=batch_size,
+        progress=progress,
+        callback=callback,
+    )
+    return Fit(state.theta, state.phi, encoder(state.phi, x), as_trace(state.trace), state)
