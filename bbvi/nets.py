@@ -91,7 +91,9 @@ class MLP:
 
 def join(**parts: Theta) -> Theta:
     """Join named parts into one flat dict: ``join(decoder={"W0": ...})["decoder.W0"]``."""
-    return {f"{part}.{key}": value for part, params in parts.items() for key, value in params.items()}
+    return {
+        f"{part}.{key}": value for part, params in parts.items() for key, value in params.items()
+    }
 
 
 def part(params: Theta, name: str) -> Theta:

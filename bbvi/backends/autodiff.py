@@ -1,4 +1,4 @@
-"""The reference back end: any model written in autograd.numpy, by reverse-mode autograd (floor 3)."""
+"""The reference back end: any model in autograd.numpy, by reverse-mode autograd (floor 3)."""
 
 from collections.abc import Callable
 from typing import Any

@@ -16,6 +16,8 @@ In f = log p - log q the lam inside log q is held fixed: its own derivative is t
 expectation is zero.
 """
 
+from typing import Any
+
 import numpy as np
 
 from bbvi.estimators import expectations
@@ -24,7 +26,7 @@ from bbvi.estimators.expectations import Baseline, no_baseline
 from bbvi.types import Array, Estimate, Family, Reparameterizable, Target, Theta
 
 
-def elbo_integrand(family: Family, target: Target, lam: Array) -> Target:
+def elbo_integrand(family: Any, target: Target, lam: Array) -> Target:
     """f(z) = log p(x, z) - log q_lam(z) with lam held fixed, as a target."""
 
     def value(z: Array) -> Array:

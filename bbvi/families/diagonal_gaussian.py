@@ -115,7 +115,9 @@ class DiagonalGaussian:
     def moments(self, lam: Array) -> GaussianMoments:
         """Mean (N, D) and covariance (N, D, D)."""
         mean, log_scale = self.split(lam)
-        return GaussianMoments(mean, np.exp(2 * log_scale)[:, :, None] * np.eye(self.latent_dim, dtype=lam.dtype))
+        return GaussianMoments(
+            mean, np.exp(2 * log_scale)[:, :, None] * np.eye(self.latent_dim, dtype=lam.dtype)
+        )
 
     def from_moments(self, mean: Array, covariance: Array) -> Array:
         """The row lam of the KL(q || p) optimum for a Gaussian p = N(mean, covariance).
