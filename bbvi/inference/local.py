@@ -10,7 +10,7 @@ from bbvi.estimators import reparameterized
 from bbvi.inference.counting import Counter
 from bbvi.inference.records import Fit, NotFiniteError, as_trace
 from bbvi.inference.settings import check_lam, prepare, progress_bar
-from bbvi.optimizers import Optimizer, adam
+from bbvi.optimizers import Optimizer, adam, cosine_decay
 from bbvi.types import Array, Estimate, Estimator, Family, Model, Target, Theta, hold_theta
 from bbvi.validation import as_count
 
@@ -54,9 +54,8 @@ def infer(
     lam: Array | None = None,
     estimator: Estimator = reparameterized,
     num_samples: int = 8,
-    num_steps: int = 200,
+    num_steps: int = 500,
     optimizer: Optimizer | None = None,
-    average: int = 0,
     backend: str = "auto",
     progress: bool | None = None,
 ) -> Fit:
@@ -77,10 +76,7 @@ def infer(
     num_samples, num_steps : int
         S per step, and the number of steps.
     optimizer : Optimizer
-        By default ``adam(0.05)``.
-    average : int
-        Return the mean of the last ``average`` iterates instead of the last one, which removes
-        most of the gradient noise (Polyak and Juditsky 1992).
+        By default ``adam(cosine_decay(0.1, num_steps))``, which lets lam settle.
     backend : {"auto", "kernel", "autodiff"}
         ``"auto"`` takes the kernel where it knows the model.
     progress : bool, optional
@@ -99,17 +95,16 @@ def infer(
         If a gradient is not finite; its ``state`` is the last finite lam.
     """
     num_samples = as_count("num_samples", num_samples)
-    num_steps, average = as_count("num_steps", num_steps), as_count("average", average, 0)
+    num_steps = as_count("num_steps", num_steps)
     x, theta = prepare(model, x, theta, rng)
     counter = Counter()
     target = counter.watch(backends.resolve(backend, model).target(model, theta, x))
     if lam is None:
         lam = family.init(len(x)).astype(x.dtype)
     lam = check_lam(family, lam, x)
-    optimizer = adam(0.05) if optimizer is None else optimizer
+    optimizer = optimizer or adam(cosine_decay(0.1, num_steps))
     moments = optimizer.init(lam, rows=True)
     rows: list[tuple[int, float, float, int]] = []
-    total = np.zeros_like(lam)
     start = time.perf_counter()
     for step in progress_bar(range(1, num_steps + 1), "Step 1", progress):
         moved, moments, estimate = ascend(
@@ -122,8 +117,6 @@ def infer(
                 state=lam,
             )
         lam = moved
-        if step > num_steps - average:
-            total += lam / average
         seconds = time.perf_counter() - start
         rows.append((step, float(estimate.elbo.mean()), seconds, counter.evaluations))
-    return Fit(theta, None, total if average else lam, as_trace(rows), None)
+    return Fit(theta, None, lam, as_trace(rows), None)
