@@ -74,7 +74,7 @@ def sgd(rate: float) -> Optimizer:
     Raises
     ------
     ValueError
-        If the rate is not positive.
+        If the rate is not positive and finite.
     """
     _check_rate(rate)
 
@@ -82,7 +82,7 @@ def sgd(rate: float) -> Optimizer:
         return ()
 
     def update(grad: Params, state: tuple[()], params: Params) -> tuple[Params, tuple[()]]:
-        return tree_map(lambda p, g: p + rate * g, params, grad), state
+        return tree_map(lambda p, g: p + np.asarray(rate, dtype=p.dtype) * g, params, grad), state
 
     return Optimizer(init, update)
 
@@ -102,7 +102,7 @@ def adam(rate: Rate, beta1: float = 0.9, beta2: float = 0.999, tiny: float = 1e-
     Raises
     ------
     ValueError
-        If the rate is not positive.
+        If the rate is not positive and finite.
     """
     _check_rate(rate)
 
@@ -138,5 +138,5 @@ def put_rows(state: Any, rows: Array, moved: Any) -> None:
 
 
 def _check_rate(rate: Rate) -> None:
-    if not callable(rate) and not rate > 0:
+    if not callable(rate) and not 0 < rate < np.inf:
         raise ValueError(f"rate is {rate}; expected a positive step size, e.g. 0.01.")

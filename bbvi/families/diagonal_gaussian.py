@@ -19,6 +19,24 @@ class GaussianMoments(NamedTuple):
     covariance: Array
 
 
+def cholesky(covariance: Array) -> Array:
+    """Lower Cholesky factors L of covariance = L L^T: (..., D, D).
+
+    Raises
+    ------
+    ValueError
+        If a covariance is not positive definite.
+    """
+    try:
+        return np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
+        smallest = float(np.linalg.eigvalsh(covariance).min())
+        raise ValueError(
+            f"covariance is not positive definite (smallest eigenvalue {smallest:.3g}); "
+            "expected a symmetric positive definite matrix for each row."
+        ) from None
+
+
 @dataclass(frozen=True)
 class DiagonalGaussian:
     """The factorized Gaussian; lam (N, P = 2 D) holds the mean, then the log standard deviation.
@@ -124,7 +142,13 @@ class DiagonalGaussian:
 
         The best factorized q has the mean of p and the *precisions* 1 / sigma_d^2 = (C^-1)_dd
         (Bishop 2006, section 10.1.2).  ``covariance`` is (D, D) or (N, D, D).
+
+        Raises
+        ------
+        ValueError
+            If a covariance is not positive definite.
         """
-        precision = np.linalg.inv(covariance)
-        log_scale = -0.5 * np.log(np.diagonal(precision, axis1=-2, axis2=-1))
+        inverse = np.linalg.inv(cholesky(covariance))
+        # C^-1 = L^-T L^-1, so its diagonal holds the squared columns of L^-1.
+        log_scale = -0.5 * np.log(np.sum(inverse**2, axis=-2))
         return np.concatenate([mean, np.broadcast_to(log_scale, mean.shape)], axis=-1)

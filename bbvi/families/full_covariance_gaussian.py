@@ -6,7 +6,7 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 
-from bbvi.families.diagonal_gaussian import LOG_2PI, GaussianMoments
+from bbvi.families.diagonal_gaussian import LOG_2PI, GaussianMoments, cholesky
 from bbvi.types import Array
 from bbvi.validation import as_count
 
@@ -166,15 +166,7 @@ class FullCovarianceGaussian:
         ValueError
             If a covariance is not positive definite.
         """
-        try:
-            L = np.linalg.cholesky(covariance)
-        except np.linalg.LinAlgError:
-            smallest = float(np.linalg.eigvalsh(covariance).min())
-            raise ValueError(
-                f"covariance is not positive definite (smallest eigenvalue {smallest:.3g}); "
-                "expected a symmetric positive definite matrix for each row."
-            ) from None
-        L = np.broadcast_to(L, (*mean.shape, self.latent_dim))
+        L = np.broadcast_to(cholesky(covariance), (*mean.shape, self.latent_dim))
         lam = self._pack(mean, L)
         lam[..., self._diagonal] = np.log(lam[..., self._diagonal])
         return lam
