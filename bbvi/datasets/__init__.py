@@ -1,5 +1,6 @@
 """Data sets as plain float arrays, and the few things done to them before a fit (floor 1)."""
 
+from bbvi.datasets.mnist import Mnist, mnist
 from bbvi.datasets.small import (
     Dataset,
     binarize,
@@ -12,10 +13,12 @@ from bbvi.datasets.small import (
 
 __all__ = [
     "Dataset",
+    "Mnist",
     "binarize",
     "digits",
     "iris",
     "load_array",
+    "mnist",
     "old_faithful",
     "train_test_split",
 ]
