@@ -1,0 +1,234 @@
+"""Run a function over a grid of cells: resumable, reproducible, anywhere (floor 6).
+
+A cell is a dict of plain parameters.  Its random numbers come from (seed, hash of the cell,
+replicate) and from nothing else: not from the order, the number of workers, or the machine.  So
+a serial run, a process pool and a cluster give the same table to the bit, and so does a run that
+was killed and started again.
+"""
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from bbvi.experiments.executors import compute
+from bbvi.experiments.sweep_files import Outcome, claim_folder, digest, read_cell, write_cell
+from bbvi.validation import as_count
+
+Cell = dict[str, Any]
+CellFunction = Callable[[Cell, np.random.Generator], Iterable[Mapping[str, Any]]]
+
+
+class Sweep(NamedTuple):
+    """The table of a sweep and what went wrong on the way.
+
+    Attributes
+    ----------
+    rows : list of dict
+        The cell's parameters, ``replicate``, then what the function returned; in grid order.
+    failures : list of dict
+        The parameters and ``replicate`` of each failed cell, and its traceback as ``error``.
+    notes : list of str
+        Cell files that were corrupt and computed again.
+    """
+
+    rows: list[dict[str, Any]]
+    failures: list[dict[str, Any]]
+    notes: list[str]
+
+
+def cell_rng(seed: int, cell: Mapping[str, Any], replicate: int = 0) -> np.random.Generator:
+    """The generator of one cell, from (seed, hash of its parameters, replicate).
+
+    Examples
+    --------
+    >>> a = cell_rng(0, {"S": 1, "estimator": "pathwise"})
+    >>> b = cell_rng(0, {"estimator": "pathwise", "S": 1})
+    >>> bool(a.random() == b.random())
+    True
+    """
+    words = [seed, int(digest(dict(cell)), 16), replicate]
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(words)))
+
+
+def run_sweep(
+    function: CellFunction,
+    cells: Iterable[Mapping[str, Any]],
+    *,
+    experiment: str,
+    seed: int,
+    folder: Path | str | None = None,
+    replicates: int = 1,
+    executor: Executor | None = None,
+    workers: int | None = None,
+    progress: bool | None = None,
+) -> Sweep:
+    """Call ``function(cell, rng)`` for every cell of a grid and collect its rows.
+
+    Parameters
+    ----------
+    function : callable
+        (cell, rng) -> rows, each a dict of plain values; defined at the top level of a module,
+        so that other processes can import it.
+    cells : iterable of dict
+        Plain parameters: text, whole numbers, floats, booleans, None, and lists of these.
+    experiment : str
+        The name that the folder is claimed under.
+    seed : int
+        Root of all random numbers.
+    folder : path, optional
+        Where finished cells are kept, one file each, and found again by the next run.  Failed
+        cells are kept with their traceback and tried again.  By default nothing is written.
+    replicates : int
+        Independent repetitions of every cell.
+    executor : concurrent.futures.Executor, optional
+        Any executor, e.g. that of `bbvi.experiments.executors.cluster`; it is left open.
+    workers : int, optional
+        Without an executor: worker processes, by default one per CPU; 1 computes in this process.
+    progress : bool, optional
+        Show a bar; by default when standard error is a terminal.
+
+    Returns
+    -------
+    Sweep
+
+    Raises
+    ------
+    TypeError
+        If a parameter is not plain, or the function cannot be sent to workers.
+    ValueError
+        If there are no cells, two are equal, or the folder holds another experiment.
+
+    Notes
+    -----
+    BLAS is held to one thread everywhere: processes do not fight for cores, and sums are not
+    reordered by the number of threads.
+    """
+    grid = _plain_cells(cells)
+    seed, replicates = as_count("seed", seed, 0), as_count("replicates", replicates)
+    workers = as_count("workers", (os.cpu_count() or 1) if workers is None else workers)
+    home = None if folder is None else Path(folder)
+    if home is not None:
+        claim_folder(home, _identity(experiment, seed, replicates, grid))
+    units = [Unit(json.dumps(cell), r) for cell in grid for r in range(replicates)]
+    found, notes = _finished(home, units)
+    bar = tqdm(
+        total=len(units),
+        initial=len(found),
+        desc=experiment,
+        unit="cell",
+        disable=None if progress is None else not progress,
+    )
+    with bar, threadpool_limits(1):
+        for note in notes:
+            bar.write(note, file=sys.stderr)
+        todo = [unit for unit in units if unit not in found]
+        for unit, result in compute(partial(_run_unit, function, seed), todo, executor, workers):
+            found[unit] = _outcome(unit, result)
+            if home is not None:
+                write_cell(home, found[unit])
+            bar.update()
+    return _collect([found[unit] for unit in units], notes)
+
+
+class Unit(NamedTuple):
+    """What is sent to a worker: one cell, as text, and the number of its replicate."""
+
+    cell: str
+    replicate: int
+
+
+def _run_unit(function: CellFunction, seed: int, unit: Unit) -> str:
+    """Compute one cell where BLAS has one thread: its rows or its traceback, as JSON."""
+    threadpool_limits(1)
+    cell = json.loads(unit.cell)
+    try:
+        rows = [dict(row) for row in function(cell, cell_rng(seed, cell, unit.replicate))]
+        return json.dumps({"rows": rows}, default=_plain_number)
+    except (Exception, SystemExit) as error:
+        own = error.__traceback__.tb_next if error.__traceback__ else None
+        lines = traceback.format_exception(type(error), error, own)
+        return json.dumps({"error": "".join(lines)})
+
+
+def _outcome(unit: Unit, result: Any) -> Outcome:
+    """What a worker answered, or the exception of an executor that could not reach it."""
+    if isinstance(result, BaseException):
+        result = json.dumps({"error": "".join(traceback.format_exception(result))})
+    return {"cell": json.loads(unit.cell), "replicate": unit.replicate, **json.loads(result)}
+
+
+def _plain_number(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"a cell returned {value!r} ({type(value).__name__}); expected plain values")
+
+
+def _plain_cells(cells: Iterable[Mapping[str, Any]]) -> list[Cell]:
+    """The cells as JSON gives them back, which is how a worker and a cell file see them."""
+    grid = []
+    for i, cell in enumerate(cells):
+        if not isinstance(cell, Mapping):
+            raise TypeError(f"cells[{i}] is {cell!r}; expected a dict of plain parameters.")
+        try:
+            text = json.dumps(dict(cell), default=_plain_number, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"cells[{i}] is {dict(cell)!r}, which is not plain ({error}); expected text, whole "
+                "numbers, finite floats, booleans, None and lists of these. Pass names, and look "
+                "the objects up inside the function."
+            ) from None
+        grid.append(json.loads(text))
+    if not grid:
+        raise ValueError("cells is empty; expected at least one cell.")
+    seen: dict[str, int] = {}
+    for i, cell in enumerate(grid):
+        first = seen.setdefault(digest(cell), i)
+        if first != i:
+            raise ValueError(f"cells[{i}] equals cells[{first}]: {cell}. Use replicates to repeat.")
+    return grid
+
+
+def _identity(experiment: str, seed: int, replicates: int, grid: list[Cell]) -> dict[str, Any]:
+    return {
+        "experiment": experiment,
+        "seed": seed,
+        "replicates": replicates,
+        "version": version("bbvi"),
+        "cells": grid,
+    }
+
+
+def _finished(home: Path | None, units: list[Unit]) -> tuple[dict[Unit, Outcome], list[str]]:
+    """Cells that an earlier run finished, and what is said of the files that cannot be used."""
+    found: dict[Unit, Outcome] = {}
+    notes: list[str] = []
+    if home is None:
+        return found, notes
+    for unit in units:
+        outcome, trouble = read_cell(home, json.loads(unit.cell), unit.replicate)
+        if trouble:
+            notes.append(f"{trouble}: computed again.")
+        elif outcome is not None and "rows" in outcome:
+            found[unit] = outcome
+    return found, notes
+
+
+def _collect(outcomes: list[Outcome], notes: list[str]) -> Sweep:
+    rows, failures = [], []
+    for outcome in outcomes:
+        parameters = {**outcome["cell"], "replicate": outcome["replicate"]}
+        if "error" in outcome:
+            failures.append({**parameters, "error": outcome["error"]})
+        rows += [{**parameters, **row} for row in outcome.get("rows", ())]
+    return Sweep(rows, failures, notes)
