@@ -35,7 +35,10 @@ from bbvi.models import (
     BernoulliLikelihood,
     DeepLatentModel,
     GaussianLikelihood,
+    HiddenMarkovModel,
     LinearGaussian,
+    LinearGaussianStateSpace,
+    MixtureOfGaussians,
     StandardNormal,
 )
 from bbvi.nets import MLP
@@ -53,7 +56,10 @@ __all__ = [
     "Fit",
     "FullCovarianceGaussian",
     "GaussianLikelihood",
+    "HiddenMarkovModel",
     "LinearGaussian",
+    "LinearGaussianStateSpace",
+    "MixtureOfGaussians",
     "NotFiniteError",
     "StandardNormal",
     "Target",

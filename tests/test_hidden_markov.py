@@ -1,0 +1,117 @@
+"""The hidden Markov model against enumeration of all state sequences."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from bbvi.backends import autodiff
+from bbvi.models import HiddenMarkovModel
+from bbvi.nets import astype
+
+
+def problem(K=3, T=4, N=5):
+    model = HiddenMarkovModel(K, T)
+    rng = np.random.default_rng(0)
+    theta = {key: value + 0.5 * rng.standard_normal(value.shape) for key, value in
+             model.init(rng).items()}  # fmt: skip
+    return model, theta, model.sample(rng, theta, N)[0]
+
+
+def paths(model, N):
+    """Every state sequence as a sample: (K^T, N, T)."""
+    every = np.array(list(product(range(model.num_states), repeat=model.num_steps)), dtype=float)
+    return np.repeat(every[:, None], N, axis=1)
+
+
+class TestExactAnswers:
+    @pytest.mark.parametrize(("K", "T"), [(3, 4), (2, 1), (1, 3)])
+    def test_forward_algorithm_is_the_sum_over_all_paths(self, K, T):
+        model, theta, x = problem(K, T)
+        log_joint = model.log_joint(theta, x, paths(model, len(x)))
+        np.testing.assert_allclose(
+            model.log_evidence(theta, x), np.logaddexp.reduce(log_joint, axis=0), rtol=1e-12
+        )
+
+    def test_posterior_chain_is_the_normalized_joint(self):
+        model, theta, x = problem()
+        z = paths(model, len(x))
+        log_posterior = model.log_joint(theta, x, z) - model.log_evidence(theta, x)
+        posterior = model.posterior(theta, x)
+        states, rows = z.astype(int), np.arange(len(x))
+        chain = np.log(posterior.initial)[rows, states[:, :, 0]]
+        for t in range(model.num_steps - 1):
+            step = np.log(posterior.transition)[rows, t, states[:, :, t], states[:, :, t + 1]]
+            chain = chain + step
+        np.testing.assert_allclose(chain, log_posterior, rtol=1e-9, atol=1e-11)
+
+    def test_marginals_by_enumeration(self):
+        model, theta, x = problem()
+        z = paths(model, len(x))
+        weights = np.exp(model.log_joint(theta, x, z) - model.log_evidence(theta, x))
+        hot = z[..., None] == np.arange(model.num_states)
+        expected = np.einsum("sn,sntk->ntk", weights, hot)
+        np.testing.assert_allclose(model.posterior(theta, x).marginals, expected, atol=1e-12)
+
+    def test_kl_from_factorized_by_enumeration(self):
+        model, theta, x = problem()
+        q = np.random.default_rng(1).dirichlet(np.ones(3), size=(len(x), 4))
+        z = paths(model, len(x))
+        hot = z[..., None] == np.arange(model.num_states)
+        log_q = np.log((hot * q).sum(axis=-1)).sum(axis=-1)
+        log_posterior = model.log_joint(theta, x, z) - model.log_evidence(theta, x)
+        kl = (np.exp(log_q) * (log_q - log_posterior)).sum(axis=0)
+        np.testing.assert_allclose(model.kl_from_factorized(theta, x, q), kl, rtol=1e-10)
+
+    def test_samples_follow_the_transition_matrix(self):
+        model, theta, _ = problem(K=2, T=3)
+        _, z = model.sample(np.random.default_rng(2), theta, 20_000)
+        A = np.exp(model.log_transition(theta))
+        for i in range(2):
+            moves = z[z[:, 0] == i, 1]
+            error = np.sqrt(A[i, 1] * A[i, 0] / len(moves))
+            assert abs(moves.mean() - A[i, 1]) < 5 * error
+
+
+class TestGradients:
+    def test_theta_gradient_of_the_joint(self):
+        model, theta, x = problem()
+        _, z = model.sample(np.random.default_rng(3), theta, len(x))
+        _, dtheta = autodiff.target(model, theta, x).value_and_dtheta(z[None])
+        for key, value in theta.items():
+            for index in np.ndindex(value.shape):
+                sides = []
+                for step in (1e-6, -1e-6):
+                    moved = {**theta, key: value.copy()}
+                    moved[key][index] += step
+                    sides.append(model.log_joint(moved, x, z[None]).sum())
+                assert abs((sides[0] - sides[1]) / 2e-6 - dtheta[key][index]) < 1e-6
+
+    def test_float32_stays_float32(self):
+        model, theta, x = problem()
+        theta, x = astype(theta, np.float32), x.astype(np.float32)
+        z = np.zeros((1, len(x), 4), dtype=np.float32)
+        assert model.log_joint(theta, x, z).dtype == np.float32
+        assert model.log_evidence(theta, x).dtype == np.float32
+
+
+class TestBadInput:
+    def test_values_that_are_not_states(self):
+        model, theta, x = problem()
+        with pytest.raises(ValueError, match="whole numbers from 0 to 2"):
+            model.log_joint(theta, x, np.full((1, len(x), 4), 0.5))
+        with pytest.raises(ValueError, match="whole numbers from 0 to 2"):
+            model.log_joint(theta, x, np.full((1, len(x), 4), 3.0))
+
+    def test_wrong_width(self):
+        model, theta, x = problem()
+        with pytest.raises(ValueError, match="expected 4"):
+            model.log_evidence(theta, x[:, :3])
+        with pytest.raises(ValueError, match="expected 4"):
+            autodiff.target(model, theta, x[:, :3])
+
+    def test_sizes(self):
+        with pytest.raises(ValueError, match="num_states is 0"):
+            HiddenMarkovModel(0, 3)
+        with pytest.raises(TypeError, match=r"num_steps is 2\.5"):
+            HiddenMarkovModel(2, 2.5)
