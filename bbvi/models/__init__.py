@@ -3,7 +3,13 @@
 from bbvi.models import linear_decoder
 from bbvi.models.deep_latent import DeepLatentModel
 from bbvi.models.hidden_markov import HiddenMarkovModel
-from bbvi.models.likelihoods import BernoulliLikelihood, GaussianLikelihood
+from bbvi.models.likelihoods import (
+    BernoulliLikelihood,
+    DiagonalScaleGaussian,
+    GaussianLikelihood,
+    LearnedScaleGaussian,
+    ScalarScaleGaussian,
+)
 from bbvi.models.linear_gaussian import LinearGaussian
 from bbvi.models.priors import MixtureOfGaussians, StandardNormal
 from bbvi.models.state_space import LinearGaussianStateSpace
@@ -11,11 +17,14 @@ from bbvi.models.state_space import LinearGaussianStateSpace
 __all__ = [
     "BernoulliLikelihood",
     "DeepLatentModel",
+    "DiagonalScaleGaussian",
     "GaussianLikelihood",
     "HiddenMarkovModel",
+    "LearnedScaleGaussian",
     "LinearGaussian",
     "LinearGaussianStateSpace",
     "MixtureOfGaussians",
+    "ScalarScaleGaussian",
     "StandardNormal",
     "linear_decoder",
 ]
