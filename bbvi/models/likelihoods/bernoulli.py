@@ -40,7 +40,7 @@ class BernoulliLikelihood:
         """Raise ValueError unless every value is 0 or 1."""
         if not ((x == 0) | (x == 1)).all():
             raise ValueError(
-                f"x has values from {x.min():g} to {x.max():g} that are not all 0 or 1; a Bernoulli "
-                "likelihood expects binary data. Binarize it first with "
+                f"x has values from {x.min():g} to {x.max():g} that are not all 0 or 1; a "
+                "Bernoulli likelihood expects binary data. Binarize it first with "
                 "bbvi.datasets.binarize(x), or use GaussianLikelihood(scale) for grey values."
             )

@@ -1,0 +1,21 @@
+"""Likelihoods p(x | z) of a decoder's outputs (floor 2).
+
+A likelihood reads the decoder's outputs (S, N, O) as the parameters of a distribution of
+x (N, Dx), and sums its log-density over Dx.
+"""
+
+from bbvi.models.likelihoods.bernoulli import BernoulliLikelihood
+from bbvi.models.likelihoods.gaussian import (
+    DiagonalScaleGaussian,
+    GaussianLikelihood,
+    LearnedScaleGaussian,
+    ScalarScaleGaussian,
+)
+
+__all__ = [
+    "BernoulliLikelihood",
+    "DiagonalScaleGaussian",
+    "GaussianLikelihood",
+    "LearnedScaleGaussian",
+    "ScalarScaleGaussian",
+]
