@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bbvi.backends.kernel.blocks import Buffers
-from bbvi.models import BernoulliLikelihood, GaussianLikelihood
+from bbvi.models import BernoulliLikelihood, GaussianLikelihood, LearnedScaleGaussian
 from bbvi.types import Array, Theta
 
 LOG_2PI = float(np.log(2 * np.pi))
@@ -160,4 +160,5 @@ def learned_scale(name: str) -> LikelihoodKernel:
 LIKELIHOODS: dict[type, LikelihoodKernel] = {
     BernoulliLikelihood: BERNOULLI,
     GaussianLikelihood: GAUSSIAN,
+    LearnedScaleGaussian: learned_scale("log_scale"),
 }
