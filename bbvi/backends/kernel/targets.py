@@ -81,7 +81,7 @@ def target(model: Model, theta: Theta, x: Array, num_threads: int | None = None)
 
 def bind(model: Any, theta: Theta, x: Array, num_threads: int | None = None) -> Target:
     """`target` without its checks, for loops that have made them."""
-    pieces = _linear_pieces(theta, x) if type(model) is LinearGaussian else _pieces(model, theta, x)
+    pieces = take_apart(model, theta, x)
 
     def value(z: Array) -> Array:
         return _evaluate(pieces, z, None, False, num_threads)[0]
@@ -108,6 +108,11 @@ def bind(model: Any, theta: Theta, x: Array, num_threads: int | None = None) -> 
         dtype=x.dtype,
         standard_normal_prior=model.standard_normal_prior,
     )
+
+
+def take_apart(model: Any, theta: Theta, x: Array) -> Pieces:
+    """The model at this theta and x, as the work on a block needs it."""
+    return _linear_pieces(theta, x) if type(model) is LinearGaussian else _pieces(model, theta, x)
 
 
 def _pieces(model: DeepLatentModel, theta: Theta, x: Array) -> Pieces:
@@ -158,7 +163,7 @@ def _evaluate(
     row_bytes = max(pieces.layers.sizes) * z.itemsize
     hands = deal(split_rows(S, N, row_bytes), thread_count(num_threads))
     partial = run_hands(work, hands)
-    return log_p, dz, None if weights is None else _gather(pieces, partial)
+    return log_p, dz, None if weights is None else gather(pieces, partial)
 
 
 def _value(pieces: Pieces, block: Block, z: Array, buffers: Buffers) -> Array:
@@ -197,7 +202,7 @@ def _grads(
     return log_prior + log_lik, dz + g[0].reshape(z.shape)
 
 
-def _gather(pieces: Pieces, partial: list[Any]) -> Theta:
+def gather(pieces: Pieces, partial: list[Any]) -> Theta:
     """Add up the threads' theta gradients, in their order, under the model's names."""
     total: Theta = {}
     for dtheta in partial:

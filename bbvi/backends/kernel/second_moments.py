@@ -1,0 +1,210 @@
+r"""Sums *and sums of squares* over datapoints of the theta gradient, at kernel speed (floor 3).
+
+The theta gradient of one datapoint (or replicate) n is, in a dense layer with inputs h, output
+gradients g and sample weights w,
+
+    G_n = sum_s w_sn h_sn g_sn^T,       and wanted are   sum_n G_n   and   sum_n G_n * G_n.
+
+* S = 1: G_n has rank one, so that G_n * G_n = w^2 (h * h)(g * g)^T elementwise, and the sum over
+  n is *one more matrix product*, of squares: (w h)^2^T (g^2).  No G_n is ever formed.
+* S > 1: the samples of a datapoint meet in cross terms,
+
+      G_n * G_n = sum_s sum_t w_s w_t (h_s * h_t)(g_s * g_t)^T,
+
+  which is again one matrix product, but with S (S + 1) / 2 rows for each datapoint instead of S:
+  no product of fewer rows will do, since the squares need every pair.  Beyond `MAX_PAIRED`
+  samples it is cheaper to form G_n itself, for a few datapoints at a time.
+* If the samples of a datapoint are independent and w = 1/S, pairs can be avoided altogether: the
+  variance of the mean of S is that of S = 1 over S.  Weights that depend on the samples
+  (multi-sample bounds) and dependent noise (antithetic, quasi-Monte Carlo) need the pairs.
+
+Source: Goodfellow (2015), "Efficient per-example gradient computations", for S = 1.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bbvi.backends.kernel.blocks import Buffers
+from bbvi.backends.kernel.targets import Pieces, check_supports, gather, take_apart
+from bbvi.backends.kernel.targets import bind as bind_values
+from bbvi.backends.kernel.threads import deal, run_hands, thread_count
+from bbvi.types import Array, Model, Target, Theta
+from bbvi.validation import as_float_array, same_dtype
+
+MAX_PAIRED = 4
+BLOCK_BYTES = 2**20
+SQUARES = "squares:"
+"""Prefix of the keys that hold sums of squares."""
+
+
+def target(model: Model, theta: Theta, x: Array, num_threads: int | None = None) -> Target:
+    """A target whose theta gradients come with their sums of squares over the datapoints.
+
+    Its ``dtheta`` has two entries for each parameter: ``dtheta[key]`` = sum_n G_n as always, and
+    ``dtheta["squares:" + key]`` = sum_n G_n^2 elementwise, G_n = sum_s weights_sn d log p / d
+    theta.  With replicates as datapoints these are the first two moments of the gradient.  An
+    estimator that passes dtheta on, as all of them do, need not know.
+
+    Parameters
+    ----------
+    model, theta, x, num_threads
+        As for `bbvi.backends.kernel.target`.
+
+    Returns
+    -------
+    Target
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `bbvi.backends.kernel.target` does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bbvi import MLP, BernoulliLikelihood, DeepLatentModel, StandardNormal
+    >>> model = DeepLatentModel(StandardNormal(2), MLP((2, 3, 4)), BernoulliLikelihood())
+    >>> rng = np.random.default_rng(0)
+    >>> p = target(model, model.init(rng), np.ones((5, 4)))
+    >>> _, dtheta = p.value_and_dtheta(rng.standard_normal((1, 5, 2)))
+    >>> dtheta["decoder.W0"].shape == dtheta["squares:decoder.W0"].shape
+    True
+    """
+    check_supports(model)
+    x = as_float_array("x", x, ndim=2)
+    same_dtype(x=x, theta=theta)
+    model.check_data(x)  # type: ignore[attr-defined]
+    return bind(model, theta, x, num_threads)
+
+
+def bind(model: Any, theta: Theta, x: Array, num_threads: int | None = None) -> Target:
+    """`target` without its checks, for loops that have made them."""
+    pieces = take_apart(model, theta, x)
+    own = pieces.names is not None or any(key.startswith("likelihood.") for key in theta)
+
+    def value_and_grads(z: Array, weights: Array | None = None) -> tuple[Array, Array, Theta]:
+        if weights is None:
+            weights = np.full(z.shape[:2], 1 / len(z), z.dtype)
+        return _evaluate(pieces, own, z, weights, thread_count(num_threads))
+
+    def value_and_dtheta(z: Array, weights: Array | None = None) -> tuple[Array, Theta]:
+        log_p, _, dtheta = value_and_grads(z, weights)
+        return log_p, dtheta
+
+    values = bind_values(model, theta, x, num_threads)
+    return values._replace(value_and_dtheta=value_and_dtheta, value_and_grads=value_and_grads)
+
+
+def _evaluate(
+    pieces: Pieces, own: bool, z: Array, weights: Array, num_threads: int
+) -> tuple[Array, Array, Theta]:
+    """log p (S, N), dz (S, N, D) and both moments, in blocks of whole datapoints."""
+    S, N, _ = z.shape
+    log_p, dz = np.empty((S, N), z.dtype), np.empty_like(z)
+    size = max(1, BLOCK_BYTES // (S * max(pieces.layers.sizes) * z.itemsize))
+
+    def work(blocks: Sequence[slice]) -> tuple[Theta, Theta]:
+        buffers = Buffers(z.dtype)
+        sums, squares = _zeros(pieces), _zeros(pieces)
+        for data in blocks:
+            rows, w = np.ascontiguousarray(z[:, data]), np.ascontiguousarray(weights[:, data])
+            log_p[:, data], dz[:, data] = _add_block(
+                pieces, own, rows, w, pieces.observed[data], buffers, sums, squares
+            )
+        return sums, squares
+
+    blocks = [slice(start, min(start + size, N)) for start in range(0, N, size)]
+    done = run_hands(work, deal(blocks, num_threads))
+    total = gather(pieces, [sums for sums, _ in done])
+    squares = gather(pieces, [squares for _, squares in done])
+    return log_p, dz, {**total, **{SQUARES + key: value for key, value in squares.items()}}
+
+
+def _zeros(pieces: Pieces) -> Any:
+    return {"decoder": pieces.layers.zeros()}
+
+
+def _add_block(
+    pieces: Pieces,
+    own: bool,
+    z: Array,
+    w: Array,
+    x: Array,
+    buffers: Buffers,
+    sums: Any,
+    squares: Any,
+) -> tuple[Array, Array]:
+    """log p and dz of z (S, n, D); the block's share is added to ``sums`` and ``squares``."""
+    S, n, D = z.shape
+    layers, flat = pieces.layers, z.reshape(-1, D)
+    u = layers.forward(flat, buffers, slopes=True).reshape(S, n, -1)
+    # A likelihood's own parameters come summed over what it is given, so it is given one
+    # datapoint at a time; so is a prior with parameters.
+    parts = [slice(i, i + 1) for i in range(n)] if own else [slice(0, n)]
+    log_p = np.empty((S, n), z.dtype)
+    for data in parts:
+        log_p[:, data], grads = pieces.likelihood.value_and_grads(
+            pieces.likelihood_state, x[data], u[:, data], buffers, w[:, data]
+        )
+        _add(sums, squares, "likelihood", grads)
+    log_prior, dz, grads = pieces.prior.value_and_grads(pieces.prior_state, z, w)
+    for i in range(n) if grads else ():
+        one = slice(i, i + 1)
+        grads = pieces.prior.value_and_grads(pieces.prior_state, z[:, one], w[:, one])[2]
+        _add(sums, squares, "prior", grads)
+    g = layers.backward_rows(u.reshape(S * n, -1), buffers)
+    for layer in range(layers.depth):
+        inputs, outputs, scale = _rank_one_terms(layers, layer, flat, g, u, buffers)
+        h, dh = inputs.reshape(S, n, -1), outputs.reshape(S, n, -1)
+        h = h * w[:, :, None]
+        sums["decoder"][f"W{layer}"] += h.reshape(S * n, -1).T @ dh.reshape(S * n, -1)
+        squares["decoder"][f"W{layer}"] += sum_of_squares(h, dh)
+        db = scale * np.einsum("sn,sno->no", w, dh)
+        sums["decoder"][f"b{layer}"] += db.sum(axis=0)
+        squares["decoder"][f"b{layer}"] += np.square(db).sum(axis=0)
+    return log_prior + log_p, dz + g[0].reshape(z.shape)
+
+
+def _rank_one_terms(
+    layers: Any, layer: int, rows: Array, g: list[Array], du: Array, buffers: Buffers
+) -> tuple[Array, Array, float]:
+    """Inputs h (R, I) and output gradients (R, O) of one layer, and the scale of its bias."""
+    if layer == layers.depth - 1:
+        return buffers("scaled", len(rows), layers.sizes[-2]), du, layers.scale
+    inputs = buffers(f"h{layer - 1}", len(rows), layers.sizes[layer]) if layer else rows
+    return inputs, g[layer + 1], 1.0
+
+
+def sum_of_squares(h: Array, g: Array) -> Array:
+    """sum_n G_n * G_n for G_n = sum_s h_sn g_sn^T: h (S, n, I), g (S, n, O) -> (I, O).
+
+    Examples
+    --------
+    >>> h, g = np.array([[[1.0, 2.0]], [[3.0, 4.0]]]), np.array([[[1.0]], [[-1.0]]])
+    >>> sum_of_squares(h, g).tolist()
+    [[4.0], [4.0]]
+    """
+    S, n, width = h.shape
+    total = np.zeros((width, g.shape[2]), h.dtype)
+    if S <= MAX_PAIRED:
+        for s in range(S):
+            total += np.square(h[s]).T @ np.square(g[s])
+            for t in range(s):
+                total += 2 * ((h[s] * h[t]).T @ (g[s] * g[t]))
+        return total
+    size = max(1, BLOCK_BYTES // (total.size * total.itemsize))
+    columns, rows = h.transpose(1, 2, 0), g.transpose(1, 0, 2)
+    for start in range(0, n, size):
+        G = columns[start : start + size] @ rows[start : start + size]
+        total += np.einsum("nio,nio->io", G, G)
+    return total
+
+
+def _add(sums: Any, squares: Any, name: str, grads: Theta) -> None:
+    """Add one datapoint's gradients and their squares under ``name.``."""
+    for key, grad in grads.items():
+        for into, term in ((sums, grad), (squares, grad**2)):
+            old = into.get(f"{name}.{key}")
+            into[f"{name}.{key}"] = term if old is None else old + term
