@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from bbvi import backends
-from bbvi.estimators import reparameterized
+from bbvi.estimators import sticking_the_landing
 from bbvi.inference.counting import Counter
 from bbvi.inference.records import Fit, NotFiniteError, as_trace
 from bbvi.inference.settings import check_lam, prepare, progress_bar
@@ -52,7 +52,7 @@ def infer(
     rng: np.random.Generator,
     *,
     lam: Array | None = None,
-    estimator: Estimator = reparameterized,
+    estimator: Estimator = sticking_the_landing,
     num_samples: int = 8,
     num_steps: int = 500,
     optimizer: Optimizer | None = None,
@@ -72,11 +72,12 @@ def infer(
     lam : ndarray (N, P), optional
         Start, e.g. an encoder's output; by default ``family.init(N)``.
     estimator : callable
-        ``(family, target, lam, eps) -> Estimate``.
+        ``(family, target, lam, eps) -> Estimate``.  The default's noise vanishes as q reaches the
+        posterior, so that Step 1 ends on it and not near it.
     num_samples, num_steps : int
         S per step, and the number of steps.
     optimizer : Optimizer
-        By default ``adam(cosine_decay(0.1, num_steps))``, which lets lam settle.
+        By default ``adam(cosine_decay(0.2, num_steps))``, which lets lam settle.
     backend : {"auto", "kernel", "autodiff"}
         ``"auto"`` takes the kernel where it knows the model.
     progress : bool, optional
@@ -102,7 +103,7 @@ def infer(
     if lam is None:
         lam = family.init(len(x)).astype(x.dtype)
     lam = check_lam(family, lam, x)
-    optimizer = optimizer or adam(cosine_decay(0.1, num_steps))
+    optimizer = optimizer or adam(cosine_decay(0.2, num_steps))
     moments = optimizer.init(lam, rows=True)
     rows: list[tuple[int, float, float, int]] = []
     start = time.perf_counter()

@@ -1,0 +1,76 @@
+"""The ELBO by Monte Carlo, with its standard error (floor 5)."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from bbvi.types import Array, Family, Target
+from bbvi.validation import as_count
+
+_ROWS = 2**16
+
+
+class MonteCarlo(NamedTuple):
+    """A Monte Carlo value for each datapoint, with its standard error (nats).
+
+    Attributes
+    ----------
+    value, standard_error : ndarray (N,)
+        The standard error is that of the sampling of z, not of the choice of datapoints.
+    """
+
+    value: Array
+    standard_error: Array
+
+
+def elbo(
+    family: Family, target: Target, lam: Array, rng: np.random.Generator, num_samples: int = 1000
+) -> MonteCarlo:
+    """ELBO_n = E_q[log p(x_n, z) - log q_n(z)], the mean over S samples.
+
+    Parameters
+    ----------
+    family, target
+        q and log p(x, .).
+    lam : ndarray (N, P)
+        Variational parameters.
+    rng : numpy Generator
+        For the samples.
+    num_samples : int
+        S >= 2; drawn and evaluated in parts, so memory does not grow with S.
+
+    Returns
+    -------
+    MonteCarlo
+
+    Raises
+    ------
+    ValueError
+        If S < 2: one sample has no standard error.
+
+    Notes
+    -----
+    Ermon/Grover notes, "Learning directed latent variable models"; Rios, "Evidence lowerbound".
+    """
+    S = as_count("num_samples", num_samples, minimum=2)
+    # The first part's mean is the origin of the sums, so that no digits cancel in the variance.
+    origin, total, squares = None, np.zeros(len(lam)), np.zeros(len(lam))
+    for log_w in log_weights(family, target, lam, rng, S):
+        origin = log_w.mean(axis=0) if origin is None else origin
+        total += (log_w - origin).sum(axis=0)
+        squares += ((log_w - origin) ** 2).sum(axis=0)
+    mean = total / S
+    variance = np.maximum(squares / S - mean**2, 0) * S / (S - 1)
+    return MonteCarlo(origin + mean, np.sqrt(variance / S))
+
+
+def log_weights(
+    family: Family, target: Target, lam: Array, rng: np.random.Generator, num_samples: int
+) -> Iterator[Array]:
+    """log p(x, z_s) - log q(z_s) for S samples, in float64 parts of shape (at most S, N)."""
+    part = max(1, _ROWS // target.num_data)
+    for start in range(0, num_samples, part):
+        size = min(part, num_samples - start)
+        z = family.transform(lam, family.noise(rng, size, target.num_data, target.dtype))
+        yield (target.value(z) - family.log_prob(lam, z)).astype(np.float64)

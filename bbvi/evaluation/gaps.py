@@ -1,0 +1,122 @@
+"""log p(x) - ELBO, split into approximation gap and amortization gap (floor 5)."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from bbvi import backends
+from bbvi.evaluation.elbo import elbo
+from bbvi.evaluation.importance import log_evidence_is
+from bbvi.evaluation.quadrature import log_evidence_quadrature
+from bbvi.inference import infer
+from bbvi.nets import astype
+from bbvi.types import Array, Family, Model, Theta
+
+
+class InferenceGap(NamedTuple):
+    """log p(x) - ELBO(lam) = approximation + amortization; every array is (N,), in nats.
+
+    Attributes
+    ----------
+    log_evidence, log_evidence_error
+        log p(x) and the error of its computation.
+    elbo, elbo_error
+        At the given lam, with standard error.
+    elbo_optimum, elbo_optimum_error
+        At the lam where Step 1 ends, with standard error.
+    approximation : ndarray
+        log p(x) - elbo_optimum: what the family cannot express, KL(q* || p(z | x)).
+    amortization : ndarray
+        elbo_optimum - elbo: what was lost by not being at the family's optimum.
+    optimum : ndarray (N, P)
+        The lam where Step 1 ends.
+    """
+
+    log_evidence: Array
+    log_evidence_error: Array
+    elbo: Array
+    elbo_error: Array
+    elbo_optimum: Array
+    elbo_optimum_error: Array
+    approximation: Array
+    amortization: Array
+    optimum: Array
+
+
+def inference_gap(
+    model: Model,
+    family: Family,
+    theta: Theta,
+    lam: Array,
+    x: Array,
+    rng: np.random.Generator,
+    *,
+    num_steps: int = 500,
+    num_samples: int = 1000,
+    backend: str = "auto",
+    progress: bool | None = None,
+) -> InferenceGap:
+    """Split each datapoint's gap log p(x) - ELBO(lam) at the ELBO's optimum over lam.
+
+    log p(x) is the model's own ``log_evidence`` where it has one, quadrature for D <= 2, and
+    importance sampling from the optimum otherwise.  Everything is computed in float64.
+
+    Parameters
+    ----------
+    model, family, theta
+        p_theta(x, z) and q_lam(z).
+    lam : ndarray (N, P)
+        E.g. an encoder's output for x.
+    x : ndarray (N, Dx)
+        Data.
+    rng : numpy Generator
+        For Step 1 and for the two ELBOs, which see the same samples.
+    num_steps, num_samples : int
+        Of Step 1, which starts from lam; of each ELBO.
+    backend : {"auto", "kernel", "autodiff"}
+        As for `bbvi.fit_bbvi`.
+    progress : bool, optional
+        Show Step 1's progress bar; by default only on a terminal.
+
+    Returns
+    -------
+    InferenceGap
+
+    Notes
+    -----
+    Cremer, Li and Duvenaud (2018), section 3.
+    """
+    theta, x, lam = astype(theta, np.float64), x.astype(np.float64), lam.astype(np.float64)
+    target = backends.resolve(backend, model).target(model, theta, x)
+    optimum = infer(
+        model,
+        family,
+        theta,
+        x,
+        rng,
+        lam=lam,
+        num_samples=16,
+        num_steps=num_steps,
+        backend=backend,
+        progress=progress,
+    ).local
+    seed = rng.integers(2**63)
+    here = elbo(family, target, lam, np.random.Generator(np.random.PCG64(seed)), num_samples)
+    there = elbo(family, target, optimum, np.random.Generator(np.random.PCG64(seed)), num_samples)
+    if hasattr(model, "log_evidence"):
+        evidence, error = model.log_evidence(theta, x), np.zeros(len(x))
+    elif model.latent_dim <= 2:
+        evidence, error, _ = log_evidence_quadrature(model, theta, x, backend=backend)
+    else:
+        evidence, error, _ = log_evidence_is(family, target, optimum, rng, 5 * num_samples)
+    return InferenceGap(
+        log_evidence=evidence,
+        log_evidence_error=error,
+        elbo=here.value,
+        elbo_error=here.standard_error,
+        elbo_optimum=there.value,
+        elbo_optimum_error=there.standard_error,
+        approximation=evidence - there.value,
+        amortization=there.value - here.value,
+        optimum=optimum,
+    )
