@@ -1,0 +1,10 @@
+"""Public conformance checks: for the library, a researcher's estimator, a student's exercise.
+
+Each check raises an AssertionError that says which property failed and the likely mistake; it
+returns None when all hold.  All randomness comes from the rng that is passed in.
+"""
+
+from bbvi.checks.family import check_family
+from bbvi.checks.model import check_model
+
+__all__ = ["check_family", "check_model"]

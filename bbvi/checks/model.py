@@ -1,0 +1,294 @@
+"""Is this black box p_theta(x, z) a model that the package can learn? (floor 5)"""
+
+import copy
+import warnings
+from typing import Any
+
+import numpy as np
+
+from bbvi.backends import autodiff
+from bbvi.checks.evidence import invariance, normalization, tolerance
+from bbvi.checks.verdicts import fail, require_close
+from bbvi.nets import astype
+from bbvi.types import Array, Theta
+
+
+def check_model(
+    model: Any,
+    rng: np.random.Generator,
+    *,
+    theta: Theta | None = None,
+    num_data: int = 4,
+    num_samples: int = 3,
+    num_draws: int = 4096,
+) -> None:
+    """Check that ``init``, ``log_joint`` and ``sample`` are one consistent model.
+
+    1. ``init`` returns a dict of finite float arrays, ``sample`` returns x (num, Dx), z (num, D).
+    2. ``log_joint`` returns (S, N), finite; entry (s, n) depends on x_n and z_sn only.
+    3. float32 stays float32; no argument is changed; there is no hidden randomness.
+    4. Autograd's gradients in z and theta are finite and equal central differences.
+    5. ``sample`` draws from exp(``log_joint``): moving theta, z or the scale of z by t leaves
+       E[p_t(x, z) / p(x, z)] = 1, and the share of draws in a region is its probability.
+
+    Requires
+    --------
+    ``log_joint`` in autograd.numpy, and a theta that may take any real value.  Real latents may
+    be moved; whole-number ones are held fixed in 5, and positive ones are only rescaled.
+
+    Parameters
+    ----------
+    model : Model
+        The black box.
+    rng : numpy Generator
+        Source of theta and of the draws.
+    theta : dict, optional
+        Where to check; by default near ``model.init(rng)``.
+    num_data, num_samples : int
+        N and S of the exact comparisons.  Leave them different, so that swapped axes show.
+    num_draws : int
+        Draws of (x, z) behind the statistical comparisons (five standard errors).
+
+    Raises
+    ------
+    AssertionError
+        With the property that failed and the likely mistake.
+
+    Notes
+    -----
+    The identities of 5 are those behind the log-derivative trick (Ermon/Grover notes, "Gradient
+    estimation"): the integral of a density does not depend on its parameters.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bbvi import LinearGaussian, checks
+    >>> checks.check_model(LinearGaussian(2, 3), np.random.default_rng(0))
+    """
+    theta = _check_init(model, rng) if theta is None else theta
+    x, z = _check_sample(model, rng, theta, num_data * num_samples)
+    x, z = x[:num_data], z.reshape(num_samples, num_data, -1)
+    before = copy.deepcopy((theta, x, z))
+    _check_values(model, theta, x, z)
+    _check_gradients(model, rng, theta, x, z)
+    _check_single_precision(model, theta, x, z)
+    if not _same(before, (theta, x, z)):
+        fail(
+            "log_joint or sample changed its arguments.",
+            "an in-place operation (+=, out=, item assignment) on theta, x or z",
+        )
+    draws = model.sample(rng, theta, num_draws)
+    _check_moved_theta(model, rng, theta, *draws)
+    _check_moved_latents(model, theta, *draws)
+    _check_normalization(model, rng, theta, *draws)
+
+
+def _check_init(model: Any, rng: np.random.Generator) -> Theta:
+    """init's dict; then a point near it, because 0 and 1 hide mistakes."""
+    theta = model.init(rng)
+    if not isinstance(theta, dict):
+        fail(
+            f"init returned {type(theta).__name__}, not a dict of arrays.",
+            "a tuple or record, which autograd cannot differentiate by name",
+        )
+    for key, value in theta.items():
+        if not isinstance(value, np.ndarray | np.floating) or value.dtype.kind != "f":
+            fail(
+                f"theta[{key!r}] is {type(value).__name__} {getattr(value, 'dtype', '')}; expected "
+                "a float array.",
+                "whole numbers or lists, which have no gradient: use np.zeros(...)",
+            )
+        if not np.isfinite(value).all():
+            fail(f"theta[{key!r}] has NaN or infinite values.", "a scale of 0 or its log in init")
+    return {key: value + 0.1 * rng.standard_normal(value.shape) for key, value in theta.items()}
+
+
+def _check_sample(
+    model: Any, rng: np.random.Generator, theta: Theta, num: int
+) -> tuple[Array, Array]:
+    again = copy.deepcopy(rng)
+    x, z = model.sample(rng, theta, num)
+    shapes = f"sample returned shapes {np.shape(x)} and {np.shape(z)}"
+    if np.ndim(x) != 2 or np.shape(z) != (num, model.latent_dim) or len(x) != num:
+        swapped = np.shape(x) == (num, model.latent_dim) and np.ndim(z) == 2
+        fail(
+            f"{shapes}; expected x (num, Dx), then z (num, D) with num = {num}, "
+            f"D = latent_dim = {model.latent_dim}.",
+            "z was returned before x" if swapped else "one draw instead of num, or a squeezed axis",
+        )
+    if not (np.isfinite(x).all() and np.isfinite(z).all()):
+        fail("sample drew NaN or infinite values.", "a negative variance or an overflow in exp")
+    if not _same((x, z), model.sample(again, theta, num)):
+        fail(
+            "sample gave other draws for the same state of rng.",
+            "hidden randomness: draw with the rng that is passed in, not with np.random",
+        )
+    return x, z
+
+
+def _check_values(model: Any, theta: Theta, x: Array, z: Array) -> None:
+    try:
+        log_p = autodiff.bind(model, theta, x).value(z)
+    except ValueError as error:
+        raise AssertionError(f"log_joint failed: {error}") from error
+    if not np.isfinite(log_p).all():
+        fail(
+            "log_joint is NaN or infinite at the model's own draws.",
+            "log of a density that underflows to 0 (work with logs), or sigma for log sigma",
+        )
+    if not np.array_equal(log_p, autodiff.bind(model, theta, x).value(z)):
+        fail("log_joint gave two answers for one (x, z).", "hidden randomness in log_joint")
+    for s, n in np.ndindex(*log_p.shape):
+        alone = autodiff.bind(model, theta, x[n : n + 1]).value(z[s : s + 1, n : n + 1])[0, 0]
+        require_close(
+            f"log_joint rows interact: datapoint {n}, sample {s}, alone and within the batch",
+            log_p[s, n],
+            alone,
+            1e-9 * (1 + abs(alone)),
+            otherwise="a sum or mean over the wrong axis (use axis=-1), or statistics of the batch",
+        )
+
+
+def _check_gradients(
+    model: Any, rng: np.random.Generator, theta: Theta, x: Array, z: Array, step: float = 1e-6
+) -> None:
+    target = autodiff.bind(model, theta, x)
+    dtheta: Any
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            _, dz, dtheta = target.value_and_grads(z)
+    except Exception as error:
+        raise AssertionError(
+            f"log_joint could not be differentiated ({type(error).__name__}: {error}). Likely "
+            "mistake: plain numpy or scipy instead of autograd.numpy, item assignment, float(...), "
+            "or a log_joint that ignores theta or z."
+        ) from error
+    scale = 1 + float(np.abs(target.value(z)).max())
+    for d in range(z.shape[-1]):
+        move = step * np.eye(z.shape[-1])[d]
+        slope = (target.value(z + move) - target.value(z - move)) / (2 * step)
+        what = f"d log_joint / dz differs from central differences in latent {d}"
+        limit = 1e-5 * (scale + np.abs(slope))
+        require_close(what, dz[..., d], slope, limit, otherwise=_NOT_SMOOTH)
+    for key, direction in _directions(rng, theta).items():
+        up, down = (
+            autodiff.bind(model, {**theta, key: theta[key] + s * direction}, x).value(z)
+            for s in (step, -step)
+        )
+        slope = np.sum((up - down).mean(axis=0)) / (2 * step)
+        what = f"d log_joint / d theta[{key!r}] differs from central differences"
+        found = np.sum(dtheta[key] * direction)
+        limit = 1e-5 * (scale * len(x) + abs(slope))
+        require_close(what, found, slope, limit, otherwise=_NOT_SMOOTH)
+
+
+_NOT_SMOOTH = (
+    "a step (round, floor, >), a value taken out of autograd (getval, np.array), or a "
+    "gradient written by hand"
+)
+
+
+def _check_single_precision(model: Any, theta: Theta, x: Array, z: Array) -> None:
+    single = np.float32
+    exact = autodiff.bind(model, theta, x).value(z)
+    target = autodiff.bind(model, astype(theta, single), x.astype(single))
+    dtheta: Any
+    log_p, dz, dtheta = target.value_and_grads(z.astype(single))
+    named = {"log_joint": log_p, "d/dz": dz} | {f"d/d{key}": g for key, g in dtheta.items()}
+    for name, value in named.items():
+        if np.asarray(value).dtype != single:
+            fail(
+                f"{name} is {np.asarray(value).dtype} although theta, x and z are float32.",
+                "a NumPy float64 scalar or array in the formula: use Python floats, and "
+                "dtype=z.dtype for arrays",
+            )
+    limit = 1e-3 * (1 + np.abs(exact))
+    cause = "a formula that cancels large numbers: use log-sum-exp, or softplus"
+    require_close("log_joint loses its digits in float32", log_p, exact, limit, otherwise=cause)
+
+
+def _check_moved_theta(
+    model: Any, rng: np.random.Generator, theta: Theta, x: Array, z: Array
+) -> None:
+    start = autodiff.bind(model, theta, x).value(z[None])[0]
+    for key, direction in _directions(rng, theta).items():
+
+        def log_weight(t: float, key: str = key, direction: Array = direction) -> Array:
+            moved = {**theta, key: theta[key] + t * direction}
+            return autodiff.bind(model, moved, x).value(z[None])[0] - start
+
+        _require_invariance(
+            f"sample and log_joint disagree about theta[{key!r}]",
+            log_weight,
+            "one of the two uses another formula: sigma for log sigma, a sign, a term of "
+            "log_joint that is missing its normalizing constant in theta",
+        )
+
+
+def _check_moved_latents(model: Any, theta: Theta, x: Array, z: Array) -> None:
+    start = autodiff.bind(model, theta, x).value(z[None])[0]
+    for d in np.flatnonzero((z != np.round(z)).any(axis=0)).tolist():
+        unit = np.eye(z.shape[1])[d]
+        positive = bool((z[:, d] > 0).all())
+        center = 0.0 if positive else z[:, d].mean()
+
+        def shifted(t: float, unit: Array = unit) -> Array:
+            return autodiff.bind(model, theta, x).value((z + t * unit)[None])[0] - start
+
+        def rescaled(t: float, d: int = d, unit: Array = unit, center: float = center) -> Array:
+            moved = z + np.expm1(t) * (z[:, d] - center)[:, None] * unit
+            return t + autodiff.bind(model, theta, x).value(moved[None])[0] - start
+
+        cause = (
+            "log p(z) dropped, counted twice or with the wrong sign or scale; or log p(x | z) "
+            "with a scale or mean other than sample's, or averaged over axis -1 instead of summed"
+        )
+        what = f"sample and log_joint disagree about latent {d}"
+        if not positive:
+            _require_invariance(f"{what} (shifted)", shifted, cause)
+        _require_invariance(f"{what} (rescaled)", rescaled, cause)
+
+
+def _require_invariance(what: str, log_weight: Any, cause: str) -> None:
+    odd, even = invariance(log_weight)
+    for order, mean in (("first", odd), ("second", even)):
+        note = f"{what}: E[p_t / p] - 1, {order} order in t"
+        require_close(note, mean.value, 0.0, tolerance(mean, np.zeros(())), otherwise=cause)
+
+
+def _check_normalization(
+    model: Any, rng: np.random.Generator, theta: Theta, x: Array, z: Array
+) -> None:
+    D = z.shape[1]
+
+    def log_density(points: Array) -> Array:
+        return autodiff.bind(model, theta, points[:, D:]).value(points[None, :, :D])[0]
+
+    shares = normalization(rng, np.concatenate([z, x], axis=1), log_density)
+    if shares is None:
+        return
+    drawn, integral = shares
+    limit = tolerance(drawn, drawn.value) + tolerance(integral, integral.value)
+    require_close(
+        "exp(log_joint) is not normalized: the integral over a region, against the share of draws",
+        integral.value,
+        drawn.value,
+        limit,
+        otherwise="log p(z) or a constant dropped, e.g. -0.5 log 2 pi or -log sigma per dimension",
+    )
+
+
+def _directions(rng: np.random.Generator, theta: Theta) -> Theta:
+    """One random direction of unit length in each array of theta."""
+    free = {key: rng.standard_normal(value.shape) for key, value in theta.items()}
+    return {key: value / np.sqrt(np.sum(value**2)) for key, value in free.items()}
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether two nests of tuples, dicts and arrays are equal to the bit."""
+    if isinstance(a, dict):
+        return all(_same(a[key], b[key]) for key in a)
+    if isinstance(a, tuple):
+        return all(_same(u, v) for u, v in zip(a, b))
+    return np.array_equal(a, b)
