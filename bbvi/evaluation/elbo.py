@@ -55,9 +55,9 @@ def elbo(
     """
     S = as_count("num_samples", num_samples, minimum=2)
     # The first part's mean is the origin of the sums, so that no digits cancel in the variance.
-    origin, total, squares = None, np.zeros(len(lam)), np.zeros(len(lam))
+    origin, total, squares = np.full(len(lam), np.nan), np.zeros(len(lam)), np.zeros(len(lam))
     for log_w in log_weights(family, target, lam, rng, S):
-        origin = log_w.mean(axis=0) if origin is None else origin
+        origin = np.where(np.isnan(origin), log_w.mean(axis=0), origin)
         total += (log_w - origin).sum(axis=0)
         squares += ((log_w - origin) ** 2).sum(axis=0)
     mean = total / S

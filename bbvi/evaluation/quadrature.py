@@ -142,8 +142,10 @@ def grid(low: Array, high: Array, nodes: int) -> Array:
 
 
 def trapezoids(target: Target, low: Array, high: Array, nodes: int) -> Array:
-    """Log of the trapezoidal sum (N,); the weights of the end nodes do not matter, for the
-    integrand has died out there."""
+    """Log of the trapezoidal sum (N,).
+
+    The weights of the end nodes do not matter, for the integrand has died out there.
+    """
     log_p = _log_joint(target, grid(low, high, nodes))
     highest = log_p.max(axis=0)
     log_cell = np.log((high - low) / (nodes - 1)).sum(axis=1)

@@ -94,6 +94,6 @@ def check_finite(estimate: Estimate, state: State, name: str) -> None:
         if not np.isfinite(np.sum(array)):
             raise NotFiniteError(
                 f"{name}: {what} is not finite at step {len(state.trace) + 1}; expected finite "
-                "numbers. Try a smaller step size or more samples; .state is the last finite state.",
+                "numbers. Try a smaller step size or more samples; .state is the last finite one.",
                 state=state,
             )

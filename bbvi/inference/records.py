@@ -48,9 +48,9 @@ class State(NamedTuple):
 
     theta: Theta
     theta_moments: Any
-    lam: Array | None
+    lam: Any
     lam_moments: Any
-    phi: Theta | None
+    phi: Any
     phi_moments: Any
     order: Array
     position: int
