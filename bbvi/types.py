@@ -112,6 +112,62 @@ class Reparameterizable(Family, Protocol):
         ...
 
 
+@runtime_checkable
+class Factorized(Family, Protocol):
+    """A family of independent factors, q(z) = prod_f q_f(z_f): what Rao-Blackwellization needs."""
+
+    @property
+    def param_factors(self) -> Array:
+        """Which factor each parameter belongs to: (P,), whole numbers below F."""
+        ...
+
+    def log_prob_factors(self, lam: Array, z: Array) -> Array:
+        """log q_f(z_f): (S, N, F), nats."""
+        ...
+
+
+@runtime_checkable
+class Relaxable(Family, Protocol):
+    """A family of discrete z = harden(zeta), zeta = perturb(lam, eps) continuous; P = D.
+
+    Estimators by relaxation replace ``harden`` by ``soften``; the family's ``log_prob`` must then
+    accept relaxed z.  ``gap_pullback`` is the derivative of zeta minus that of zeta~, the same
+    point reached with z held fixed (`bbvi.estimators.relax`).
+    """
+
+    def support(self) -> Array:
+        """Every value of z: (K, D), float64."""
+        ...
+
+    def perturb(self, lam: Array, eps: Array) -> Array:
+        """zeta(lam, eps): (S, N, P)."""
+        ...
+
+    def harden(self, zeta: Array) -> Array:
+        """z: (S, N, D)."""
+        ...
+
+    def soften(self, zeta: Array, temperature: float) -> Array:
+        """A relaxed z, which tends to ``harden(zeta)`` as the temperature falls: (S, N, D)."""
+        ...
+
+    def soften_pullback(self, y: Array, temperature: float, dy: Array) -> Array:
+        """dy . dy/dzeta at y = soften(zeta, temperature): (S, N, P)."""
+        ...
+
+    def mean_pullback(self, lam: Array, dz: Array) -> Array:
+        """dz . d E[z]/dlam: (S, N, P)."""
+        ...
+
+    def gap_pullback(self, lam: Array, zeta: Array, dzeta: Array) -> Array:
+        """dzeta . d(zeta - zeta~)/dlam: (S, N, P)."""
+        ...
+
+    def gap_pushforward(self, lam: Array, zeta: Array, dlam: Array) -> Array:
+        """d(zeta - zeta~)/dlam . dlam, the transpose of ``gap_pullback``: (S, N, P)."""
+        ...
+
+
 class Target(NamedTuple):
     """log p_theta(x, .) at fixed theta and x: what a back end hands to an estimator.
 
@@ -138,6 +194,9 @@ class Target(NamedTuple):
         float32 or float64, of theta, x, z and all results.
     standard_normal_prior : bool
         True when log p(z) is known to be log N(z; 0, I), so that a closed-form KL applies.
+    blankets : callable or None
+        z (S, N, D) -> (S, N, F): for each factor z_f of the latents, the terms of log p(x, z) that
+        contain it (its Markov blanket); None where the model does not tell.
     """
 
     value: Callable[..., Array]
@@ -148,6 +207,7 @@ class Target(NamedTuple):
     latent_dim: int
     dtype: np.dtype[Any]
     standard_normal_prior: bool = False
+    blankets: Callable[[Array], Array] | None = None
 
 
 def hold_theta(target: Target) -> Target:

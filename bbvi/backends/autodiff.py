@@ -78,6 +78,9 @@ def bind(model: Model, theta: Theta, x: Array) -> Target:
             return log_p, dz * len(z), dtheta
         return log_p, vjp(np.ones_like(log_p))[1], vjp(_sample_weights(log_p, weights))[0]
 
+    def blankets(z: Array) -> Array:
+        return model.log_joint_blankets(theta, x, z)  # type: ignore[attr-defined]
+
     return Target(
         value,
         value_and_dz,
@@ -87,6 +90,7 @@ def bind(model: Model, theta: Theta, x: Array) -> Target:
         latent_dim=model.latent_dim,
         dtype=x.dtype,
         standard_normal_prior=bool(getattr(model, "standard_normal_prior", False)),
+        blankets=blankets if hasattr(model, "log_joint_blankets") else None,
     )
 
 

@@ -1,6 +1,15 @@
 """Variational families q_lam(z)."""
 
+from bbvi.families.bernoulli import Bernoulli
+from bbvi.families.categorical import Categorical
 from bbvi.families.diagonal_gaussian import DiagonalGaussian
 from bbvi.families.full_covariance_gaussian import FullCovarianceGaussian
+from bbvi.families.gamma import Gamma
 
-__all__ = ["DiagonalGaussian", "FullCovarianceGaussian"]
+__all__ = [
+    "Bernoulli",
+    "Categorical",
+    "DiagonalGaussian",
+    "FullCovarianceGaussian",
+    "Gamma",
+]

@@ -96,6 +96,16 @@ class DiagonalGaussian:
         standardized = (z - mean) * anp.exp(-log_scale)
         return -0.5 * anp.sum(standardized**2 + LOG_2PI, axis=-1) - anp.sum(log_scale, axis=-1)
 
+    @property
+    def param_factors(self) -> Array:
+        """Which latent each parameter belongs to: (P,)."""
+        return np.tile(np.arange(self.latent_dim), 2)
+
+    def log_prob_factors(self, lam: Array, z: Array) -> Array:
+        """log N(z_d; mu_d, sigma_d^2) of each latent: (S, N, D)."""
+        mean, log_scale = self.split(lam)
+        return -0.5 * (((z - mean) * np.exp(-log_scale)) ** 2 + LOG_2PI) - log_scale
+
     def log_prob_dz(self, lam: Array, z: Array) -> Array:
         """d log q / dz = -(z - mu) / sigma^2: (S, N, D)."""
         mean, log_scale = self.split(lam)

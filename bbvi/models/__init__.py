@@ -2,6 +2,7 @@
 
 from bbvi.models import linear_decoder
 from bbvi.models.deep_latent import DeepLatentModel
+from bbvi.models.discrete_priors import BernoulliPrior, CategoricalPrior
 from bbvi.models.hidden_markov import HiddenMarkovModel
 from bbvi.models.likelihoods import (
     BernoulliLikelihood,
@@ -11,11 +12,14 @@ from bbvi.models.likelihoods import (
     ScalarScaleGaussian,
 )
 from bbvi.models.linear_gaussian import LinearGaussian
+from bbvi.models.logistic_regression import LogisticRegression
 from bbvi.models.priors import MixtureOfGaussians, StandardNormal
 from bbvi.models.state_space import LinearGaussianStateSpace
 
 __all__ = [
     "BernoulliLikelihood",
+    "BernoulliPrior",
+    "CategoricalPrior",
     "DeepLatentModel",
     "DiagonalScaleGaussian",
     "GaussianLikelihood",
@@ -23,6 +27,7 @@ __all__ = [
     "LearnedScaleGaussian",
     "LinearGaussian",
     "LinearGaussianStateSpace",
+    "LogisticRegression",
     "MixtureOfGaussians",
     "ScalarScaleGaussian",
     "StandardNormal",
