@@ -71,6 +71,12 @@ class DiagonalGaussian:
         """P = 2 D."""
         return 2 * self.latent_dim
 
+    @property
+    def parameter_blocks(self) -> dict[str, Array]:
+        """Name -> columns of lam."""
+        d = np.arange(self.latent_dim)
+        return {"mean": d, "log-scale": self.latent_dim + d}
+
     def init(self, num_data: int) -> Array:
         """Start every row at N(0, I): lam = 0."""
         return np.zeros((num_data, self.num_params))

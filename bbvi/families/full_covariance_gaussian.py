@@ -49,6 +49,13 @@ class FullCovarianceGaussian:
         return self.latent_dim + self.latent_dim * (self.latent_dim + 1) // 2
 
     @property
+    def parameter_blocks(self) -> dict[str, Array]:
+        """Name -> columns of lam: the mean, the log-diagonal of L, and what is below it."""
+        below = np.setdiff1d(np.arange(self.latent_dim, self.num_params), self._diagonal)
+        blocks = {"mean": np.arange(self.latent_dim), "log-scale": self._diagonal}
+        return {**blocks, "off-diagonal": below} if len(below) else blocks
+
+    @property
     def _diagonal(self) -> Array:
         """Columns of lam that hold log L_dd."""
         d = np.arange(self.latent_dim)
