@@ -4,7 +4,8 @@ Each check raises an AssertionError that says which property failed and the like
 returns None when all hold.  All randomness comes from the rng that is passed in.
 """
 
+from bbvi.checks.estimator import check_estimator
 from bbvi.checks.family import check_family
 from bbvi.checks.model import check_model
 
-__all__ = ["check_family", "check_model"]
+__all__ = ["check_estimator", "check_family", "check_model"]

@@ -1,0 +1,82 @@
+"""The problem on which estimators are checked, and its replication along rows (floor 5)."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bbvi.backends import autodiff
+from bbvi.evaluation.exact import linear_gaussian_elbo
+from bbvi.models import LinearGaussian
+from bbvi.nets import astype
+from bbvi.types import Array, Estimate, Target, Theta
+
+
+class Problem(NamedTuple):
+    """A target with rows lam, and the exact answer there."""
+
+    target: Target
+    lam: Array
+    exact: Estimate
+
+
+def linear_gaussian_problem(family: Any, dtype: Any = np.float64, bind: Any = None) -> Problem:
+    """Two datapoints of a linear-Gaussian model, away from the optimum, with the exact answer.
+
+    log p(x) is near 0 there, which keeps the variance of the plain score function small.
+    ``bind`` is a back end's, e.g. ``bbvi.backends.kernel.bind``.
+    """
+    D, P = family.latent_dim, family.num_params
+    model = LinearGaussian(D, D + 1)
+    theta = {
+        "W": 0.8 * np.cos(1.0 + np.arange(D * (D + 1.0)).reshape(D + 1, D)),
+        "b": 0.2 * np.sin(1.0 + np.arange(D + 1.0)),
+        "log_sigma": np.array(-1.0),
+    }
+    x = 0.5 * np.stack([np.ones(D + 1), np.linspace(-0.9, 1.1, D + 1)])
+    lam = -0.4 - 0.2 * np.cos(np.arange(2.0 * P)).reshape(2, P)
+    exact = linear_gaussian_elbo(model, theta, x, family, lam)
+    bind = autodiff.bind if bind is None else bind
+    return Problem(bind(model, astype(theta, dtype), x.astype(dtype)), lam.astype(dtype), exact)
+
+
+def tile_target(target: Target, replicates: int) -> Target:
+    """The target of a table in which the N rows are repeated R times: z is (S, R N, D).
+
+    A back end evaluates any number of samples, so R replicates of S samples are R S samples.
+    Theta gradients are summed over all R N rows.
+    """
+
+    def fold(array: Array) -> Array:
+        return array.reshape(-1, target.num_data, *array.shape[2:])
+
+    def unfold(array: Array, S: int) -> Array:
+        return array.reshape(S, -1, *array.shape[2:])
+
+    def weigh(z: Array, weights: Array | None) -> Array:
+        shape = z.shape[:2]
+        return fold(np.full(shape, 1 / len(z), z.dtype) if weights is None else weights)
+
+    def value(z: Array) -> Array:
+        return unfold(target.value(fold(z)), len(z))
+
+    def value_and_dz(z: Array) -> tuple[Array, Array]:
+        log_p, dz = target.value_and_dz(fold(z))
+        return unfold(log_p, len(z)), unfold(dz, len(z))
+
+    def value_and_dtheta(z: Array, weights: Array | None = None) -> tuple[Array, Theta | None]:
+        log_p, dtheta = target.value_and_dtheta(fold(z), weigh(z, weights))
+        return unfold(log_p, len(z)), dtheta
+
+    def value_and_grads(
+        z: Array, weights: Array | None = None
+    ) -> tuple[Array, Array, Theta | None]:
+        log_p, dz, dtheta = target.value_and_grads(fold(z), weigh(z, weights))
+        return unfold(log_p, len(z)), unfold(dz, len(z)), dtheta
+
+    return target._replace(
+        value=value,
+        value_and_dz=value_and_dz,
+        value_and_dtheta=value_and_dtheta,
+        value_and_grads=value_and_grads,
+        num_data=replicates * target.num_data,
+    )
