@@ -30,6 +30,7 @@ from bbvi.inference import (
     fit_bbvi,
     fit_semi_amortized,
     infer,
+    infer_minibatches,
 )
 from bbvi.models import (
     BernoulliLikelihood,
@@ -40,6 +41,7 @@ from bbvi.models import (
     LearnedScaleGaussian,
     LinearGaussian,
     LinearGaussianStateSpace,
+    LogisticRegression,
     MixtureOfGaussians,
     ScalarScaleGaussian,
     StandardNormal,
@@ -64,6 +66,7 @@ __all__ = [
     "LearnedScaleGaussian",
     "LinearGaussian",
     "LinearGaussianStateSpace",
+    "LogisticRegression",
     "MixtureOfGaussians",
     "NotFiniteError",
     "ScalarScaleGaussian",
@@ -76,6 +79,7 @@ __all__ = [
     "fit_bbvi",
     "fit_semi_amortized",
     "infer",
+    "infer_minibatches",
     "leave_one_out",
     "reparameterized",
     "reparameterized_kl",

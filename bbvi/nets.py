@@ -10,12 +10,14 @@ from bbvi.types import Array, Theta
 
 
 def _relu(a: Array) -> Array:
-    return anp.maximum(a, 0.0)
+    # max(a, 0), written so that autograd keeps float32: its rule for maximum makes float64.
+    return 0.5 * (a + anp.abs(a))
 
 
 def softplus(a: Array) -> Array:
     """log(1 + exp(a)), stable for any finite a: max(a, 0) + log1p(exp(-|a|))."""
-    return anp.maximum(a, 0.0) + anp.log1p(anp.exp(-anp.abs(a)))
+    size = anp.abs(a)
+    return 0.5 * (a + size) + anp.log1p(anp.exp(-size))
 
 
 ACTIVATIONS = {"tanh": anp.tanh, "relu": _relu, "softplus": softplus}

@@ -1,5 +1,6 @@
 """Data sets as plain float arrays, and the few things done to them before a fit (floor 1)."""
 
+from bbvi.datasets.breast_cancer import breast_cancer
 from bbvi.datasets.mnist import Mnist, mnist
 from bbvi.datasets.small import (
     Dataset,
@@ -15,6 +16,7 @@ __all__ = [
     "Dataset",
     "Mnist",
     "binarize",
+    "breast_cancer",
     "digits",
     "iris",
     "load_array",

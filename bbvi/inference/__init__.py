@@ -3,6 +3,7 @@
 from bbvi.inference.amortized import fit_amortized
 from bbvi.inference.bbvi import fit_bbvi
 from bbvi.inference.local import infer
+from bbvi.inference.minibatches import infer_minibatches
 from bbvi.inference.records import Fit, NotFiniteError, State, Trace
 from bbvi.inference.semi_amortized import fit_semi_amortized
 
@@ -15,4 +16,5 @@ __all__ = [
     "fit_bbvi",
     "fit_semi_amortized",
     "infer",
+    "infer_minibatches",
 ]

@@ -35,9 +35,10 @@ class ChainPosterior(NamedTuple):
 class HiddenMarkovModel:
     """z_1 ~ pi, z_t | z_{t-1} ~ A[z_{t-1}], x_t | z_t ~ N(m[z_t], s[z_t]^2).
 
-    A datapoint is a whole sequence: x is (N, T), and z (S, N, T) holds the states
-    0, ..., K - 1 as floats.  theta = {"initial": (K,), "transition": (K, K), "mean": (K,),
-    "log_scale": (K,)}, with pi = softmax(initial) and A = softmax of each row of transition.
+    A datapoint is a whole sequence: x is (N, T), and z (S, N, T K) holds the states one-hot, step
+    after step, as the `Categorical` family draws them.  theta = {"initial": (K,), "transition":
+    (K, K), "mean": (K,), "log_scale": (K,)}, with pi = softmax(initial) and A = softmax of each
+    row of transition.
 
     Parameters
     ----------
@@ -68,8 +69,8 @@ class HiddenMarkovModel:
 
     @property
     def latent_dim(self) -> int:
-        """D = T: one state per step."""
-        return self.num_steps
+        """D = T K: one one-hot state per step."""
+        return self.num_steps * self.num_states
 
     def init(self, rng: np.random.Generator) -> Theta:
         """States that are kept with odds 4 : 1, and emission means drawn from N(0, 2^2)."""
@@ -97,26 +98,24 @@ class HiddenMarkovModel:
     def log_joint(self, theta: Theta, x: Array, z: Array) -> Array:
         """log pi[z_1] + sum_t log A[z_{t-1}, z_t] + sum_t log N(x_t; m[z_t], s[z_t]^2): (S, N).
 
-        Raises
-        ------
-        ValueError
-            If z holds anything but the states 0, ..., K - 1.
+        Linear in each step's one-hot state, so that relaxed z are accepted too.
         """
-        h = self._one_hot(z, x.dtype)
+        h = anp.reshape(z, (*z.shape[:2], self.num_steps, self.num_states))
         log_p = anp.sum(h[:, :, 0] * self.log_initial(theta), axis=-1)
         moves = anp.dot(h[:, :, :-1], self.log_transition(theta)) * h[:, :, 1:]
         emissions = h * self.log_emission(theta, x)
         return log_p + anp.sum(moves, axis=(-2, -1)) + anp.sum(emissions, axis=(-2, -1))
 
     def sample(self, rng: np.random.Generator, theta: Theta, num: int) -> tuple[Array, Array]:
-        """Ancestral sampling: x (num, T), z (num, T)."""
+        """Ancestral sampling: x (num, T), z (num, T K)."""
         start = np.broadcast_to(np.exp(self.log_initial(theta)), (num, self.num_states))
         states = [_draw(rng, start)]
         for _ in range(self.num_steps - 1):
             states.append(_draw(rng, np.exp(self.log_transition(theta))[states[-1]]))
-        z = np.stack(states, axis=1)
-        noise = rng.standard_normal(z.shape)
-        return theta["mean"][z] + np.exp(theta["log_scale"])[z] * noise, z.astype(np.float64)
+        path = np.stack(states, axis=1)
+        noise = rng.standard_normal(path.shape)
+        x = theta["mean"][path] + np.exp(theta["log_scale"])[path] * noise
+        return x, np.eye(self.num_states)[path].reshape(num, -1)
 
     def log_evidence(self, theta: Theta, x: Array) -> Array:
         """log p(x) by the forward recursion alpha_t[j] = e_t[j] sum_i alpha_{t-1}[i] A[i, j]: (N,).
@@ -180,15 +179,6 @@ class HiddenMarkovModel:
         x = as_float_array("x", x, ndim=2)
         self.check_data(x)
         return x
-
-    def _one_hot(self, z: Array, dtype: np.dtype) -> Array:
-        h = z[..., None] == np.arange(self.num_states)
-        if not h.any(axis=-1).all():
-            raise ValueError(
-                f"z holds values that are not states; expected whole numbers from 0 to "
-                f"{self.num_states - 1}. Use a discrete family such as Categorical."
-            )
-        return h.astype(dtype)
 
 
 def _draw(rng: np.random.Generator, probabilities: Array) -> Array:

@@ -1,0 +1,42 @@
+"""Every structured model passes the public check, and a broken one does not."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from bbvi import MLP, DeepLatentModel, GaussianLikelihood
+from bbvi.checks import check_model
+from bbvi.models import (
+    HiddenMarkovModel,
+    LinearGaussianStateSpace,
+    LogisticRegression,
+    MixtureOfGaussians,
+)
+
+MODELS = {
+    "mixture prior": DeepLatentModel(
+        MixtureOfGaussians(2, 3), MLP((2, 4, 3)), GaussianLikelihood(0.5)
+    ),
+    "hidden Markov": HiddenMarkovModel(3, 4),
+    "state space": LinearGaussianStateSpace(2, 1, 3),
+    "logistic regression": LogisticRegression(2, 5),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_model(name):
+    assert check_model(MODELS[name], np.random.default_rng(0)) is None
+
+
+@dataclass(frozen=True)
+class Forgetful(LinearGaussianStateSpace):
+    """Wrong on purpose: the transition noise is forgotten in the log joint."""
+
+    def log_joint(self, theta, x, z):
+        return super().log_joint({**theta, "log_q": 0 * theta["log_q"]}, x, z)
+
+
+def test_the_check_refuses_a_wrong_model():
+    with pytest.raises(AssertionError):
+        check_model(Forgetful(2, 1, 3), np.random.default_rng(0))
