@@ -13,7 +13,7 @@ Shape letters: N datapoints, S samples, D latent, P variational, Dx observed.  A
 and ELBOs are in nats.
 """
 
-from bbvi import backends, estimators
+from bbvi import backends, checks, estimators
 from bbvi.estimators import (
     leave_one_out,
     reparameterized,
@@ -74,6 +74,7 @@ __all__ = [
     "Target",
     "adam",
     "backends",
+    "checks",
     "estimators",
     "fit_amortized",
     "fit_bbvi",
