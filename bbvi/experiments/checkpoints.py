@@ -1,0 +1,184 @@
+"""A run's state on disk: arrays in .npz, the rest in JSON, no pickle, all or nothing (floor 6).
+
+A checkpoint is two files.  The arrays are written first, under a name with the epoch in it; then
+``checkpoint.json``, which holds that name and the arrays' sha256, replaces its predecessor in one
+step.  Whoever dies in between leaves the earlier checkpoint whole.
+"""
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bbvi.experiments.records import write_atomically, write_json
+from bbvi.inference import State
+from bbvi.types import Array
+
+FORMAT = 1
+NAME = "checkpoint.json"
+
+
+def save_checkpoint(
+    folder: Path, state: State, rng: np.random.Generator, epoch: int, **record: Any
+) -> None:
+    """Write a fit's state, the generator's state and a JSON-able record, atomically.
+
+    ``record`` must have ``settings``, a flat dict: `load_checkpoint` compares it.
+    """
+    buffer = io.BytesIO()
+    arrays: dict[str, Any] = flatten_state(state)
+    np.savez(buffer, **arrays)
+    content = buffer.getvalue()
+    name = f"checkpoint-{epoch:05d}.npz"
+    write_atomically(folder / name, content)
+    body = {
+        "format": FORMAT,
+        "bbvi": version("bbvi"),
+        "epoch": epoch,
+        "arrays": name,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "rng": rng.bit_generator.state,
+        **record,
+    }
+    plain = json.loads(json.dumps(body, default=_plain))
+    write_json(folder / NAME, {**plain, "record_sha256": _digest(plain)})
+    for old in folder.glob("checkpoint-*.npz"):
+        if old.name != name:
+            old.unlink()
+
+
+def load_checkpoint(
+    folder: Path, settings: Mapping[str, Any], template: State
+) -> tuple[State, Any]:
+    """The state and the record of the run that was checkpointed in a folder.
+
+    Parameters
+    ----------
+    folder : path
+        Where `save_checkpoint` wrote.
+    settings : mapping
+        What the run to be continued has; the checkpoint's must be the same.
+    template : State
+        A starting state of the same run: tells the optimizers' structure and the arrays' shapes.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no checkpoint.
+    ValueError
+        If it is damaged, of another version of bbvi, or of another run; nothing is changed.
+    """
+    record = _read_record(folder / NAME)
+    for name in ("format", "bbvi"):
+        expected = {"format": FORMAT, "bbvi": version("bbvi")}[name]
+        if record.get(name) != expected:
+            raise ValueError(
+                f"{folder / NAME} was written by another version: {name} is {record.get(name)!r}; "
+                f"expected {expected!r}. Continue it with that version, or begin in another folder."
+            )
+    found = record["settings"]
+    plain = json.loads(json.dumps(dict(settings), default=_plain))
+    differences = [
+        f"{key} is {found.get(key)!r} there and {plain.get(key)!r} here"
+        for key in dict.fromkeys([*found, *plain])
+        if found.get(key) != plain.get(key)
+    ]
+    if differences:
+        raise ValueError(
+            f"{folder / NAME} is of another run: {'; '.join(differences)}. Repeat that run's "
+            "settings, or begin in another folder."
+        )
+    return unflatten_state(template, _read_arrays(folder, record), folder), record
+
+
+def flatten_state(state: State) -> dict[str, Array]:
+    """Named arrays of a state, e.g. "phi/W0" or "theta_moments/first/decoder.b1"."""
+    parts = {name: tree for name, tree in state._asdict().items() if name != "trace"}
+    return {**_flatten(parts, ""), "trace": np.array(state.trace, dtype=np.float64).reshape(-1, 4)}
+
+
+def unflatten_state(template: State, arrays: Mapping[str, Array], source: Path) -> State:
+    """The inverse of `flatten_state`, given a state of the same structure."""
+    expected = {**flatten_state(template), "trace": np.zeros((0, 4))}
+    for name, array in expected.items():
+        found = arrays.get(name)
+        if found is None or found.dtype != array.dtype or found.shape[1:] != array.shape[1:]:
+            what = "is missing" if found is None else f"is {found.dtype} {found.shape}"
+            raise ValueError(
+                f"the checkpoint in {source} does not fit this run: {name} {what}; expected "
+                f"{array.dtype} {array.shape}."
+            )
+    parts = {name: tree for name, tree in template._asdict().items() if name != "trace"}
+    trace = [(int(s), float(e), float(t), int(n)) for s, e, t, n in arrays["trace"]]
+    restored = _unflatten(parts, "", arrays)
+    return State(**{**restored, "position": int(restored["position"])}, trace=trace)
+
+
+def _flatten(tree: Any, name: str) -> dict[str, Array]:
+    items = _items(tree)
+    if items is None:
+        return {} if tree is None else {name: np.asarray(tree)}
+    prefix = f"{name}/" if name else ""
+    return {k: v for key, child in items for k, v in _flatten(child, prefix + key).items()}
+
+
+def _unflatten(tree: Any, name: str, arrays: Mapping[str, Array]) -> Any:
+    items = _items(tree)
+    if items is None:
+        return None if tree is None else arrays[name]
+    prefix = f"{name}/" if name else ""
+    parts = {key: _unflatten(child, prefix + key, arrays) for key, child in items}
+    return parts if isinstance(tree, dict) else type(tree)(**parts)
+
+
+def _items(tree: Any) -> list[tuple[str, Any]] | None:
+    """Named children of a dict or a NamedTuple; the empty tuple is an optimizer without state."""
+    if isinstance(tree, dict):
+        return list(tree.items())
+    if isinstance(tree, tuple):
+        return [(field, getattr(tree, field)) for field in getattr(tree, "_fields", ())]
+    return None
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing: there is no checkpoint to continue from.")
+    try:
+        record = json.loads(path.read_text())
+        stored = record.pop("record_sha256")
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise ValueError(
+            f"{path} is not a checkpoint, or damaged: {type(error).__name__} {error}. Begin in "
+            "another folder."
+        ) from error
+    if _digest(record) != stored:
+        raise ValueError(f"{path} was changed or damaged: its sha256 does not fit. Begin anew.")
+    return record
+
+
+def _read_arrays(folder: Path, record: Mapping[str, Any]) -> dict[str, Array]:
+    path = folder / Path(record["arrays"]).name
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing: {NAME} is there but not its arrays.")
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != record["sha256"]:
+        raise ValueError(f"{path} is damaged: {len(content)} bytes whose sha256 does not fit.")
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is not an archive of arrays: {error}.") from error
+
+
+def _digest(record: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)

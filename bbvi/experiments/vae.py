@@ -1,0 +1,199 @@
+"""An autoencoder trained as in the lecture: logged, checkpointed, resumed to the bit (floor 6)."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bbvi import backends
+from bbvi.estimators import reparameterized_mc
+from bbvi.evaluation.elbo import log_weights
+from bbvi.experiments.checkpoints import NAME, load_checkpoint, save_checkpoint
+from bbvi.experiments.networks import Network, lecture_objective, parameter_norm
+from bbvi.inference import State, fit_amortized
+from bbvi.inference.settings import begin_with_encoder
+from bbvi.nets import astype
+from bbvi.optimizers import adam
+from bbvi.types import Array, Estimator, Theta
+from bbvi.validation import as_count, as_float_array
+
+Row = dict[str, Any]
+
+
+class VaeRun(NamedTuple):
+    """A trained autoencoder and the course of its training.
+
+    Attributes
+    ----------
+    network : Network
+    theta, phi : dict
+        Parameters of the model and of the encoder.
+    iterations, epochs : list of dict
+        The log: iteration, objective, parameter_norm, seconds; epoch, objective, seconds.
+    """
+
+    network: Network
+    theta: Theta
+    phi: Theta
+    iterations: list[Row]
+    epochs: list[Row]
+
+
+def evaluate_objective(
+    network: Network, theta: Theta, lam: Array, x: Array, rng: np.random.Generator, num_samples: int
+) -> float:
+    """The objective per image over a whole data set, with S draws of z for each image."""
+    target = backends.resolve("auto", network.model).bind(network.model, theta, x)
+    draws = log_weights(network.family, target, lam, rng, num_samples)
+    total = sum(float(log_w.sum()) for log_w in draws)
+    return lecture_objective(total / (num_samples * len(x)), x.shape[1])
+
+
+def train_vae(
+    network: Network,
+    x: Array,
+    rng: np.random.Generator,
+    *,
+    epochs: int = 20,
+    batch_size: int = 128,
+    rate: float = 1e-3,
+    tolerance: float = 1.0,
+    evaluation_samples: int = 1,
+    estimator: Estimator = reparameterized_mc,
+    log_every: int = 100,
+    folder: Path | None = None,
+    resume: bool = False,
+    report: Callable[[Row], Any] | None = None,
+    progress: bool | None = None,
+) -> VaeRun:
+    """Train an autoencoder as the lecture does: Adam on minibatches, an evaluation per epoch.
+
+    Stops when an epoch's objective exceeds the one before it by more than ``tolerance``, or after
+    ``epochs``.
+
+    Parameters
+    ----------
+    network : Network
+        E.g. `lecture_network`.
+    x : ndarray (N, Dx)
+        Training images.
+    rng : numpy Generator
+        For everything random.  A resumed run takes its state from the checkpoint.
+    epochs, batch_size : int
+        At most this many epochs, in minibatches of this many images.
+    rate, tolerance : float
+        Adam's step size; the stop rule's allowance, nats per image.
+    evaluation_samples : int
+        Draws of z per image in the evaluation after each epoch; the lecture takes one.
+    estimator : callable
+        The lecture's gradient is that of the sampled log p(x, z) - log q(z).
+    log_every : int
+        Iterations between log rows.
+    folder : path, optional
+        Where to checkpoint after every epoch.
+    resume : bool
+        Continue from the folder's checkpoint, if it has one, to the same numbers as a run that
+        was never interrupted (on the same machine, with as many threads).
+    report : callable, optional
+        Called with every log row.
+    progress : bool, optional
+        Show a progress bar; by default only on a terminal.
+
+    Returns
+    -------
+    VaeRun
+
+    Raises
+    ------
+    ValueError
+        If the folder has a run already and ``resume`` is False, or its checkpoint is damaged or
+        of another run or version.
+
+    Notes
+    -----
+    Swaney lecture, ``train!``; Kingma and Welling (2014), Algorithm 1.
+    """
+    x = as_float_array("x", x, ndim=2)
+    epochs, log_every = as_count("epochs", epochs), as_count("log_every", log_every)
+    _refuse_to_overwrite(folder, resume)
+    optimizer = adam(rate)
+    settings = {
+        "network": repr(network),
+        "estimator": getattr(estimator, "__name__", repr(estimator)),
+        "batch_size": batch_size,
+        "rate": rate,
+        "evaluation_samples": evaluation_samples,
+        "log_every": log_every,
+        "data_sha256": hashlib.sha256(x.tobytes()).hexdigest(),
+        "dtype": str(x.dtype),
+        "rng_start": hashlib.sha256(repr(rng.bit_generator.state).encode()).hexdigest(),
+    }
+    theta = astype(network.model.init(rng), x.dtype)
+    state = begin_with_encoder(network.encoder, theta, x, rng, optimizer)
+    logs: dict[str, list[Row]] = {"iterations": [], "epochs": []}
+    if folder is not None and resume and (folder / NAME).exists():
+        state, record = load_checkpoint(folder, settings, state)
+        rng.bit_generator.state = record["rng"]
+        logs = {name: record[name] for name in logs}
+    rows = logs["epochs"]
+    start = time.perf_counter() - (rows[-1]["seconds"] if rows else 0.0)
+
+    def log(table: str, **row: Any) -> None:
+        row["seconds"] = time.perf_counter() - start
+        logs[table].append(row)
+        if report is not None:
+            report(row)
+
+    def after_step(state: State) -> None:
+        iteration, elbo, _, _ = state.trace[-1]
+        if iteration % log_every == 0:
+            objective = lecture_objective(elbo, x.shape[1])
+            norm = parameter_norm(state.theta, state.phi or {}, network.model.latent_dim)
+            log("iterations", iteration=iteration, objective=objective, parameter_norm=norm)
+
+    while len(rows) < epochs and not _worse(rows, tolerance):
+        fit = fit_amortized(
+            network.model,
+            network.family,
+            x,
+            rng,
+            encoder=network.encoder,
+            estimator=estimator,
+            num_samples=1,
+            num_steps=-(-len(x) // batch_size),
+            batch_size=batch_size,
+            optimizer=optimizer,
+            theta=state.theta,
+            progress=progress,
+            callback=after_step,
+            state=state,
+        )
+        assert fit.state is not None
+        state = fit.state
+        objective = evaluate_objective(network, fit.theta, fit.local, x, rng, evaluation_samples)
+        log("epochs", epoch=len(rows) + 1, objective=objective)
+        if folder is not None:
+            save_checkpoint(folder, state, rng, len(rows), settings=settings, **logs)
+    return VaeRun(network, state.theta, state.phi or {}, **logs)
+
+
+def posterior_parameters(run: VaeRun, x: Array) -> Array:
+    """lam = f_phi(x) (N, P), the encoder's posterior of each row of x (N, Dx)."""
+    encode = backends.resolve("auto", run.network.model).encode
+    return encode(run.network.encoder, run.phi, x)[0]
+
+
+def _refuse_to_overwrite(folder: Path | None, resume: bool) -> None:
+    if folder is not None and not resume and (folder / NAME).exists():
+        raise ValueError(
+            f"{folder} holds a run already. Continue it with resume=True (--resume), or choose "
+            "another folder."
+        )
+
+
+def _worse(rows: list[Row], tolerance: float) -> bool:
+    """The lecture's rule: the last epoch's objective is above the one before by the tolerance."""
+    return len(rows) > 1 and rows[-1]["objective"] > rows[-2]["objective"] + tolerance
