@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from bbvi.types import Array, Reparameterizable, Target
+from bbvi.types import Array, Relaxable, Reparameterizable, Target
 
 
 def check_arguments(family: Any, target: Target, lam: Array, eps: Array) -> None:
@@ -55,4 +55,14 @@ def check_reparameterizable(family: Any, estimator: str) -> None:
             f"{estimator} got the family {type(family).__name__}, which has no pullback: its "
             "samples do not move smoothly with lam. Expected a reparameterizable family such as "
             "DiagonalGaussian; for this one use score_function."
+        )
+
+
+def check_relaxable(family: Any, estimator: str) -> None:
+    """Raise TypeError unless z is a hard function of a continuous zeta(lam, eps)."""
+    if not isinstance(family, Relaxable):
+        raise TypeError(
+            f"{estimator} got the family {type(family).__name__}, which cannot be relaxed. "
+            "Expected a discrete family such as Bernoulli; for a reparameterizable one "
+            "use reparameterized."
         )

@@ -16,6 +16,7 @@ In f = log p - log q the lam inside log q is held fixed: its own derivative is t
 expectation is zero.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,14 @@ from bbvi.estimators import expectations
 from bbvi.estimators.arguments import check_arguments, check_reparameterizable
 from bbvi.estimators.expectations import Baseline, no_baseline
 from bbvi.types import Array, Estimate, Family, Reparameterizable, Target, Theta
+
+Integrand = Callable[[Family, Target, Array], Target]
+"""(family, target, lam) -> the f of E_q[f]: `elbo_integrand`, or `plain_integrand`."""
+
+
+def plain_integrand(family: Family, target: Target, lam: Array) -> Target:
+    """f(z) = target.value(z) itself, without an entropy term: E_q[f] is a plain expectation."""
+    return target
 
 
 def elbo_integrand(family: Any, target: Target, lam: Array) -> Target:

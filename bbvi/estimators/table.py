@@ -5,95 +5,39 @@ from `ESTIMATORS`.  To compare your own estimator with these, make a `Record` of
 a dict beside them: ``{**ESTIMATORS, "mine": Record(...)}``.
 """
 
-from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple
-
-import numpy as np
 
 from bbvi.estimators import elbo, expectations
-from bbvi.estimators.noise import NoiseSource, independent
-from bbvi.types import Array, Estimate, Family, Reparameterizable, Target
-
-
-class Cost(NamedTuple):
-    """Log-joint evaluations per datapoint: S (samples + samples_dims D) + once + dims D.
-
-    A value and its gradient at one z count as one evaluation.
-
-    Examples
-    --------
-    >>> Cost(samples=1, samples_dims=3)(S=10, D=2)
-    70
-    >>> str(Cost(samples=1, samples_dims=3))
-    'S (1 + 3 D)'
-    """
-
-    samples: int = 0
-    samples_dims: int = 0
-    once: int = 0
-    dims: int = 0
-
-    def __call__(self, S: int, D: int) -> int:
-        """Number of evaluations for S samples of a D-dimensional z."""
-        return S * (self.samples + self.samples_dims * D) + self.once + self.dims * D
-
-    def __str__(self) -> str:
-        per_sample = _sum_text(self.samples, self.samples_dims)
-        fixed = _sum_text(self.once, self.dims)
-        product = {"0": "", "1": "S"}.get(per_sample)
-        if product is None:
-            product = f"S ({per_sample})" if "+" in per_sample else f"{per_sample} S"
-        return " + ".join(text for text in (product, fixed) if text not in ("", "0"))
-
-
-def _sum_text(constant: int, dims: int) -> str:
-    times = {0: "", 1: "D"}.get(dims, f"{dims} D")
-    return " + ".join(text for text in (str(constant) if constant else "", times) if text) or "0"
-
-
-class Record(NamedTuple):
-    """An estimator and its contract.
-
-    Attributes
-    ----------
-    elbo : callable
-        (family, target, lam, eps, ...) -> Estimate of the ELBO (or other bound) and its gradients.
-    expectation : callable or None
-        The same for a plain E_q[f], where ``target.value`` is f; None where only a bound on the
-        evidence makes sense.
-    family : type
-        What q must be: a class or Protocol, asked by ``isinstance``.
-    differentiable : bool
-        Whether gradients of the model in z are used.
-    normal_prior : bool
-        Whether log p(z) must be known to be log N(z; 0, I).
-    unbiased : bool
-        Whether the mean of the estimate is the gradient of ``bound``.
-    bound : str
-        What is estimated: "ELBO", or a multi-sample bound.
-    min_samples : int
-        Smallest S.
-    draws : int
-        Rows of noise used up by one sample: eps is (draws * S, N, ...), see `draw_noise`.
-    cost : Cost
-        Log-joint evaluations of one call as a function of S and D.
-    source : str
-        Paper or lecture.
-    """
-
-    elbo: Callable[..., Estimate]
-    expectation: Callable[..., Estimate] | None
-    source: str
-    family: type = Family
-    differentiable: bool = False
-    normal_prior: bool = False
-    unbiased: bool = True
-    bound: str = "ELBO"
-    min_samples: int = 1
-    draws: int = 1
-    cost: Cost = Cost(samples=1)
-
+from bbvi.estimators.antithetic_pairs import arm, disarm
+from bbvi.estimators.baselines import (
+    control_variate,
+    cross_fitted_control_variate,
+    moving_average,
+    var_grad,
+)
+from bbvi.estimators.elbo import plain_integrand
+from bbvi.estimators.expectations import leave_one_out
+from bbvi.estimators.linearized import linearized, linearized_pathwise
+from bbvi.estimators.measure_valued import (
+    coupled,
+    measure_valued,
+    measure_valued_bernoulli,
+    uncoupled,
+)
+from bbvi.estimators.multi_sample import dreg, iwae, renyi, vimco
+from bbvi.estimators.pilots import (
+    pilot_coefficients,
+    pilot_mean,
+    pilot_nvil,
+    pilot_running_mean,
+    pilot_surrogate,
+)
+from bbvi.estimators.rao_blackwell import rao_blackwellized
+from bbvi.estimators.rebar import rebar, relax
+from bbvi.estimators.record import Cost, Record
+from bbvi.estimators.relaxations import concrete, straight_through, straight_through_gumbel
+from bbvi.families import Bernoulli, DiagonalGaussian, FullCovarianceGaussian
+from bbvi.types import Factorized, Relaxable, Reparameterizable
 
 ESTIMATORS: dict[str, Record] = {
     "score-function": Record(
@@ -101,11 +45,53 @@ ESTIMATORS: dict[str, Record] = {
         expectations.score_function,
         source="Williams (1992); Ranganath et al. (2014)",
     ),
+    "constant-baseline": Record(
+        elbo.score_function,
+        expectations.score_function,
+        source="Williams (1992)",
+        prepare=pilot_mean,
+    ),
+    "moving-average": Record(
+        partial(elbo.score_function, baseline=moving_average),
+        partial(expectations.score_function, baseline=moving_average),
+        source="Williams (1992); Mnih and Gregor (2014)",
+        prepare=pilot_running_mean,
+    ),
+    "nvil": Record(
+        elbo.score_function,
+        expectations.score_function,
+        source="Mnih and Gregor (2014)",
+        prepare=pilot_nvil,
+    ),
     "leave-one-out": Record(
-        partial(elbo.score_function, baseline=expectations.leave_one_out),
-        partial(expectations.score_function, baseline=expectations.leave_one_out),
+        partial(elbo.score_function, baseline=leave_one_out),
+        partial(expectations.score_function, baseline=leave_one_out),
         source="Mnih and Rezende (2016); Kool et al. (2019)",
         min_samples=2,
+    ),
+    "var-grad": Record(
+        var_grad,
+        partial(var_grad, integrand=plain_integrand),
+        source="Richter et al. (2020)",
+        min_samples=2,
+    ),
+    "optimal-control-variate": Record(
+        control_variate,
+        partial(control_variate, integrand=plain_integrand),
+        source="Ranganath et al. (2014)",
+        prepare=pilot_coefficients,
+    ),
+    "cross-fitted-control-variate": Record(
+        cross_fitted_control_variate,
+        partial(cross_fitted_control_variate, integrand=plain_integrand),
+        source="Ranganath et al. (2014)",
+        min_samples=2,
+    ),
+    "rao-blackwellized": Record(
+        rao_blackwellized,
+        partial(rao_blackwellized, integrand=plain_integrand),
+        source="Ranganath et al. (2014)",
+        family=Factorized,
     ),
     "reparameterized": Record(
         elbo.reparameterized,
@@ -136,93 +122,125 @@ ESTIMATORS: dict[str, Record] = {
         family=Reparameterizable,
         differentiable=True,
     ),
+    "linearized": Record(
+        linearized,
+        linearized_pathwise,
+        source="Miller et al. (2017)",
+        family=(DiagonalGaussian, FullCovarianceGaussian),
+        differentiable=True,
+        cost=Cost(samples=1, once=1, dims=2),
+    ),
+    "measure-valued": Record(
+        measure_valued,
+        partial(measure_valued, integrand=plain_integrand),
+        source="Mohamed et al. (2020)",
+        family=DiagonalGaussian,
+        draws=coupled.draws,
+        cost=Cost(samples=1, samples_dims=3),
+    ),
+    "measure-valued-uncoupled": Record(
+        partial(measure_valued, coupling=uncoupled),
+        partial(measure_valued, coupling=uncoupled, integrand=plain_integrand),
+        source="Mohamed et al. (2020)",
+        family=DiagonalGaussian,
+        draws=uncoupled.draws,
+        cost=Cost(samples=1, samples_dims=3),
+    ),
+    "measure-valued-bernoulli": Record(
+        measure_valued_bernoulli,
+        partial(measure_valued_bernoulli, integrand=plain_integrand),
+        source="Mohamed et al. (2020); Titsias and Lazaro-Gredilla (2015)",
+        family=Bernoulli,
+        cost=Cost(samples=1, samples_dims=1),
+    ),
+    "arm": Record(
+        arm,
+        partial(arm, integrand=plain_integrand),
+        source="Yin and Zhou (2019)",
+        family=Bernoulli,
+        cost=Cost(samples=2),
+    ),
+    "disarm": Record(
+        disarm,
+        partial(disarm, integrand=plain_integrand),
+        source="Dong, Mnih and Tucker (2020)",
+        family=Bernoulli,
+        cost=Cost(samples=2),
+    ),
+    "rebar": Record(
+        rebar,
+        partial(rebar, integrand=plain_integrand),
+        source="Tucker et al. (2017)",
+        family=Relaxable,
+        differentiable=True,
+        cost=Cost(samples=2),
+    ),
+    "relax": Record(
+        relax,
+        partial(relax, integrand=plain_integrand),
+        source="Grathwohl et al. (2018)",
+        family=Relaxable,
+        differentiable=True,
+        cost=Cost(samples=2),
+        prepare=pilot_surrogate,
+    ),
+    "concrete": Record(
+        concrete,
+        partial(concrete, integrand=plain_integrand),
+        source="Maddison, Mnih and Teh (2017); Jang, Gu and Poole (2017)",
+        family=Relaxable,
+        differentiable=True,
+        unbiased=False,
+    ),
+    "straight-through": Record(
+        straight_through,
+        partial(straight_through, integrand=plain_integrand),
+        source="Bengio, Leonard and Courville (2013)",
+        family=Relaxable,
+        differentiable=True,
+        unbiased=False,
+    ),
+    "straight-through-gumbel": Record(
+        straight_through_gumbel,
+        partial(straight_through_gumbel, integrand=plain_integrand),
+        source="Jang, Gu and Poole (2017)",
+        family=Relaxable,
+        differentiable=True,
+        unbiased=False,
+    ),
+    "iwae": Record(
+        iwae,
+        None,
+        source="Burda, Grosse and Salakhutdinov (2016)",
+        family=Reparameterizable,
+        differentiable=True,
+        bound="IWAE",
+        cost=Cost(samples=2),
+    ),
+    "dreg": Record(
+        dreg,
+        None,
+        source="Tucker et al. (2019)",
+        family=Reparameterizable,
+        differentiable=True,
+        bound="IWAE",
+        cost=Cost(samples=2),
+    ),
+    "vimco": Record(
+        vimco,
+        None,
+        source="Mnih and Rezende (2016)",
+        min_samples=2,
+        bound="IWAE",
+        cost=Cost(samples=2),
+    ),
+    "renyi": Record(
+        renyi,
+        None,
+        source="Li and Turner (2016)",
+        family=Reparameterizable,
+        differentiable=True,
+        bound="Renyi",
+        cost=Cost(samples=2),
+    ),
 }
-
-
-def find(name: str, table: Mapping[str, Record] = ESTIMATORS) -> Record:
-    """The record of one estimator.
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown; the message lists the legal ones.
-    """
-    if name not in table:
-        raise ValueError(f"estimator is {name!r}; expected one of {', '.join(table)}.")
-    return table[name]
-
-
-def require(
-    name: str,
-    family: Any,
-    target: Target,
-    num_samples: int,
-    table: Mapping[str, Record] = ESTIMATORS,
-) -> Record:
-    """The record of an estimator whose contract this family, target and S keep.
-
-    Raises
-    ------
-    TypeError
-        If the family is not what the estimator needs.
-    ValueError
-        If the name is unknown, S is too small or no closed-form KL is known.
-    """
-    record = find(name, table)
-    if not isinstance(family, record.family):
-        fit = [other for other, its in table.items() if isinstance(family, its.family)]
-        raise TypeError(
-            f"{name} got the family {type(family).__name__}; expected one that is "
-            f"{record.family.__name__}. With this family use one of {', '.join(fit)}."
-        )
-    if record.normal_prior and not target.standard_normal_prior:
-        raise ValueError(
-            f"{name} got a model whose prior is not known to be N(0, I); expected one with a "
-            "StandardNormal prior. Use reparameterized or reparameterized-mc."
-        )
-    if num_samples < record.min_samples:
-        raise ValueError(
-            f"{name} got S = {num_samples} samples; expected S >= {record.min_samples}."
-        )
-    return record
-
-
-def draw_noise(
-    record: Record,
-    family: Family,
-    rng: np.random.Generator,
-    num_samples: int,
-    num_data: int,
-    dtype: Any = np.float64,
-    source: NoiseSource = independent,
-) -> Array:
-    """eps (draws * S, N, ...) for S samples of an estimator.
-
-    Each of the ``draws`` is asked of the source by itself, so that the parts of one sample stay
-    independent of each other whatever the source.
-    """
-    parts = [source(family, rng, num_samples, num_data, dtype) for _ in range(record.draws)]
-    return parts[0] if record.draws == 1 else np.concatenate(parts)
-
-
-def contract_rows(table: Mapping[str, Record] = ESTIMATORS) -> list[dict[str, str]]:
-    """One tidy row of text per estimator: the table of the README and of ``bbvi estimators``."""
-    return [
-        {
-            "estimator": name,
-            "estimates": record.bound,
-            "unbiased": "yes" if record.unbiased else "no",
-            "family": record.family.__name__,
-            "model": _model_text(record),
-            "smallest S": str(record.min_samples),
-            "evaluations": str(record.cost),
-            "source": record.source,
-        }
-        for name, record in table.items()
-    ]
-
-
-def _model_text(record: Record) -> str:
-    if record.normal_prior:
-        return "d/dz, N(0, I) prior"
-    return "d/dz" if record.differentiable else "values"

@@ -52,6 +52,11 @@ class Bernoulli:
         return self.latent_dim
 
     @property
+    def parameter_blocks(self) -> dict[str, Array]:
+        """Name -> columns of lam."""
+        return {"logit": np.arange(self.latent_dim)}
+
+    @property
     def param_factors(self) -> Array:
         """Which latent each parameter belongs to: (P,)."""
         return np.arange(self.latent_dim)

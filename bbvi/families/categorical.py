@@ -62,6 +62,11 @@ class Categorical:
         return self.latent_dim
 
     @property
+    def parameter_blocks(self) -> dict[str, Array]:
+        """Name -> columns of lam."""
+        return {"logit": np.arange(self.latent_dim)}
+
+    @property
     def param_factors(self) -> Array:
         """Which variable each parameter belongs to: (P,)."""
         return np.repeat(np.arange(self.num_variables), self.num_categories)

@@ -54,6 +54,12 @@ class Gamma:
         return 2 * self.latent_dim
 
     @property
+    def parameter_blocks(self) -> dict[str, Array]:
+        """Name -> columns of lam."""
+        d = np.arange(self.latent_dim)
+        return {"log-shape": d, "log-rate": self.latent_dim + d}
+
+    @property
     def param_factors(self) -> Array:
         """Which latent each parameter belongs to: (P,)."""
         return np.tile(np.arange(self.latent_dim), 2)

@@ -1,0 +1,163 @@
+"""Bounds tighter than the ELBO, made of S samples together (floor 3).
+
+With log w_s = log p(x, z_s) - log q(z_s):
+
+    IWAE:   L_S       = E[log (1/S) sum_s w_s]                          (>= ELBO, -> log p(x))
+    Renyi:  L_alpha,S = E[log (1/S) sum_s w_s^(1 - alpha)] / (1 - alpha)
+
+The logarithm stands outside the mean, and log S is part of the bound.  ``Estimate.elbo`` holds the
+bound; every gradient is that of the bound with *this* S, and at S = 1 that of the ELBO.  theta
+moves with the normalized weights of the samples.
+"""
+
+import numpy as np
+
+from bbvi.estimators.arguments import check_arguments, check_reparameterizable
+from bbvi.estimators.elbo import elbo_integrand
+from bbvi.types import Array, Estimate, Family, Reparameterizable, Target
+
+
+def iwae(family: Reparameterizable, target: Target, lam: Array, eps: Array) -> Estimate:
+    """E[sum_s w~_s d log w(z_s(lam, eps_s))/dlam], w~ the normalized weights.
+
+    Requires
+    --------
+    A reparameterizable family; a model differentiable in z.  Unbiased for L_S.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the family is not reparameterizable, or shapes or dtypes disagree.
+
+    Notes
+    -----
+    Burda, Grosse and Salakhutdinov (2016), equations 8 and 14.
+    """
+    return renyi(family, target, lam, eps, alpha=0.0)
+
+
+def renyi(
+    family: Reparameterizable, target: Target, lam: Array, eps: Array, alpha: float = 0.5
+) -> Estimate:
+    """E[sum_s w~_s d log w(z_s(lam, eps_s))/dlam], w~_s proportional to w_s^(1 - alpha).
+
+    Requires
+    --------
+    A reparameterizable family; a model differentiable in z.  Unbiased for L_alpha,S, which itself
+    depends on S.
+
+    Parameters
+    ----------
+    family, target, lam, eps
+        lam (N, P); eps (S, N, ...).
+    alpha : float
+        0 is IWAE, 1 the ELBO; negative values may exceed log p(x).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the family is not reparameterizable, or shapes or dtypes disagree.
+
+    Notes
+    -----
+    Li and Turner (2016), equations 8 and 10.
+    """
+    check_reparameterizable(family, "renyi")
+    check_arguments(family, target, lam, eps)
+    z = family.transform(lam, eps)
+    log_w, dz = elbo_integrand(family, target, lam).value_and_dz(z)
+    weights = _normalized((1 - alpha) * log_w)
+    _, dtheta = target.value_and_dtheta(z, weights)
+    path = family.pullback(lam, eps, dz) - family.score(lam, z)
+    grad = (weights[..., None] * path).sum(axis=0)
+    if alpha == 1:
+        return Estimate(log_w.mean(axis=0), grad, dtheta)
+    return Estimate(_log_mean_exp((1 - alpha) * log_w) / (1 - alpha), grad, dtheta)
+
+
+def dreg(family: Reparameterizable, target: Target, lam: Array, eps: Array) -> Estimate:
+    """E[sum_s w~_s^2 d log w(z_s)/dz dz_s/dlam]: the IWAE gradient without any score.
+
+    The score that `iwae` carries is itself reparameterized, which squares the weights; the
+    signal-to-noise ratio in lam then grows with S instead of falling.  theta moves as in `iwae`.
+
+    Requires
+    --------
+    A reparameterizable family; a model differentiable in z.  Unbiased for L_S.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the family is not reparameterizable, or shapes or dtypes disagree.
+
+    Notes
+    -----
+    Tucker et al. (2019), equation 8; Rainforth et al. (2018) for the signal-to-noise ratio.
+    """
+    check_reparameterizable(family, "dreg")
+    check_arguments(family, target, lam, eps)
+    z = family.transform(lam, eps)
+    log_w, dz = elbo_integrand(family, target, lam).value_and_dz(z)
+    weights = _normalized(log_w)
+    _, dtheta = target.value_and_dtheta(z, weights)
+    grad = (weights[..., None] ** 2 * family.pullback(lam, eps, dz)).sum(axis=0)
+    return Estimate(_log_mean_exp(log_w), grad, dtheta)
+
+
+def vimco(family: Family, target: Target, lam: Array, eps: Array) -> Estimate:
+    """E[sum_s (L - L_-s - w~_s) d log q(z_s)/dlam]: the IWAE gradient by the score function.
+
+    L_-s is the same bound with w_s replaced by the geometric mean of the other weights, a
+    baseline that does not know z_s.
+
+    Requires
+    --------
+    Values of the model only; S >= 2.  Unbiased for L_S.
+
+    Raises
+    ------
+    ValueError
+        If S = 1.
+    TypeError
+        If dtypes disagree.
+
+    Notes
+    -----
+    Mnih and Rezende (2016), equations 7-11.
+    """
+    check_arguments(family, target, lam, eps)
+    S = len(eps)
+    if S < 2:
+        raise ValueError(
+            "vimco got S = 1 sample; expected S >= 2, because each sample's baseline is made of "
+            "the others. Draw more samples, or use score_function."
+        )
+    z = family.transform(lam, eps)
+    log_w = elbo_integrand(family, target, lam).value(z)
+    weights = _normalized(log_w)
+    _, dtheta = target.value_and_dtheta(z, weights)
+    bound = _log_mean_exp(log_w)
+    signal = bound - _leave_one_out_bounds(log_w) - weights
+    grad = (signal[..., None] * family.score(lam, z)).sum(axis=0)
+    return Estimate(bound, grad, dtheta)
+
+
+def _leave_one_out_bounds(log_w: Array) -> Array:
+    """log mean w, with log w_s replaced by the mean of the other log w: (S, N)."""
+    S = len(log_w)
+    others = (log_w.sum(axis=0) - log_w) / (S - 1)
+    replaced = np.broadcast_to(log_w, (S, *log_w.shape)).copy()
+    replaced[np.arange(S), np.arange(S)] = others
+    return _log_mean_exp(np.moveaxis(replaced, 1, 0))
+
+
+def _log_mean_exp(log_w: Array) -> Array:
+    """log (1/S) sum_s w_s over the first axis."""
+    highest = log_w.max(axis=0)
+    return highest + np.log(np.exp(log_w - highest).mean(axis=0))
+
+
+def _normalized(log_w: Array) -> Array:
+    """w_s / sum_t w_t over the first axis."""
+    w = np.exp(log_w - log_w.max(axis=0))
+    return w / w.sum(axis=0)

@@ -1,0 +1,122 @@
+"""REBAR and RELAX: a relaxation as a control variate, so that nothing is biased (floor 3).
+
+z = harden(zeta) is a function of zeta = zeta(lam, eps).  Given z, the same zeta can also be drawn
+as zeta~(lam, v, z) with other noise v.  For any surrogate c of zeta,
+
+    d/dlam E_q[f(z)] = E[(f(z) - c(zeta~)) d log q(z)/dlam + dc/dzeta dzeta/dlam
+                                                         - dc/dzeta~ dzeta~/dlam].
+
+v is coupled with eps so that zeta~ = zeta: one evaluation of c serves all three terms, and the
+two derivatives, which move differently with lam at the same point, leave their gap
+(``family.gap_pullback``).
+"""
+
+from collections.abc import Callable
+
+from bbvi.estimators.arguments import check_arguments, check_relaxable
+from bbvi.estimators.elbo import Integrand, elbo_integrand
+from bbvi.estimators.relaxations import check_temperature
+from bbvi.types import Array, Estimate, Relaxable, Target
+
+Surrogate = Callable[[Relaxable, Target, Array], tuple[Array, Array]]
+"""(family, f, zeta (S, N, P)) -> c (S, N), dc/dzeta (S, N, P)."""
+
+
+def rebar(
+    family: Relaxable,
+    target: Target,
+    lam: Array,
+    eps: Array,
+    temperature: float = 0.5,
+    scale: float = 1.0,
+    integrand: Integrand = elbo_integrand,
+) -> Estimate:
+    """`relax` with the surrogate c(zeta) = scale f(soften(zeta, temperature)).
+
+    Requires
+    --------
+    A relaxable family; a model that accepts relaxed z and is differentiable there.  Unbiased for
+    any temperature and scale.
+
+    Parameters
+    ----------
+    family, target, lam, eps
+        lam (N, P); eps (S, N, P).
+    temperature, scale : float
+        Of the relaxation, positive; and the weight of the control variate (0: none).
+    integrand : callable
+        `bbvi.estimators.elbo_integrand`, or `bbvi.estimators.plain_integrand` for E_q[f].
+
+    Raises
+    ------
+    TypeError
+        If the family cannot be relaxed.
+    ValueError
+        If the temperature is not positive, or shapes disagree.
+
+    Notes
+    -----
+    Tucker et al. (2017), equation 6; the coupling of the two noises is their section 3.3.
+    """
+    check_temperature(temperature)
+
+    def surrogate(family: Relaxable, f: Target, zeta: Array) -> tuple[Array, Array]:
+        return softened(family, f, zeta, temperature, scale)
+
+    return relax(family, target, lam, eps, surrogate, integrand)
+
+
+def softened(
+    family: Relaxable, f: Target, zeta: Array, temperature: float = 0.5, scale: float = 1.0
+) -> tuple[Array, Array]:
+    """c(zeta) = scale f(soften(zeta, temperature)) and dc/dzeta: the surrogate of REBAR."""
+    y = family.soften(zeta, temperature)
+    value, dy = f.value_and_dz(y)
+    return scale * value, scale * family.soften_pullback(y, temperature, dy)
+
+
+def relax(
+    family: Relaxable,
+    target: Target,
+    lam: Array,
+    eps: Array,
+    surrogate: Surrogate = softened,
+    integrand: Integrand = elbo_integrand,
+) -> Estimate:
+    """E[(f(z) - c(zeta)) d log q(z)/dlam + dc/dzeta d(zeta - zeta~)/dlam] for any surrogate c.
+
+    Requires
+    --------
+    A relaxable family; a surrogate that does not depend on these samples, e.g. learned before
+    (`bbvi.estimators.surrogates`).  f itself need not be differentiable.  Unbiased.
+
+    Parameters
+    ----------
+    family, target, lam, eps
+        lam (N, P); eps (S, N, P).
+    surrogate : callable
+        (family, f, zeta) -> c (S, N), dc/dzeta (S, N, P).
+    integrand : callable
+        `bbvi.estimators.elbo_integrand`, or `bbvi.estimators.plain_integrand` for E_q[f].
+
+    Raises
+    ------
+    TypeError
+        If the family cannot be relaxed.
+    ValueError
+        If shapes disagree.
+
+    Notes
+    -----
+    Grathwohl et al. (2018), equation 8.
+    """
+    check_relaxable(family, "relax")
+    check_arguments(family, target, lam, eps)
+    f = integrand(family, target, lam)
+    zeta = family.perturb(lam, eps)
+    z = family.harden(zeta)
+    at_z, dtheta = f.value_and_dtheta(z)
+    c, dc = surrogate(family, f, zeta)
+    weighted = (at_z - c)[..., None] * family.score(lam, z)
+    grad = (weighted + family.gap_pullback(lam, zeta, dc)).mean(axis=0)
+    return Estimate(at_z.mean(axis=0), grad, dtheta)

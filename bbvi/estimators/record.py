@@ -1,0 +1,151 @@
+"""One estimator and its contract (floor 3)."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bbvi.estimators.elbo import Integrand, elbo_integrand, plain_integrand
+from bbvi.estimators.noise import NoiseSource, independent
+from bbvi.estimators.pilots import Prepare
+from bbvi.types import Array, Estimate, Family, Target
+
+
+class Cost(NamedTuple):
+    """Log-joint evaluations per datapoint: S (samples + samples_dims D) + once + dims D.
+
+    A value and its gradient at one z count as one evaluation.
+
+    Examples
+    --------
+    >>> Cost(samples=1, samples_dims=3)(S=10, D=2)
+    70
+    >>> str(Cost(samples=1, samples_dims=3))
+    'S (1 + 3 D)'
+    """
+
+    samples: int = 0
+    samples_dims: int = 0
+    once: int = 0
+    dims: int = 0
+
+    def __call__(self, S: int, D: int) -> int:
+        """Number of evaluations for S samples of a D-dimensional z."""
+        return S * (self.samples + self.samples_dims * D) + self.once + self.dims * D
+
+    def __str__(self) -> str:
+        per_sample = _sum_text(self.samples, self.samples_dims)
+        fixed = _sum_text(self.once, self.dims)
+        product = {"0": "", "1": "S"}.get(per_sample)
+        if product is None:
+            product = f"S ({per_sample})" if "+" in per_sample else f"{per_sample} S"
+        return " + ".join(text for text in (product, fixed) if text not in ("", "0"))
+
+
+def _sum_text(constant: int, dims: int) -> str:
+    times = {0: "", 1: "D"}.get(dims, f"{dims} D")
+    return " + ".join(text for text in (str(constant) if constant else "", times) if text) or "0"
+
+
+class Record(NamedTuple):
+    """An estimator and its contract.
+
+    Attributes
+    ----------
+    elbo : callable
+        (family, target, lam, eps, ...) -> Estimate of the ELBO (or other bound) and its gradients.
+    expectation : callable or None
+        The same for a plain E_q[f], where ``target.value`` is f; None where only a bound on the
+        evidence makes sense.
+    family : type or tuple of types
+        What q must be: classes or Protocols, asked by ``isinstance``.
+    differentiable : bool
+        Whether gradients of the model in z are used.
+    normal_prior : bool
+        Whether log p(z) must be known to be log N(z; 0, I).
+    unbiased : bool
+        Whether the mean of the estimate is the gradient of ``bound``.
+    bound : str
+        What is estimated: "ELBO", or a multi-sample bound.
+    min_samples : int
+        Smallest S.
+    draws : int
+        Rows of noise used up by one sample: eps is (draws * S, N, ...), see `draw_noise`.
+    cost : Cost
+        Log-joint evaluations of one call as a function of S and D.
+    prepare : callable or None
+        (family, f, lam, x, rng) -> keyword arguments that are learned beforehand from samples of
+        their own, see `prepared`; None where nothing is learned.
+    source : str
+        Paper or lecture.
+    """
+
+    elbo: Callable[..., Estimate]
+    expectation: Callable[..., Estimate] | None
+    source: str
+    family: Any = Family
+    differentiable: bool = False
+    normal_prior: bool = False
+    unbiased: bool = True
+    bound: str = "ELBO"
+    min_samples: int = 1
+    draws: int = 1
+    cost: Cost = Cost(samples=1)
+    prepare: Prepare | None = None
+
+
+def draw_noise(
+    record: Record,
+    family: Family,
+    rng: np.random.Generator,
+    num_samples: int,
+    num_data: int,
+    dtype: Any = np.float64,
+    source: NoiseSource = independent,
+) -> Array:
+    """eps (draws * S, N, ...) for S samples of an estimator.
+
+    Each of the ``draws`` is asked of the source by itself, so that the parts of one sample stay
+    independent of each other whatever the source.
+    """
+    parts = [source(family, rng, num_samples, num_data, dtype) for _ in range(record.draws)]
+    return parts[0] if record.draws == 1 else np.concatenate(parts)
+
+
+def prepared(
+    record: Record,
+    family: Family,
+    target: Target,
+    lam: Array,
+    x: Array | None,
+    rng: np.random.Generator,
+    integrand: Integrand = elbo_integrand,
+) -> Callable[..., Estimate]:
+    """The estimator with everything that it learns beforehand already learned, and then fixed.
+
+    Parameters
+    ----------
+    record : Record
+        Where ``prepare`` is None the estimator itself is returned.
+    family, target, lam
+        Where it will be used; lam (N, P).
+    x : ndarray (N, Dx) or None
+        The data, for what is learned as a function of x.
+    rng : Generator
+        Draws the pilot samples; their evaluations are not part of ``cost``.
+    integrand : callable
+        `bbvi.estimators.elbo_integrand`, or `bbvi.estimators.plain_integrand` for E_q[f].
+
+    Raises
+    ------
+    ValueError
+        If a plain expectation is asked of a bound.
+    """
+    estimator = record.expectation if integrand is plain_integrand else record.elbo
+    if estimator is None:
+        raise ValueError(f"this estimator is for the {record.bound} only; it has no plain E_q[f].")
+    if record.prepare is None:
+        return estimator
+    learned = record.prepare(family, integrand(family, target, lam), lam, x, rng)
+    return partial(estimator, **learned)
