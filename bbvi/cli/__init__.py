@@ -9,9 +9,9 @@ import sys
 from collections.abc import Sequence
 
 import bbvi
-from bbvi.cli import compare
+from bbvi.cli import compare, vae
 
-COMMANDS = (compare,)
+COMMANDS = (compare, vae)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

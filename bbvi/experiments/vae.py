@@ -180,10 +180,17 @@ def train_vae(
     return VaeRun(network, state.theta, state.phi or {}, **logs)
 
 
-def posterior_parameters(run: VaeRun, x: Array) -> Array:
-    """lam = f_phi(x) (N, P), the encoder's posterior of each row of x (N, Dx)."""
-    encode = backends.resolve("auto", run.network.model).encode
-    return encode(run.network.encoder, run.phi, x)[0]
+def evaluate_encoder(
+    network: Network,
+    theta: Theta,
+    phi: Theta,
+    x: Array,
+    rng: np.random.Generator,
+    num_samples: int = 1,
+) -> float:
+    """The objective per image of data that the encoder may not have seen."""
+    lam, _ = backends.resolve("auto", network.model).encode(network.encoder, phi, x)
+    return evaluate_objective(network, theta, lam, x, rng, num_samples)
 
 
 def _refuse_to_overwrite(folder: Path | None, resume: bool) -> None:

@@ -1,0 +1,99 @@
+"""``bbvi vae``: the lecture's variational autoencoder (floor 7)."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bbvi.experiments.images import load_images
+from bbvi.experiments.latent import vae_pictures
+from bbvi.experiments.networks import lecture_network
+from bbvi.experiments.records import environment, write_csv, write_json
+from bbvi.experiments.vae import evaluate_encoder, train_vae
+from bbvi.plotting import vae as plotting
+from bbvi.validation import as_count
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command's options."""
+    parser = subparsers.add_parser(
+        "vae",
+        help="train the lecture's autoencoder on digits or MNIST",
+        description="Train the lecture's autoencoder, print its log, and draw its latent space, "
+        "average reconstructions, manifold, samples, reconstructions and objective.",
+    )
+    parser.add_argument("--dataset", choices=("digits", "mnist"), default="digits")
+    parser.add_argument("--root", type=Path, help="MNIST's folder (default $BBVI_DATA)")
+    parser.add_argument("--download", action="store_true", help="fetch MNIST if it is absent")
+    parser.add_argument("--hidden", type=int, default=512, help="units on either side")
+    parser.add_argument("--latent-dim", type=int, default=2, help="D (default 2, as the lecture)")
+    parser.add_argument("--epochs", type=int, help="at most (default 150 for digits, 20 for mnist)")
+    parser.add_argument("--batch-size", type=int, help="default 64 for digits, 128 for mnist")
+    parser.add_argument("--rate", type=float, default=1e-3, help="Adam's step size")
+    parser.add_argument("--seed", type=int, default=0, help="same seed, same numbers")
+    parser.add_argument("--out", type=Path, help="results folder (default bbvi-out/vae-DATASET)")
+    parser.add_argument("--resume", action="store_true", help="continue the run in --out")
+    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, log, write rows and pictures."""
+    as_count("--latent-dim", args.latent_dim, minimum=2)
+    out = args.out or Path("bbvi-out") / f"vae-{args.dataset}"
+    data_rng, train_rng, picture_rng = np.random.default_rng(args.seed).spawn(3)
+    dtype = np.dtype(args.dtype)
+    images = load_images(
+        args.dataset, data_rng, root=args.root, download=args.download, dtype=dtype
+    )
+    network = lecture_network(images.train.x.shape[1], args.hidden, args.latent_dim)
+    trained = train_vae(
+        network,
+        images.train.x,
+        train_rng,
+        epochs=images.epochs if args.epochs is None else args.epochs,
+        batch_size=images.batch_size if args.batch_size is None else args.batch_size,
+        rate=args.rate,
+        evaluation_samples=images.evaluation_samples,
+        log_every=images.log_every,
+        folder=out,
+        resume=args.resume,
+        report=_print_row,
+        progress=False,
+    )
+    held_out = evaluate_encoder(
+        network, trained.theta, trained.phi, images.test.x, picture_rng, num_samples=16
+    )
+    print(f"held-out objective: {held_out:.2f}")
+    write_csv(out / "iterations.csv", trained.iterations)
+    write_csv(out / "epochs.csv", trained.epochs)
+    manifest = {
+        "command": {key: value for key, value in vars(args).items() if key != "run"},
+        "network": repr(network),
+        "held_out_objective": held_out,
+        "environment": environment(),
+    }
+    write_json(out / "manifest.json", manifest)
+    x, labels = images.test
+    assert labels is not None
+    pictures = vae_pictures(network, trained.theta, trained.phi, x, labels, picture_rng)
+    figures = plotting.vae_figures(pictures, trained.iterations, trained.epochs)
+    plotting.save_figures(out, figures)
+    print(f"log, checkpoint and {len(figures)} pictures are in {out}")
+    return 0
+
+
+def _print_row(row: dict[str, Any]) -> None:
+    """One line of the lecture's log."""
+    if "epoch" in row:
+        print(
+            f"** epoch {row['epoch']}: objective {row['objective']:.2f}, {row['seconds']:.2f} s **",
+            flush=True,
+        )
+    else:
+        print(
+            f"iteration {row['iteration']}: objective {row['objective']:.2f}, "
+            f"parameter norm {row['parameter_norm']:.2f}, {row['seconds']:.2f} s",
+            flush=True,
+        )

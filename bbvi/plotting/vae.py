@@ -1,0 +1,141 @@
+"""Pictures of a trained autoencoder (floor 6)."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bbvi.experiments.latent import VaePictures
+from bbvi.plotting.style import COLORS, new_figure, save, styled
+from bbvi.types import Array
+
+
+def tile(images: Array, columns: int, side: int | None = None) -> Array:
+    """One picture of many square images (M, side^2), left to right, then down, with thin gaps."""
+    side = round(np.sqrt(images.shape[1])) if side is None else side
+    rows = -(-len(images) // columns)
+    canvas = np.full((rows * (side + 1) - 1, columns * (side + 1) - 1), np.nan)
+    for i, image in enumerate(images):
+        top, left = (i // columns) * (side + 1), (i % columns) * (side + 1)
+        canvas[top : top + side, left : left + side] = image.reshape(side, side)
+    return canvas
+
+
+def draw_images(axes: Axes, images: Array, columns: int, title: str) -> None:
+    """Many images on one Axes, 0 white and 1 black."""
+    ink = matplotlib.colormaps["gray_r"].with_extremes(bad="#bcd4e6")
+    canvas = np.clip(tile(images, columns), 0, 1)
+    axes.imshow(canvas, cmap=ink, vmin=0, vmax=1, interpolation="nearest")
+    axes.set_title(title)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+
+
+def draw_latent_space(axes: Axes, means: Array, labels: Array) -> None:
+    """Posterior means coloured by digit, each digit also written at its median.
+
+    More than two latent dimensions are shown in their first two principal components.
+    """
+    two, names = means, ("posterior mean of $z_1$", "posterior mean of $z_2$")
+    if means.shape[1] > 2:
+        centred = means - means.mean(axis=0)
+        two = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
+        names = ("first principal component of E[z]", "second principal component of E[z]")
+    colors = matplotlib.colormaps["tab10"]
+    size = float(np.clip(20_000 / len(two), 4, 30))
+    for k in np.unique(labels):
+        chosen = two[labels == k]
+        axes.scatter(
+            chosen[:, 0], chosen[:, 1], s=size, alpha=0.6, color=colors(int(k) % 10), linewidths=0
+        )
+    for k in np.unique(labels):
+        across, up = np.median(two[labels == k], axis=0)
+        box = {"boxstyle": "circle,pad=0.15", "fc": "white", "ec": colors(int(k) % 10), "lw": 2}
+        axes.text(across, up, str(int(k)), ha="center", va="center", fontsize=14, bbox=box)
+    axes.set_xlabel(names[0])
+    axes.set_ylabel(names[1])
+    axes.set_title("Latent space, coloured by digit")
+
+
+def draw_objective(
+    axes: Axes, iterations: Sequence[Mapping[str, Any]], epochs: Sequence[Mapping[str, Any]]
+) -> None:
+    """The training objective: minibatches as they came, and the evaluation after each epoch."""
+    last = iterations[-1]["iteration"] if iterations else len(epochs)
+    per_epoch = max(last / max(len(epochs), 1), 1)
+    if iterations:
+        axes.plot(
+            [row["iteration"] / per_epoch for row in iterations],
+            [row["objective"] for row in iterations],
+            color=COLORS[4],
+            linewidth=1,
+            label="one minibatch",
+        )
+    axes.plot(
+        [row["epoch"] for row in epochs],
+        [row["objective"] for row in epochs],
+        color=COLORS[2],
+        marker="o" if len(epochs) <= 30 else None,
+        markersize=5,
+        label="all training images",
+    )
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("objective (nats per image, lower is better)")
+    axes.set_title("Objective during training")
+    axes.legend()
+
+
+def vae_figures(
+    pictures: VaePictures,
+    iterations: Sequence[Mapping[str, Any]],
+    epochs: Sequence[Mapping[str, Any]],
+) -> dict[str, Figure]:
+    """Name -> figure, for every picture of the lecture and of the latent space's uses."""
+    columns = len(pictures.originals) // 2
+    num_paths = len(pictures.paths) // columns
+    num_dims = len(pictures.traversals) // columns
+    pairs = np.stack([pictures.originals, pictures.reconstructions])
+    half = pairs.reshape(2, 2, columns, -1).swapaxes(0, 1).reshape(4 * columns, -1)
+    grid = round(np.sqrt(len(pictures.manifold)))
+    figures = {}
+    with styled():
+        for name, width, height in (("latent_space", 8, 7), ("objective", 8, 5)):
+            figures[name] = new_figure(width, height)
+        draw_latent_space(figures["latent_space"].subplots(), pictures.means, pictures.labels)
+        draw_objective(figures["objective"].subplots(), iterations, epochs)
+        for name, images, per_row, title in (
+            ("averages", pictures.averages, 5, "Average reconstruction of each digit, 0 to 9"),
+            ("manifold", pictures.manifold, grid, "E[x | z] over the latent plane"),
+            ("reconstructions", half, columns, "Images and, below each, its reconstruction"),
+            ("interpolations", pictures.paths, columns, f"{num_paths} walks between two images"),
+            (
+                "traversals",
+                pictures.traversals,
+                columns,
+                f"{num_dims} latent dimensions, each moved from -2 to 2",
+            ),
+        ):
+            figures[name] = new_figure(7, 0.9 + 6.4 * -(-len(images) // per_row) / per_row)
+            draw_images(figures[name].subplots(), images, per_row, title)
+        figures["manifold"].axes[0].set_xlabel("$z_1$, evenly over the prior: low to high")
+        figures["manifold"].axes[0].set_ylabel("$z_2$: low to high")
+        figures["samples"] = new_figure(11, 3)
+        left, right = figures["samples"].subplots(1, 2)
+        draw_images(left, pictures.samples, columns, "Samples: z ~ p(z), x ~ p(x | z)")
+        draw_images(right, pictures.sample_means, columns, "Their means E[x | z]")
+    return figures
+
+
+def save_figures(folder: Path, figures: Mapping[str, Figure]) -> list[Path]:
+    """Write each figure as ``<name>.png``; returns the paths."""
+    paths = [folder / f"{name}.png" for name in figures]
+    with styled():
+        for path, figure in zip(paths, figures.values()):
+            save(figure, path)
+    return paths
