@@ -91,5 +91,8 @@ def normalization(
         log_volume = K * np.log(2 * width) + np.log(np.diagonal(L)).sum()
         points[:, discrete] = pattern
         points[:, ~discrete] = center + width * rng.uniform(-1, 1, size=(half, K)) @ L.T
-    log_mass = np.minimum(log_density(points) + log_volume, 50.0)
-    return mean_of(inside.astype(float)), mean_of(np.exp(log_mass))
+    # The box may reach beyond the support, where a log-density need not be defined.
+    possible = ((points >= draws.min(axis=0)) & (points <= draws.max(axis=0))).all(axis=1)
+    mass = np.zeros(half)
+    mass[possible] = np.exp(np.minimum(log_density(points[possible]) + log_volume, 50.0))
+    return mean_of(inside.astype(float)), mean_of(mass)

@@ -66,17 +66,18 @@ def check_model(
     >>> checks.check_model(LinearGaussian(2, 3), np.random.default_rng(0))
     """
     theta = _check_init(model, rng) if theta is None else theta
+    theta_before = copy.deepcopy(theta)
     x, z = _check_sample(model, rng, theta, num_data * num_samples)
     x, z = x[:num_data], z.reshape(num_samples, num_data, -1)
-    before = copy.deepcopy((theta, x, z))
+    before = copy.deepcopy((x, z))
     _check_values(model, theta, x, z)
-    _check_gradients(model, rng, theta, x, z)
-    _check_single_precision(model, theta, x, z)
-    if not _same(before, (theta, x, z)):
+    if not _same((theta_before, *before), (theta, x, z)):
         fail(
             "log_joint or sample changed its arguments.",
             "an in-place operation (+=, out=, item assignment) on theta, x or z",
         )
+    _check_gradients(model, rng, theta, x, z)
+    _check_single_precision(model, theta, x, z)
     draws = model.sample(rng, theta, num_draws)
     _check_moved_theta(model, rng, theta, *draws)
     _check_moved_latents(model, theta, *draws)

@@ -31,8 +31,8 @@ def require_close(
 ) -> None:
     """Raise AssertionError unless found is within ``tolerance`` of expected, everywhere.
 
-    ``suspects`` are tried in turn on the wrong number.  ``lam`` lets the log of a scale be told
-    from the scale itself: a derivative in one is exp(+-lam) times that in the other.
+    ``suspects`` are compared with the wrong number, and the nearest is named.  ``lam`` lets the
+    log of a scale be told from the scale: a derivative in one is exp(+-lam) times the other's.
 
     Raises
     ------
@@ -62,43 +62,37 @@ def _name(
     suspects: list[Suspect],
     lam: Array | None,
 ) -> str | None:
-    """The first suspect whose consequence is what was found."""
+    """The suspect whose consequence is nearest to what was found; failing these, a factor."""
     if not np.isfinite(found).all():
         return "NaN or infinity, e.g. the log of a negative number, or exp of a large one"
-    for suspect in suspects:
-        if (np.abs(found - suspect.consequence) <= tolerance).all():
-            return suspect.mistake
-    return _scaled(found, expected, tolerance) or _log_scale(found, expected, tolerance, lam)
-
-
-def _scaled(found: Array, expected: Array, tolerance: Array | float) -> str | None:
-    """Whether everything is off by one factor."""
-    norm = float(np.sum(expected**2))
-    factor = float(np.sum(found * expected)) / norm if norm > 0 else 0.0
-    if norm == 0 or not (np.abs(found - factor * expected) <= 2 * np.asarray(tolerance)).all():
-        return None
-    if abs(factor) < 0.01:
-        return "it vanishes: a lost term, or a mean over the wrong axis"
-    if abs(factor + 1) < 0.02:
-        return "the sign is wrong"
-    if abs(factor - 2) < 0.02:
-        return "a factor of 2: a term counted twice, or both gradient paths at once"
-    return f"everything is scaled by {factor:.3g}"
-
-
-def _log_scale(
-    found: Array, expected: Array, tolerance: Array | float, lam: Array | None
-) -> str | None:
-    """Whether the wrong columns are off by exp(+-lam), as sigma is from log sigma."""
-    if lam is None:
-        return None
-    wrong = (np.abs(found - expected) > tolerance).any(axis=tuple(range(found.ndim - 1)))
-    for sign in (1, -1):
-        candidate = np.where(wrong, expected * np.exp(sign * lam), expected)
-        slack = np.where(wrong, 2 * tolerance, tolerance)
-        if (np.abs(found - candidate) <= slack).all():
-            return (
-                f"columns {np.flatnonzero(wrong).tolist()} of lam hold the log of a scale, but "
-                "the derivative is in the scale itself (sigma for log sigma)"
-            )
+    if found.size > 1:
+        suspects = suspects + [
+            Suspect("the sign is wrong", -expected),
+            Suspect("it vanishes: a lost term", 0 * expected),
+            Suspect("a term counted twice, or both gradient paths at once", 2 * expected),
+        ]
+    if lam is not None:
+        suspects = suspects + _log_scales(found, expected, tolerance, lam)
+    unit = np.asarray(tolerance) + 1e-300
+    misfits = [float((np.abs(found - s.consequence) / unit).max()) for s in suspects]
+    if misfits and min(misfits) <= 1:
+        return suspects[int(np.argmin(misfits))].mistake
+    factor = float(np.sum(found * expected) / max(float(np.sum(expected**2)), 1e-300))
+    if found.size > 1 and (np.abs(found - factor * expected) <= 2 * unit).all():
+        return f"everything is scaled by {factor:.2g}"
     return None
+
+
+def _log_scales(
+    found: Array, expected: Array, tolerance: Array | float, lam: Array
+) -> list[Suspect]:
+    """The wrong columns off by exp(+-lam), as a derivative in sigma is from one in log sigma."""
+    wrong = (np.abs(found - expected) > tolerance).any(axis=tuple(range(found.ndim - 1)))
+    mistake = (
+        f"columns {np.flatnonzero(wrong).tolist()} of lam hold the log of a scale, but the "
+        "derivative is in the scale itself (sigma for log sigma)"
+    )
+    return [
+        Suspect(mistake, np.where(wrong, expected * np.exp(sign * lam), expected))
+        for sign in (1, -1)
+    ]
