@@ -1,4 +1,9 @@
-"""The ELBO of the linear-Gaussian model in closed form, with all its gradients (floor 5)."""
+"""Expectations in closed form, with all their gradients (floor 5).
+
+The ELBO of the linear-Gaussian model, and E_q[f] of the textbook integrands of
+`bbvi.models.integrands`, for any Gaussian family.  Sums over a support and Gauss-Hermite sums are
+in `bbvi.evaluation.exact_sums`.
+"""
 
 from typing import Any
 
@@ -77,6 +82,63 @@ def linear_gaussian_elbo(model: Any, theta: Theta, x: Array, family: Any, lam: A
     )
 
 
+def quadratic_expectation(family: Any, k: float, lam: Array) -> Estimate:
+    """E_q[sum_d (z_d - k)^2] = sum_d (m_d - k)^2 + C_dd for q = N(m, C).
+
+    Requires
+    --------
+    A Gaussian family with ``moments`` and ``pullback``.
+
+    Parameters
+    ----------
+    family, lam
+        The Gaussian family and its parameters (N, P).
+    k : float
+        The minimum.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bbvi import DiagonalGaussian
+    >>> quadratic_expectation(DiagonalGaussian(1), -3.0, np.array([[1.0, 0.0]])).grad
+    array([[8., 2.]])
+    """
+    m, C = family.moments(lam)
+    value = ((m - k) ** 2).sum(axis=1) + np.trace(C, axis1=1, axis2=2)
+    return Estimate(value, _through_moments(family, lam, 2 * (m - k), -2 * np.eye(m.shape[1])), {})
+
+
+def cosine_expectation(family: Any, k: float, lam: Array) -> Estimate:
+    """E_q[sum_d cos(k z_d)] = sum_d cos(k m_d) exp(-k^2 C_dd / 2) for q = N(m, C).
+
+    Requires
+    --------
+    A Gaussian family with ``moments`` and ``pullback``.
+
+    Parameters
+    ----------
+    family, lam
+        The Gaussian family and its parameters (N, P).
+    k : float
+        Angular frequency.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bbvi import DiagonalGaussian
+    >>> exact = cosine_expectation(DiagonalGaussian(1), 1.0, np.zeros((1, 2)))
+    >>> bool(np.isclose(exact.elbo[0], np.exp(-0.5)))
+    True
+    """
+    m, C = family.moments(lam)
+    height = np.exp(-0.5 * k**2 * np.diagonal(C, axis1=1, axis2=2))
+    value = np.cos(k * m) * height
+    A = (k**2 * value)[:, :, None] * np.eye(m.shape[1])
+    return Estimate(
+        value.sum(axis=1), _through_moments(family, lam, -k * np.sin(k * m) * height, A), {}
+    )
+
+
 def _through_moments(family: Any, lam: Array, dm: Array, A: Array) -> Array:
     """Chain rule from (dm, -A / 2), derivatives in mean and covariance, to lam: (N, P).
 
@@ -87,4 +149,5 @@ def _through_moments(family: Any, lam: Array, dm: Array, A: Array) -> Array:
     points = np.sqrt(D) * np.concatenate([np.eye(D), -np.eye(D)])
     eps = np.repeat(points[:, None, :], N, axis=1)
     centered = family.transform(lam, eps) - family.moments(lam).mean
-    return family.pullback(lam, eps, dm - centered @ A).mean(axis=0)
+    slope = dm - np.einsum("sni,nij->snj", centered, np.broadcast_to(A, (N, D, D)))
+    return family.pullback(lam, eps, slope).mean(axis=0)

@@ -1,0 +1,204 @@
+"""Expectations as finite weighted sums, with all their gradients (floor 5).
+
+Over the support of a discrete q the sum is exact; for a Gaussian q with D <= 2 it is a
+Gauss-Hermite rule, whose error falls geometrically for a smooth integrand.  With nodes z_j of
+probability w_j,
+
+    E_q[f] = sum_j w_j f(z_j),      d/dlam E_q[f] = sum_j w_j f(z_j) d log q(z_j)/dlam,
+
+and a bound made of S samples is the same sum over all S-tuples of nodes.
+"""
+
+import itertools
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bbvi.estimators.elbo import Integrand, elbo_integrand
+from bbvi.types import Array, Estimate, Relaxable, Target
+from bbvi.validation import as_count
+
+LARGEST_SUM = 2**20
+
+
+class Nodes(NamedTuple):
+    """Nodes z (J, N, D) with probabilities (J, N) under q."""
+
+    z: Array
+    probabilities: Array
+
+
+def support_nodes(family: Any, lam: Array) -> Nodes:
+    """Every value of a discrete z, with q's probabilities.
+
+    Raises
+    ------
+    TypeError
+        If the family is not discrete.
+    ValueError
+        If its support is too large.
+    """
+    if not isinstance(family, Relaxable):
+        raise TypeError(
+            f"family is {type(family).__name__}, which has no support to enumerate; expected a "
+            "discrete family such as Bernoulli. For a Gaussian with D <= 2 use gauss_hermite."
+        )
+    values = family.support().astype(lam.dtype)
+    z = np.repeat(values[:, None, :], len(lam), axis=1)
+    return Nodes(z, np.exp(family.log_prob(lam, z)))
+
+
+def hermite_nodes(family: Any, lam: Array, num_nodes: int = 64) -> Nodes:
+    """A product Gauss-Hermite rule in the noise of a Gaussian family.
+
+    Raises
+    ------
+    TypeError
+        If the family is not Gaussian.
+    ValueError
+        If D > 2.
+    """
+    D = family.latent_dim
+    if not hasattr(family, "moments"):
+        raise TypeError(
+            f"family is {type(family).__name__}; Gauss-Hermite sums are for Gaussian families. "
+            "For a discrete one use enumeration."
+        )
+    if D > 2:
+        raise ValueError(
+            f"family has latent_dim {D}; Gauss-Hermite sums are for 1 or 2. Estimate by sampling."
+        )
+    points, weights = np.polynomial.hermite_e.hermegauss(as_count("num_nodes", num_nodes))
+    eps = np.stack([g.ravel() for g in np.meshgrid(*[points] * D, indexing="ij")], axis=-1)
+    probabilities = np.prod(np.meshgrid(*[weights / weights.sum()] * D), axis=0).ravel()
+    # Weights below rounding only multiply values far out, which may overflow.
+    keep = probabilities > 1e-40
+    eps = np.repeat(eps[keep][:, None, :], len(lam), axis=1).astype(lam.dtype)
+    shape = (eps.shape[0], len(lam))
+    w = np.broadcast_to(probabilities[keep][:, None], shape).astype(lam.dtype)
+    return Nodes(family.transform(lam, eps), w)
+
+
+def enumeration(
+    family: Relaxable, target: Target, lam: Array, integrand: Integrand = elbo_integrand
+) -> Estimate:
+    """The exact E_q[f] of a discrete q and its exact gradients, by summing over the support.
+
+    Parameters
+    ----------
+    family, target, lam
+        lam (N, P).
+    integrand : callable
+        `bbvi.estimators.elbo_integrand`, or `bbvi.estimators.plain_integrand` for E_q[f].
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the family is not discrete, or has more than 65536 values.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bbvi.estimators import plain_integrand
+    >>> from bbvi.families import Bernoulli
+    >>> from bbvi.models.integrands import quadratic
+    >>> toy = enumeration(Bernoulli(1), quadratic(0.499), np.zeros((1, 1)), plain_integrand)
+    >>> float(toy.grad[0, 0].round(6))
+    0.0005
+    """
+    return _expectation(family, target, lam, support_nodes(family, lam), integrand)
+
+
+def gauss_hermite(
+    family: Any,
+    target: Target,
+    lam: Array,
+    num_nodes: int = 64,
+    integrand: Integrand = elbo_integrand,
+) -> Estimate:
+    """E_q[f] of a Gaussian q with D <= 2 and its gradients, by a Gauss-Hermite sum.
+
+    Parameters
+    ----------
+    family, target, lam
+        lam (N, P), float64.
+    num_nodes : int
+        Per dimension; exact for polynomials in z of degree below 2 num_nodes - 2.
+    integrand : callable
+        `bbvi.estimators.elbo_integrand`, or `bbvi.estimators.plain_integrand` for E_q[f].
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the family is not Gaussian, or D > 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bbvi import DiagonalGaussian
+    >>> from bbvi.estimators import plain_integrand
+    >>> from bbvi.models.integrands import quadratic
+    >>> q, lam = DiagonalGaussian(1), np.array([[1.0, 0.0]])
+    >>> gauss_hermite(q, quadratic(-3.0), lam, integrand=plain_integrand).grad.round(9)
+    array([[8., 2.]])
+    """
+    return _expectation(family, target, lam, hermite_nodes(family, lam, num_nodes), integrand)
+
+
+def _expectation(
+    family: Any, target: Target, lam: Array, nodes: Nodes, integrand: Integrand
+) -> Estimate:
+    z, w = nodes
+    f, dtheta = integrand(family, target, lam).value_and_dtheta(z, w)
+    grad = ((w * f)[..., None] * family.score(lam, z)).sum(axis=0)
+    return Estimate((w * f).sum(axis=0), grad, dtheta)
+
+
+def multi_sample_bound(
+    family: Any, target: Target, lam: Array, nodes: Nodes, num_samples: int, alpha: float = 0.0
+) -> Estimate:
+    """E[log (1/S) sum_s w_s^(1 - alpha)] / (1 - alpha) and its gradients, over all S-tuples.
+
+    The gradient of a tuple's bound L has two parts: L times the score of the tuple, and, through
+    log q inside the weights, -w~_s times the score of each sample.
+
+    Parameters
+    ----------
+    family, target, lam
+        lam (N, P).
+    nodes : Nodes
+        `support_nodes` or `hermite_nodes`.
+    num_samples : int
+        S; the sum has J^S terms.
+    alpha : float
+        0 for the IWAE bound; not 1.
+
+    Raises
+    ------
+    ValueError
+        If there are more than 2^20 tuples.
+    """
+    z, probabilities = nodes
+    J, S = len(z), as_count("num_samples", num_samples)
+    if J**S > LARGEST_SUM:
+        raise ValueError(
+            f"num_samples is {S} with {J} nodes: {J**S} tuples; expected at most {LARGEST_SUM}. "
+            "Use fewer nodes or samples."
+        )
+    log_w = elbo_integrand(family, target, lam).value(z)
+    tuples = np.array(list(itertools.product(range(J), repeat=S))).T
+    chance = np.prod(probabilities[tuples], axis=0)
+    powers = (1 - alpha) * log_w[tuples]
+    highest = powers.max(axis=0)
+    relative = np.exp(powers - highest)
+    bound = (highest + np.log(relative.mean(axis=0))) / (1 - alpha)
+    shares = chance * relative / relative.sum(axis=0)
+    # How much each node counts in the gradient, over all tuples and places where it occurs.
+    through_score, through_weight = np.zeros_like(log_w), np.zeros_like(log_w)
+    for place, share in zip(tuples, shares):
+        np.add.at(through_score, place, chance * bound)
+        np.add.at(through_weight, place, share)
+    _, dtheta = target.value_and_dtheta(z, through_weight)
+    counts = (through_score - through_weight)[..., None]
+    grad = (counts * family.score(lam, z)).sum(axis=0)
+    return Estimate((chance * bound).sum(axis=0), grad, dtheta)
