@@ -33,11 +33,15 @@ from bbvi.inference import (
     infer_minibatches,
 )
 from bbvi.models import (
+    AutoregressiveCategorical,
     BernoulliLikelihood,
+    CategoricalLikelihood,
+    CholeskyGaussian,
     DeepLatentModel,
     DiagonalScaleGaussian,
     GaussianLikelihood,
     HiddenMarkovModel,
+    HierarchicalModel,
     LearnedScaleGaussian,
     LinearGaussian,
     LinearGaussianStateSpace,
@@ -54,7 +58,10 @@ __version__ = "0.1.0"
 
 __all__ = [
     "MLP",
+    "AutoregressiveCategorical",
     "BernoulliLikelihood",
+    "CategoricalLikelihood",
+    "CholeskyGaussian",
     "DeepLatentModel",
     "DiagonalGaussian",
     "DiagonalScaleGaussian",
@@ -63,6 +70,7 @@ __all__ = [
     "FullCovarianceGaussian",
     "GaussianLikelihood",
     "HiddenMarkovModel",
+    "HierarchicalModel",
     "LearnedScaleGaussian",
     "LinearGaussian",
     "LinearGaussianStateSpace",

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from bbvi import MLP, DeepLatentModel, GaussianLikelihood
+from bbvi import MLP, BernoulliLikelihood, DeepLatentModel, GaussianLikelihood, StandardNormal
 from bbvi.checks import check_model
 from bbvi.models import (
+    AutoregressiveCategorical,
+    CategoricalLikelihood,
+    CholeskyGaussian,
     HiddenMarkovModel,
+    HierarchicalModel,
     LinearGaussianStateSpace,
     LogisticRegression,
     MixtureOfGaussians,
@@ -21,6 +25,12 @@ MODELS = {
     "hidden Markov": HiddenMarkovModel(3, 4),
     "state space": LinearGaussianStateSpace(2, 1, 3),
     "logistic regression": LogisticRegression(2, 5),
+    "two layers": HierarchicalModel(MLP((1, 4, 2)), MLP((2, 4, 5)), BernoulliLikelihood()),
+    "full covariance": DeepLatentModel(StandardNormal(2), MLP((2, 5)), CholeskyGaussian()),
+    "categorical": DeepLatentModel(StandardNormal(2), MLP((2, 6)), CategoricalLikelihood(3)),
+    "autoregressive": DeepLatentModel(
+        StandardNormal(2), MLP((2, 4)), AutoregressiveCategorical(3, 3, 4)
+    ),
 }
 
 

@@ -2,6 +2,7 @@
 
 from bbvi.datasets.breast_cancer import breast_cancer
 from bbvi.datasets.mnist import Mnist, mnist
+from bbvi.datasets.names import Text, decode, encode, unicode_names
 from bbvi.datasets.small import (
     Dataset,
     binarize,
@@ -15,12 +16,16 @@ from bbvi.datasets.small import (
 __all__ = [
     "Dataset",
     "Mnist",
+    "Text",
     "binarize",
     "breast_cancer",
+    "decode",
     "digits",
+    "encode",
     "iris",
     "load_array",
     "mnist",
     "old_faithful",
     "train_test_split",
+    "unicode_names",
 ]

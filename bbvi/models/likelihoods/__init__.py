@@ -5,6 +5,11 @@ x (N, Dx), and sums its log-density over Dx.
 """
 
 from bbvi.models.likelihoods.bernoulli import BernoulliLikelihood
+from bbvi.models.likelihoods.categorical import (
+    AutoregressiveCategorical,
+    CategoricalLikelihood,
+)
+from bbvi.models.likelihoods.cholesky import CholeskyGaussian
 from bbvi.models.likelihoods.gaussian import (
     DiagonalScaleGaussian,
     GaussianLikelihood,
@@ -13,7 +18,10 @@ from bbvi.models.likelihoods.gaussian import (
 )
 
 __all__ = [
+    "AutoregressiveCategorical",
     "BernoulliLikelihood",
+    "CategoricalLikelihood",
+    "CholeskyGaussian",
     "DiagonalScaleGaussian",
     "GaussianLikelihood",
     "LearnedScaleGaussian",
