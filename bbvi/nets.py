@@ -104,6 +104,11 @@ def part(params: Theta, name: str) -> Theta:
     return {key[len(prefix) :]: value for key, value in params.items() if key.startswith(prefix)}
 
 
+def dtype_of(params: Theta) -> np.dtype[Any]:
+    """The dtype of a parameter dict, by its first entry; float64 when it is empty."""
+    return next((value.dtype for value in params.values()), np.dtype(np.float64))
+
+
 def astype(params: Theta, dtype: Any) -> Theta:
     """A copy of a parameter dict in another float dtype."""
     return {key: np.asarray(value).astype(dtype) for key, value in params.items()}

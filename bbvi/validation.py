@@ -46,6 +46,36 @@ def as_float_array(name: str, value: Any, ndim: int) -> Array:
     return array
 
 
+def check_theta(theta: Any) -> None:
+    """Raise unless theta is a dict of finite float32 or float64 arrays.
+
+    Raises
+    ------
+    TypeError
+        If it is not a dict, or an entry is not floating point.
+    ValueError
+        If an entry has NaN or infinite values.
+    """
+    if not isinstance(theta, Mapping):
+        raise TypeError(
+            f"theta is a {type(theta).__name__}; expected a dict of float arrays, as from "
+            "model.init(rng)."
+        )
+    for key, value in theta.items():
+        array = np.asarray(value)
+        if array.dtype not in _FLOATS:
+            raise TypeError(
+                f"theta[{key!r}] has dtype {array.dtype}; expected float32 or float64, which can "
+                "be differentiated. Convert it with bbvi.nets.astype(theta, np.float64)."
+            )
+        if not np.isfinite(array).all():
+            bad = int(np.count_nonzero(~np.isfinite(array)))
+            raise ValueError(
+                f"theta[{key!r}] has {bad} NaN or infinite value(s); expected finite numbers. "
+                "Go back to the last finite theta, and use a smaller step size."
+            )
+
+
 def same_dtype(**arrays: Any) -> None:
     """Raise TypeError unless all the arrays (or dicts of arrays) have one dtype."""
     seen: dict[str, np.dtype[Any]] = {}

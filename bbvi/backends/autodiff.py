@@ -8,7 +8,7 @@ from autograd import make_vjp
 
 from bbvi.nets import MLP
 from bbvi.types import Array, Model, Target, Theta
-from bbvi.validation import as_float_array, same_dtype
+from bbvi.validation import as_float_array, check_theta, same_dtype
 
 
 def target(model: Model, theta: Theta, x: Array) -> Target:
@@ -30,16 +30,17 @@ def target(model: Model, theta: Theta, x: Array) -> Target:
     Raises
     ------
     TypeError
-        If x is not floating point, or its dtype is not theta's.
+        If x is not floating point, theta is not a dict of float arrays, or their dtypes differ.
     ValueError
-        If x is empty, not finite or not possible under the model; when evaluated, if
-        ``log_joint`` does not return (S, N).
+        If x is empty, x or theta is not finite, or x not possible under the model; when
+        evaluated, if ``log_joint`` does not return (S, N).
 
     Notes
     -----
     Rows do not interact, so pulling back a matrix of ones gives every sample's own d/dz.
     """
     x = as_float_array("x", x, ndim=2)
+    check_theta(theta)
     same_dtype(x=x, theta=theta)
     check_data = getattr(model, "check_data", None)
     if check_data is not None:

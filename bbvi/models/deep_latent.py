@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from bbvi.models.priors import StandardNormal
-from bbvi.nets import MLP, join, part
+from bbvi.nets import MLP, dtype_of, join, part
 from bbvi.types import Array, Theta
 from bbvi.validation import check_width
 
@@ -96,8 +96,8 @@ class DeepLatentModel:
         return log_prior + self.likelihood.log_prob(part(theta, "likelihood"), x, outputs)
 
     def sample(self, rng: np.random.Generator, theta: Theta, num: int) -> tuple[Array, Array]:
-        """Ancestral sampling: x (num, Dx), z (num, D)."""
-        z = self.prior.sample(rng, part(theta, "prior"), num)
+        """Ancestral sampling in theta's dtype: x (num, Dx), z (num, D)."""
+        z = self.prior.sample(rng, part(theta, "prior"), num).astype(dtype_of(theta), copy=False)
         outputs = self.decode(theta, z)
         return self.likelihood.sample(rng, part(theta, "likelihood"), outputs), z
 

@@ -7,7 +7,7 @@ import autograd.numpy as anp
 import numpy as np
 
 from bbvi.types import Array, Theta
-from bbvi.validation import as_count, as_float_array, check_width
+from bbvi.validation import as_count, as_float_array, check_theta, check_width, same_dtype
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -74,9 +74,10 @@ class LinearGaussian:
         return log_prior + log_likelihood - self.observed_dim * theta["log_sigma"]
 
     def sample(self, rng: np.random.Generator, theta: Theta, num: int) -> tuple[Array, Array]:
-        """Ancestral sampling: x (num, Dx), z (num, D)."""
-        z = rng.standard_normal((num, self.latent_dim))
-        noise = rng.standard_normal((num, self.observed_dim))
+        """Ancestral sampling in theta's dtype: x (num, Dx), z (num, D)."""
+        dtype = theta["W"].dtype
+        z = rng.standard_normal((num, self.latent_dim)).astype(dtype, copy=False)
+        noise = rng.standard_normal((num, self.observed_dim)).astype(dtype, copy=False)
         return z @ theta["W"].T + theta["b"] + np.exp(theta["log_sigma"]) * noise, z
 
     def log_evidence(self, theta: Theta, x: Array) -> Array:
@@ -85,9 +86,9 @@ class LinearGaussian:
         Raises
         ------
         TypeError, ValueError
-            If x is not a finite float array (N, Dx).
+            If x is not a finite float array (N, Dx) of theta's dtype, or theta is not finite.
         """
-        x = self._check(x)
+        x = self._check(x, theta)
         W, variance = theta["W"], np.exp(2 * theta["log_sigma"])
         L = np.linalg.cholesky(W @ W.T + variance * np.eye(self.observed_dim, dtype=W.dtype))
         w = np.linalg.solve(L, (x - theta["b"]).T)
@@ -102,9 +103,9 @@ class LinearGaussian:
         Raises
         ------
         TypeError, ValueError
-            If x is not a finite float array (N, Dx).
+            If x is not a finite float array (N, Dx) of theta's dtype, or theta is not finite.
         """
-        x = self._check(x)
+        x = self._check(x, theta)
         W, variance = theta["W"], np.exp(2 * theta["log_sigma"])
         M = W.T @ W + variance * np.eye(self.latent_dim, dtype=W.dtype)
         mean = np.linalg.solve(M, W.T @ (x - theta["b"]).T).T
@@ -121,7 +122,8 @@ class LinearGaussian:
             If x is not a finite float array (N, Dx), if D >= Dx, or if the data lie in D
             dimensions, so that sigma would be 0.
         """
-        x = self._check(x)
+        x = as_float_array("x", x, ndim=2)
+        self.check_data(x)
         if self.latent_dim >= self.observed_dim:
             raise ValueError(
                 f"latent_dim is {self.latent_dim} and observed_dim {self.observed_dim}; maximum "
@@ -143,7 +145,9 @@ class LinearGaussian:
         """Raise ValueError when x is not Dx wide."""
         check_width("x", x, self.observed_dim, "observed_dim")
 
-    def _check(self, x: Array) -> Array:
+    def _check(self, x: Array, theta: Theta) -> Array:
         x = as_float_array("x", x, ndim=2)
+        check_theta(theta)
+        same_dtype(x=x, theta=theta)
         self.check_data(x)
         return x

@@ -41,6 +41,8 @@ class GaussianLikelihood:
             raise ValueError(
                 f"scale is {self.scale!r}; expected a positive standard deviation (not its log)."
             )
+        # A NumPy float64 would promote float32 data; a Python float does not.
+        object.__setattr__(self, "scale", float(self.scale))
 
     def observed_dim(self, num_outputs: int) -> int:
         """One mean per observed variable."""
