@@ -1,41 +1,43 @@
 """Blocks of the (S, N) rows that fit the cache, and the buffers they share (floor 3)."""
 
+import threading
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from bbvi.backends.kernel.threads import cut
 from bbvi.types import Array
 
 BLOCK_BYTES = 2**20
+FEW_DATA = 8
 
 
 class Block(NamedTuple):
-    """Rows z[samples, data]: either many samples of all datapoints, or one sample of some."""
+    """The rows z[samples, data] of one pass through the kernel."""
 
     samples: slice
     data: slice
 
 
-def split_rows(num_samples: int, num_data: int, row_bytes: int) -> list[Block]:
-    """Cut the (S, N) rows into blocks of about `BLOCK_BYTES` of the widest activation.
+def split_rows(num_samples: int, num_data: int, row_bytes: int, num_threads: int) -> list[Block]:
+    """Cut the (S, N) rows into equal blocks of about `BLOCK_BYTES` of the widest activation.
 
-    A block's rows are contiguous in z, and its datapoints are too, so that x broadcasts over
-    the samples of a block without a copy.
+    The datapoints are cut first, into a multiple of ``num_threads`` parts, so that a thread has
+    its own and reuses their x for all samples; only where there are few of them does each
+    thread take all datapoints and part of the samples.
     """
     rows = max(1, BLOCK_BYTES // row_bytes)
-    if rows < num_data:
-        per_sample = -(-num_data // rows)
-        size = -(-num_data // per_sample)
-        return [
-            Block(slice(s, s + 1), slice(start, min(start + size, num_data)))
-            for start in range(0, num_data, size)
-            for s in range(num_samples)
-        ]
-    num_blocks = -(-num_samples // (rows // num_data))
-    size = -(-num_samples // num_blocks)
+    parts = -(-num_data // rows)
+    if num_data >= FEW_DATA * num_threads:
+        parts = num_threads * -(-num_data // (num_threads * rows))
+    samples_each = max(1, rows // -(-num_data // parts))
+    sample_parts = -(-num_samples // samples_each)
+    if parts < num_threads:
+        sample_parts = min(num_samples, num_threads * -(-sample_parts // num_threads))
     return [
-        Block(slice(start, min(start + size, num_samples)), slice(0, num_data))
-        for start in range(0, num_samples, size)
+        Block(samples, data)
+        for data in cut(num_data, parts)
+        for samples in cut(num_samples, sample_parts)
     ]
 
 
@@ -43,13 +45,30 @@ class Buffers:
     """Named scratch arrays, allocated once at their largest size and then reused."""
 
     def __init__(self, dtype: Any) -> None:
-        self._dtype = dtype
-        self._arrays: dict[str, Array] = {}
+        self._dtype = np.dtype(dtype)
+        self._memory: dict[str, Array] = {}
+        self._views: dict[tuple[Any, ...], Array] = {}
 
     def __call__(self, name: str, *shape: int) -> Array:
         """An uninitialized array of this shape; asking again for the name gives the same memory."""
-        size = int(np.prod(shape))
-        array = self._arrays.get(name)
-        if array is None or array.size < size:
-            array = self._arrays[name] = np.empty(size, self._dtype)
-        return array[:size].reshape(shape)
+        view = self._views.get((name, *shape))
+        if view is None:
+            size = int(np.prod(shape))
+            memory = self._memory.get(name)
+            if memory is None or memory.size < size:
+                memory = self._memory[name] = np.empty(size, self._dtype)
+                self._views = {key: old for key, old in self._views.items() if key[0] != name}
+            view = self._views[(name, *shape)] = memory[:size].reshape(shape)
+        return view
+
+
+_own = threading.local()
+
+
+def thread_buffers(dtype: Any) -> Buffers:
+    """The calling thread's own buffers; what is in them is lost at the next evaluation."""
+    name = np.dtype(dtype).name
+    if not hasattr(_own, name):
+        setattr(_own, name, Buffers(dtype))
+    buffers: Buffers = getattr(_own, name)
+    return buffers

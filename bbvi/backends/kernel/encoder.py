@@ -29,12 +29,10 @@ def encode(encoder: MLP, phi: Theta, x: Array) -> tuple[Array, Callable[[Array],
         dlam (N, P) -> gradient in phi.
     """
     layers, buffers = Layers(encoder, phi, 1.0), Buffers(x.dtype)
-    lam = layers.forward(x, buffers, slopes=True)
+    done = layers.forward(x.T, buffers, slopes=True)
 
     def pullback(dlam: Array) -> Theta:
-        grad = layers.zeros()
-        g = layers.backward_rows(dlam, buffers)
-        layers.add_gradient(grad, x, g, dlam, np.ones(len(x), x.dtype), buffers)
-        return grad
+        gradients = layers.backward(done, dlam.T, buffers)
+        return layers.parameter_gradient(done, gradients, np.ones(len(x), x.dtype))
 
-    return lam, pullback
+    return np.ascontiguousarray(done.outputs.T), pullback

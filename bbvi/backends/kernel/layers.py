@@ -1,29 +1,32 @@
-"""The decoder network on a block of rows, forwards and backwards (floor 3).
+"""A network on a block of rows, forwards and backwards (floor 3).
 
-With h_0 = z and h_l = a(h_{l-1} W_l + b_l) for the hidden layers, the outputs are taken times a
-constant c that the likelihood asks for (1/2 for Bernoulli logits, 1/sigma for a Gaussian mean).
-The constant is put on the last hidden layer, which is narrow, rather than on the outputs:
+Activations are kept *features first*, h (width, R) with one column per row of the block, so
+that sums over features run along contiguous memory.  With h_0 = z and h_l = a(W_l^T h_{l-1} +
+b_l) for the hidden layers, the outputs are taken times a constant c that the likelihood asks for
+(1/2 for Bernoulli logits, 1/sigma for a Gaussian mean).  The constant is put on the last hidden
+layer, which is narrow, rather than on the outputs:
 
-    u = c (h_L W + b) = (c h_L) W + c b.
+    u = c (W^T h_L + b) = W^T (c h_L) + c b.
 
-Given du = d log p / du, with g_l the derivative at the pre-activation of layer l,
+Given du = d log p / du, with g_l the derivative at the pre-activation of hidden layer l,
 
-    dW   = (c h_L)^T du          db = c 1^T du          dh_L = c du W^T
-    g_l  = dh_l * a'(h_l)        dW_l = h_{l-1}^T g_l   db_l = 1^T g_l   dh_{l-1} = g_l W_l^T.
+    dW   = (c h_L) du^T          db = c du 1            dh_L = c W du
+    g_l  = dh_l * a'(h_l)        dW_l = h_{l-1} g_l^T   db_l = g_l 1      dh_{l-1} = W_l g_l.
 
 The slopes a' are functions of the activation itself: 1 - h^2 for tanh, 1 - exp(-h) for softplus.
 At exactly 0 the slope of relu is 1/2, as autograd's is.
 """
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from bbvi.backends.kernel.blocks import Buffers
+from bbvi.nets import MLP
 from bbvi.types import Array, Theta
 
 
-def activate_tanh(a: Array, scratch: Array, slope: Array | None) -> None:
+def activate_tanh(a: Array, slope: Array | None, scratch: Array) -> None:
     """Replace a by h = tanh(a); slope = 1 - h^2."""
     np.tanh(a, out=a)
     if slope is not None:
@@ -31,7 +34,7 @@ def activate_tanh(a: Array, scratch: Array, slope: Array | None) -> None:
         np.subtract(1, slope, out=slope)
 
 
-def activate_relu(a: Array, scratch: Array, slope: Array | None) -> None:
+def activate_relu(a: Array, slope: Array | None, scratch: Array) -> None:
     """Replace a by max(a, 0); slope = (1 + sign(a)) / 2."""
     if slope is not None:
         np.sign(a, out=slope)
@@ -40,7 +43,7 @@ def activate_relu(a: Array, scratch: Array, slope: Array | None) -> None:
     np.maximum(a, 0, out=a)
 
 
-def activate_softplus(a: Array, scratch: Array, slope: Array | None) -> None:
+def activate_softplus(a: Array, slope: Array | None, scratch: Array) -> None:
     """Replace a by h = max(a, 0) + log1p(exp(-|a|)); slope = 1 - exp(-h)."""
     np.abs(a, out=scratch)
     np.negative(scratch, out=scratch)
@@ -57,6 +60,24 @@ def activate_softplus(a: Array, scratch: Array, slope: Array | None) -> None:
 ACTIVATIONS = {"tanh": activate_tanh, "relu": activate_relu, "softplus": activate_softplus}
 
 
+class Pass(NamedTuple):
+    """What a forward pass leaves for the backward one: both lists have one entry per layer.
+
+    Attributes
+    ----------
+    inputs : list of ndarray (width_in, R)
+        What each layer multiplied, the last with the factor c.
+    slopes : list of ndarray (width_out, R)
+        a' at each hidden layer.
+    outputs : ndarray (O, R)
+        u.
+    """
+
+    inputs: list[Array]
+    slopes: list[Array]
+    outputs: Array
+
+
 class Layers:
     """One MLP's weights, ready for blocks of rows.
 
@@ -69,66 +90,60 @@ class Layers:
         The constant c on the outputs.
     """
 
-    def __init__(self, net: Any, params: Theta, scale: float) -> None:
+    def __init__(self, net: MLP, params: Theta, scale: float) -> None:
         self.sizes = net.sizes
         self.depth = net.num_layers
         self.activate = ACTIVATIONS[net.activation]
         self.weights = [params[f"W{layer}"] for layer in range(self.depth)]
         self.biases = [params[f"b{layer}"] for layer in range(self.depth)]
         self.scale = scale
-        self.output_bias = self.biases[-1] * np.asarray(scale, self.biases[-1].dtype)
 
-    def forward(self, rows: Array, buffers: Buffers, slopes: bool) -> Array:
-        """u (R, O) of rows z (R, D); with ``slopes`` also what `backward` will need."""
-        R, h = len(rows), rows
-        for layer in range(self.depth - 1):
-            width = self.sizes[layer + 1]
-            a = np.matmul(h, self.weights[layer], out=buffers(f"h{layer}", R, width))
-            a += self.biases[layer]
-            slope = buffers(f"slope{layer}", R, width) if slopes else None
-            self.activate(a, buffers("activation", R, width), slope)
-            h = a
-        scaled = np.multiply(h, self.scale, out=buffers("scaled", R, self.sizes[-2]))
-        outputs = np.matmul(scaled, self.weights[-1], out=buffers("outputs", R, self.sizes[-1]))
-        outputs += self.output_bias
-        return outputs
+    def forward(self, z: Array, buffers: Buffers, slopes: bool) -> Pass:
+        """U (O, R) of z (D, R); with ``slopes`` also what `backward` will need."""
+        R, h = z.shape[1], z
+        inputs: list[Array] = []
+        found: list[Array] = []
+        for layer, width in enumerate(self.sizes[1:-1]):
+            inputs.append(h)
+            h = np.matmul(self.weights[layer].T, h, out=buffers(f"h{layer}", width, R))
+            h += self.biases[layer][:, None]
+            if slopes:
+                found.append(buffers(f"slope{layer}", width, R))
+            self.activate(h, found[-1] if slopes else None, buffers("scratch", width, R))
+        if self.scale != 1:
+            out = h if self.depth > 1 else buffers("scaled", *z.shape)
+            h = np.multiply(h, self.scale, out=out)
+        inputs.append(h)
+        u = np.matmul(self.weights[-1].T, h, out=buffers("outputs", self.sizes[-1], R))
+        u += (self.biases[-1] * self.scale)[:, None]
+        return Pass(inputs, found, u)
 
-    def backward_rows(self, du: Array, buffers: Buffers) -> list[Array]:
-        """g_1, ..., g_L (R, width) and, first, dz (R, D), from du (R, O)."""
-        R = len(du)
-        dh = np.matmul(du, self.weights[-1].T, out=buffers(f"g{self.depth - 2}", R, self.sizes[-2]))
-        dh *= self.scale
-        g = [dh]
-        for layer in range(self.depth - 2, -1, -1):
-            dh *= buffers(f"slope{layer}", R, self.sizes[layer + 1])
-            dh = np.matmul(
-                dh, self.weights[layer].T, out=buffers(f"g{layer - 1}", R, self.sizes[layer])
-            )
-            g.insert(0, dh)
-        return g
+    def backward(self, done: Pass, du: Array, buffers: Buffers) -> list[Array]:
+        """Each layer's output gradient, [g_1, ..., g_L, du], from du (O, R)."""
+        gradients = [du]
+        for layer in range(self.depth - 1, 0, -1):
+            dh = buffers(f"g{layer}", self.sizes[layer], du.shape[1])
+            np.matmul(self.weights[layer], gradients[0], out=dh)
+            if layer == self.depth - 1 and self.scale != 1:
+                dh *= self.scale
+            dh *= done.slopes[layer - 1]
+            gradients.insert(0, dh)
+        return gradients
 
-    def zeros(self) -> Theta:
-        """A zero gradient."""
-        return {
-            f"{name}{layer}": np.zeros_like(array)
-            for name, arrays in (("W", self.weights), ("b", self.biases))
-            for layer, array in enumerate(arrays)
-        }
+    def input_gradient(self, gradients: list[Array], buffers: Buffers) -> Array:
+        """Dz (D, R) from what `backward` gave."""
+        first = gradients[0]
+        dz = np.matmul(self.weights[0], first, out=buffers("dz", self.sizes[0], first.shape[1]))
+        if self.depth == 1 and self.scale != 1:
+            dz *= self.scale
+        return dz
 
-    def add_gradient(
-        self, grad: Theta, rows: Array, g: list[Array], du: Array, weights: Array, buffers: Buffers
-    ) -> None:
-        """grad += sum over rows of weights (R,) times the parameters' derivative."""
-        R = len(rows)
-        for layer in range(self.depth):
-            last = layer == self.depth - 1
-            name = "scaled" if last else f"h{layer - 1}"
-            width = self.sizes[layer]
-            h = buffers(name, R, width) if layer or last else rows
-            derivative = du if last else g[layer + 1]
-            weighted = np.multiply(h, weights[:, None], out=buffers("weighted", R, width))
-            grad[f"W{layer}"] += np.matmul(
-                weighted.T, derivative, out=buffers("dW", width, derivative.shape[1])
-            )
-            db = weights @ derivative
-            grad[f"b{layer}"] += self.scale * db if last else db
+    def parameter_gradient(self, done: Pass, gradients: list[Array], weights: Array) -> Theta:
+        """The sum over rows of weights (R,) times dW and db, for each layer."""
+        total = {}
+        for layer, (h, g) in enumerate(zip(done.inputs, gradients)):
+            total[f"W{layer}"] = (h * weights) @ g.T
+            total[f"b{layer}"] = g @ weights
+        if self.scale != 1:
+            total[f"b{self.depth - 1}"] *= self.scale
+        return total

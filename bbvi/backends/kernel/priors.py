@@ -1,6 +1,7 @@
 """log p(z) and its derivatives on a block of rows (floor 3).
 
-A prior is one `PriorKernel`; `PRIORS` maps the model's type to it.
+A prior is one `PriorKernel`; `PRIORS` maps the model's type to it.  Everything is features
+first: z is (D, R), one column for each of the block's R rows.
 """
 
 from collections.abc import Callable
@@ -15,17 +16,17 @@ LOG_2PI = float(np.log(2 * np.pi))
 
 
 class PriorKernel(NamedTuple):
-    """What the kernel asks of a prior; z is always (s, n, D), weights (s, n).
+    """What the kernel asks of a prior; z is (D, R), weights (R,).
 
     Attributes
     ----------
     prepare : callable
-        (prior, params) -> what both other functions need, computed once per theta.
+        (prior, params) -> state: what both other functions need, computed once per theta.
     value : callable
-        (prepared, z) -> log p(z) (s, n).
+        (state, z) -> log p(z) (R,).
     value_and_grads : callable
-        (prepared, z, weights or None) -> log p(z) (s, n), d/dz (s, n, D), and the dict of
-        sum_sn weights d/dparams (empty when weights is None: then nobody asked).
+        (state, z, weights or None) -> log p(z) (R,), d/dz (D, R), and the dict of sum_r
+        weights_r d/dparams (empty when weights is None: then nobody asked).
     """
 
     prepare: Callable[[Any, Theta], Any]
@@ -33,16 +34,19 @@ class PriorKernel(NamedTuple):
     value_and_grads: Callable[[Any, Array, Array | None], tuple[Array, Array, Theta]]
 
 
-def _standard_normal(prepared: None, z: Array) -> Array:
+def _standard_normal(state: None, z: Array) -> Array:
     """-|z|^2 / 2 - (D / 2) log 2 pi."""
-    return -0.5 * np.vecdot(z, z) - 0.5 * LOG_2PI * z.shape[-1]
+    value = np.square(z).sum(axis=0)
+    value *= -0.5
+    value -= 0.5 * LOG_2PI * len(z)
+    return value
 
 
 def _standard_normal_and_grads(
-    prepared: None, z: Array, weights: Array | None
+    state: None, z: Array, weights: Array | None
 ) -> tuple[Array, Array, Theta]:
     """d/dz = -z."""
-    return _standard_normal(prepared, z), -z, {}
+    return _standard_normal(state, z), -z, {}
 
 
 STANDARD_NORMAL = PriorKernel(

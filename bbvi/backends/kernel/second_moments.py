@@ -26,8 +26,9 @@ from typing import Any
 
 import numpy as np
 
-from bbvi.backends.kernel.blocks import Buffers
-from bbvi.backends.kernel.targets import Pieces, check_supports, gather, take_apart
+from bbvi.backends.kernel.blocks import Block, Buffers
+from bbvi.backends.kernel.layers import Layers, Pass
+from bbvi.backends.kernel.pieces import Pieces, check_supports, gather, observed, take_apart
 from bbvi.backends.kernel.targets import bind as bind_values
 from bbvi.backends.kernel.threads import deal, run_hands, thread_count
 from bbvi.types import Array, Model, Target, Theta
@@ -107,11 +108,12 @@ def _evaluate(
 
     def work(blocks: Sequence[slice]) -> tuple[Theta, Theta]:
         buffers = Buffers(z.dtype)
-        sums, squares = _zeros(pieces), _zeros(pieces)
+        sums: Theta = {}
+        squares: Theta = {}
         for data in blocks:
-            rows, w = np.ascontiguousarray(z[:, data]), np.ascontiguousarray(weights[:, data])
+            y = observed(pieces, Block(slice(0, S), data))
             log_p[:, data], dz[:, data] = _add_block(
-                pieces, own, rows, w, pieces.observed[data], buffers, sums, squares
+                pieces, own, z[:, data], weights[:, data], y, buffers, sums, squares
             )
         return sums, squares
 
@@ -122,59 +124,57 @@ def _evaluate(
     return log_p, dz, {**total, **{SQUARES + key: value for key, value in squares.items()}}
 
 
-def _zeros(pieces: Pieces) -> Any:
-    return {"decoder": pieces.layers.zeros()}
-
-
 def _add_block(
     pieces: Pieces,
     own: bool,
     z: Array,
     w: Array,
-    x: Array,
+    y: Array,
     buffers: Buffers,
-    sums: Any,
-    squares: Any,
+    sums: Theta,
+    squares: Theta,
 ) -> tuple[Array, Array]:
     """log p and dz of z (S, n, D); the block's share is added to ``sums`` and ``squares``."""
     S, n, D = z.shape
-    layers, flat = pieces.layers, z.reshape(-1, D)
-    u = layers.forward(flat, buffers, slopes=True).reshape(S, n, -1)
+    layers, rows, w_rows = pieces.layers, z.reshape(-1, D).T, w.reshape(-1)
+    done = layers.forward(rows, buffers, slopes=True)
     # A likelihood's own parameters come summed over what it is given, so it is given one
-    # datapoint at a time; so is a prior with parameters.
-    parts = [slice(i, i + 1) for i in range(n)] if own else [slice(0, n)]
-    log_p = np.empty((S, n), z.dtype)
-    for data in parts:
-        log_p[:, data], grads = pieces.likelihood.value_and_grads(
-            pieces.likelihood_state, x[data], u[:, data], buffers, w[:, data]
+    # datapoint at a time (the rows i, i + n, i + 2 n, ...); so is a prior with parameters.
+    parts = [slice(i, None, n) for i in range(n)] if own else [slice(None)]
+    log_p = np.empty(S * n, z.dtype)
+    for part in parts:
+        log_p[part], grads = pieces.likelihood.value_and_grads(
+            pieces.likelihood_state, y[:, part], done.outputs[:, part], buffers, w_rows[part]
         )
         _add(sums, squares, "likelihood", grads)
-    log_prior, dz, grads = pieces.prior.value_and_grads(pieces.prior_state, z, w)
+    log_prior, dz, grads = pieces.prior.value_and_grads(pieces.prior_state, rows, w_rows)
     for i in range(n) if grads else ():
-        one = slice(i, i + 1)
-        grads = pieces.prior.value_and_grads(pieces.prior_state, z[:, one], w[:, one])[2]
+        part = slice(i, None, n)
+        grads = pieces.prior.value_and_grads(pieces.prior_state, rows[:, part], w_rows[part])[2]
         _add(sums, squares, "prior", grads)
-    g = layers.backward_rows(u.reshape(S * n, -1), buffers)
-    for layer in range(layers.depth):
-        inputs, outputs, scale = _rank_one_terms(layers, layer, flat, g, u, buffers)
-        h, dh = inputs.reshape(S, n, -1), outputs.reshape(S, n, -1)
-        h = h * w[:, :, None]
-        sums["decoder"][f"W{layer}"] += h.reshape(S * n, -1).T @ dh.reshape(S * n, -1)
-        squares["decoder"][f"W{layer}"] += sum_of_squares(h, dh)
-        db = scale * np.einsum("sn,sno->no", w, dh)
-        sums["decoder"][f"b{layer}"] += db.sum(axis=0)
-        squares["decoder"][f"b{layer}"] += np.square(db).sum(axis=0)
-    return log_prior + log_p, dz + g[0].reshape(z.shape)
+    gradients = layers.backward(done, done.outputs, buffers)
+    _add_layers(layers, done, gradients, w, sums, squares)
+    dz += layers.input_gradient(gradients, buffers)
+    return (log_prior + log_p).reshape(S, n), dz.T.reshape(z.shape)
 
 
-def _rank_one_terms(
-    layers: Any, layer: int, rows: Array, g: list[Array], du: Array, buffers: Buffers
-) -> tuple[Array, Array, float]:
-    """Inputs h (R, I) and output gradients (R, O) of one layer, and the scale of its bias."""
-    if layer == layers.depth - 1:
-        return buffers("scaled", len(rows), layers.sizes[-2]), du, layers.scale
-    inputs = buffers(f"h{layer - 1}", len(rows), layers.sizes[layer]) if layer else rows
-    return inputs, g[layer + 1], 1.0
+def _add_layers(
+    layers: Layers, done: Pass, gradients: list[Array], w: Array, sums: Theta, squares: Theta
+) -> None:
+    """Both moments of each layer's dW and db, for sample weights w (S, n)."""
+    S, n = w.shape
+    for layer, (inputs, outputs) in enumerate(zip(done.inputs, gradients)):
+        h, dh = inputs.T.reshape(S, n, -1) * w[:, :, None], outputs.T.reshape(S, n, -1)
+        db = np.einsum("sn,sno->no", w, dh)
+        if layer == layers.depth - 1:
+            db *= layers.scale
+        for key, first, second in (
+            (f"W{layer}", h.reshape(S * n, -1).T @ outputs.T, sum_of_squares(h, dh)),
+            (f"b{layer}", db.sum(axis=0), np.square(db).sum(axis=0)),
+        ):
+            for into, term in ((sums, first), (squares, second)):
+                old = into.get(f"decoder.{key}")
+                into[f"decoder.{key}"] = term if old is None else old + term
 
 
 def sum_of_squares(h: Array, g: Array) -> Array:

@@ -7,10 +7,11 @@ run for a given number of threads.
 """
 
 import functools
-import itertools
+import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
@@ -20,19 +21,53 @@ from bbvi.validation import as_count
 T = TypeVar("T")
 
 
-@functools.cache
-def _controller() -> ThreadpoolController:
-    return ThreadpoolController().select(user_api="blas")
+class _OneBlasThread:
+    """A context in which BLAS runs on the calling thread alone; it may be entered concurrently.
+
+    BLAS keeps one thread count for the whole process.  The first to enter notes it, the last to
+    leave restores it, and whoever asks in between is told the count as it was.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._libraries: list[Any] | None = None
+        self._before: list[int] = []
+
+    def _count(self) -> list[int]:
+        if self._libraries is None:
+            self._libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+        return [library.get_num_threads() for library in self._libraries]
+
+    def _set(self, counts: Sequence[int]) -> None:
+        for library, count in zip(self._libraries or [], counts):
+            library.set_num_threads(count)
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._before = self._count()
+                self._set([1] * len(self._before))
+            self._inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._set(self._before)
+
+    def count_outside(self) -> int:
+        """The number of threads BLAS has when nobody is inside."""
+        with self._lock:
+            return max(self._before if self._inside else self._count(), default=1)
+
+
+one_blas_thread = _OneBlasThread()
 
 
 @functools.cache
-def _executor(num_threads: int) -> ThreadPoolExecutor:
+def _executor(num_threads: int, process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(num_threads, thread_name_prefix="bbvi-kernel")
-
-
-def one_blas_thread() -> AbstractContextManager[Any]:
-    """A context in which BLAS runs on the calling thread alone."""
-    return _controller().limit(limits=1)
 
 
 def thread_count(num_threads: int | None) -> int:
@@ -45,21 +80,30 @@ def thread_count(num_threads: int | None) -> int:
     """
     if num_threads is not None:
         return as_count("num_threads", num_threads)
-    return max((blas.num_threads for blas in _controller().lib_controllers), default=1)
+    return one_blas_thread.count_outside()
+
+
+def cut(total: int, parts: int) -> list[slice]:
+    """0..total in ``parts`` contiguous slices of nearly equal length."""
+    bounds = [part * total // parts for part in range(parts + 1)]
+    return [slice(start, stop) for start, stop in pairwise(bounds)]
 
 
 def deal(items: Sequence[T], num_hands: int) -> list[Sequence[T]]:
     """Deal items into at most ``num_hands`` contiguous hands of nearly equal length."""
-    num_hands = max(1, min(num_hands, len(items)))
-    bounds = [hand * len(items) // num_hands for hand in range(num_hands + 1)]
-    return [items[start:stop] for start, stop in itertools.pairwise(bounds)]
+    return [items[hand] for hand in cut(len(items), max(1, min(num_hands, len(items))))]
 
 
-def run_hands(work: Callable[[Sequence[T]], Any], hands: Sequence[Sequence[T]]) -> list[Any]:
+def run_hands(work: Callable[[T], Any], hands: Sequence[T]) -> list[Any]:
     """``[work(hand) for hand in hands]``, one thread per hand, the last on the caller's own."""
-    with one_blas_thread():
+    with one_blas_thread:
         if len(hands) == 1:
             return [work(hands[0])]
-        pending = [_executor(len(hands) - 1).submit(work, hand) for hand in hands[:-1]]
-        last = work(hands[-1])
-        return [future.result() for future in pending] + [last]
+        # A forked child inherits the executor but not its threads, hence the process number.
+        executor = _executor(len(hands) - 1, os.getpid())
+        pending = [executor.submit(work, hand) for hand in hands[:-1]]
+        try:
+            last = work(hands[-1])
+        finally:
+            done = [future.result() for future in pending]
+        return [*done, last]

@@ -1,0 +1,27 @@
+"""The likelihoods the kernel knows: `LIKELIHOODS` maps a model's type to its `LikelihoodKernel`."""
+
+from bbvi.backends.kernel.likelihoods.bernoulli import BERNOULLI
+from bbvi.backends.kernel.likelihoods.gaussian import (
+    DIAGONAL_SCALE,
+    FIXED_SCALE,
+    SCALAR_SCALE,
+    learned_scale,
+)
+from bbvi.backends.kernel.likelihoods.seam import LikelihoodKernel
+from bbvi.models import (
+    BernoulliLikelihood,
+    DiagonalScaleGaussian,
+    GaussianLikelihood,
+    LearnedScaleGaussian,
+    ScalarScaleGaussian,
+)
+
+__all__ = ["LIKELIHOODS", "LikelihoodKernel", "learned_scale"]
+
+LIKELIHOODS: dict[type, LikelihoodKernel] = {
+    BernoulliLikelihood: BERNOULLI,
+    GaussianLikelihood: FIXED_SCALE,
+    LearnedScaleGaussian: learned_scale("log_scale"),
+    ScalarScaleGaussian: SCALAR_SCALE,
+    DiagonalScaleGaussian: DIAGONAL_SCALE,
+}

@@ -1,0 +1,187 @@
+"""Gaussian likelihoods by their standardized residuals (floor 3).
+
+With r = (x - mean) / sigma and Dx observed variables,
+
+    log p = -|r|^2 / 2 - sum_j log sigma_j - (Dx / 2) log 2 pi.
+
+* Fixed or learned scale.  The kernel hands over u = outputs / sigma, and y = x / sigma is formed
+  once, so that r = y - u is itself d log p / du.  d log p / d log sigma = |r|^2 - Dx.
+* One scale per z, outputs (m, s) with s = log sigma.  Identity link: with e = x - m and
+  v = exp(-2 s), log p = -v |e|^2 / 2 - Dx s + const and
+
+      d log p / dm = v e,          d log p / ds = v |e|^2 - Dx.
+
+  Logistic link: mean = sigmoid(m) = (1 + t) / 2 with t = tanh(m / 2).  The kernel hands over
+  u = outputs / 2, and with y = 2 x - 1, e = (y - t) / 2; so for e' = y - t and v = exp(-2 s) / 4
+
+      log p = -v |e'|^2 / 2 - Dx s + const,     d log p / du_m = v e' (1 - t^2),
+      d log p / du_s = 2 (v |e'|^2 - Dx).
+* Diagonal scale, outputs (m, s) each Dx wide: r = (x - m) exp(-s), and
+
+      d log p / dm = r exp(-s),       d log p / ds = r^2 - 1.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bbvi.backends.kernel.blocks import Buffers
+from bbvi.backends.kernel.likelihoods.seam import LikelihoodKernel, column_sums
+from bbvi.models import ScalarScaleGaussian
+from bbvi.types import Array, Theta
+
+LOG_2PI = float(np.log(2 * np.pi))
+
+
+def _sum_of_squares(array: Array, buffers: Buffers) -> Array:
+    return column_sums(np.multiply(array, array, out=buffers("squares", *array.shape)))
+
+
+def _observe_nothing(state: Any, y: Array) -> None:
+    """Y = x."""
+
+
+# Fixed or learned scale: state = sigma, Dx log sigma + (Dx / 2) log 2 pi.
+
+
+def _one_scale(log_scale: Any, x: Array) -> tuple[float, float]:
+    return float(np.exp(log_scale)), x.shape[-1] * (float(log_scale) + 0.5 * LOG_2PI)
+
+
+def _observe_scaled(state: tuple[float, float], y: Array) -> None:
+    """Y = x / sigma."""
+    y *= 1 / state[0]
+
+
+def _one_scale_value(state: tuple[float, float], y: Array, u: Array, buffers: Buffers) -> Array:
+    residual = np.subtract(y, u, out=u)
+    return -0.5 * _sum_of_squares(residual, buffers) - state[1]
+
+
+def _fixed_value_and_grads(
+    state: tuple[float, float], y: Array, u: Array, buffers: Buffers, weights: Array | None
+) -> tuple[Array, Theta]:
+    return _one_scale_value(state, y, u, buffers), {}
+
+
+FIXED_SCALE = LikelihoodKernel(
+    lambda likelihood, params: 1 / likelihood.scale,
+    lambda likelihood, params, x: _one_scale(np.log(likelihood.scale), x),
+    _observe_scaled,
+    _one_scale_value,
+    _fixed_value_and_grads,
+)
+
+
+def learned_scale(name: str) -> LikelihoodKernel:
+    """N(x; outputs, exp(2 params[name]) I)."""
+
+    def value_and_grads(
+        state: tuple[float, float], y: Array, u: Array, buffers: Buffers, weights: Array | None
+    ) -> tuple[Array, Theta]:
+        residual = np.subtract(y, u, out=u)
+        squares = _sum_of_squares(residual, buffers)
+        value = -0.5 * squares - state[1]
+        if weights is None:
+            return value, {}
+        return value, {name: np.asarray(weights @ (squares - len(y)))}
+
+    return LikelihoodKernel(
+        lambda likelihood, params: float(np.exp(-params[name])),
+        lambda likelihood, params, x: _one_scale(params[name], x),
+        _observe_scaled,
+        _one_scale_value,
+        value_and_grads,
+    )
+
+
+# One scale per z: state = (observe, value_and_grads) of the link.
+
+
+def _scalar_identity(y: Array, u: Array, buffers: Buffers) -> Array:
+    mean, log_scale = u[:-1], u[-1]
+    error, precision = np.subtract(y, mean, out=mean), np.exp(-2 * log_scale)
+    squares = precision * _sum_of_squares(error, buffers)
+    value = -0.5 * squares - len(y) * (log_scale + 0.5 * LOG_2PI)
+    error *= precision
+    np.subtract(squares, len(y), out=log_scale)
+    return value
+
+
+def _scalar_logistic(y: Array, u: Array, buffers: Buffers) -> Array:
+    t, log_scale = np.tanh(u[:-1], out=u[:-1]), 2 * u[-1]
+    error, precision = np.subtract(y, t, out=buffers("error", *t.shape)), np.exp(-2 * log_scale)
+    precision *= 0.25
+    squares = precision * _sum_of_squares(error, buffers)
+    value = -0.5 * squares - len(y) * (log_scale + 0.5 * LOG_2PI)
+    slope = np.multiply(t, t, out=t)
+    np.subtract(1, slope, out=slope)
+    error *= precision
+    slope *= error
+    np.multiply(squares - len(y), 2, out=u[-1])
+    return value
+
+
+def _observe_signs(state: Any, y: Array) -> None:
+    """Y = 2 x - 1 under the logistic link, x under the identity."""
+    if state is _scalar_logistic:
+        y *= 2
+        y -= 1
+
+
+SCALAR_LINKS: dict[str, tuple[float, Callable[[Array, Array, Buffers], Array]]] = {
+    "identity": (1.0, _scalar_identity),
+    "logistic": (0.5, _scalar_logistic),
+}
+
+
+def _scalar_value_and_grads(
+    link: Callable[[Array, Array, Buffers], Array],
+    y: Array,
+    u: Array,
+    buffers: Buffers,
+    weights: Array | None,
+) -> tuple[Array, Theta]:
+    return link(y, u, buffers), {}
+
+
+def _scalar_state(likelihood: ScalarScaleGaussian, params: Theta, x: Array) -> Any:
+    return SCALAR_LINKS[likelihood.link][1]
+
+
+SCALAR_SCALE = LikelihoodKernel(
+    lambda likelihood, params: SCALAR_LINKS[likelihood.link][0],
+    _scalar_state,
+    _observe_signs,
+    lambda link, y, u, buffers: link(y, u, buffers),
+    _scalar_value_and_grads,
+)
+
+
+# Diagonal scale.
+
+
+def _diagonal_value_and_grads(
+    state: None, y: Array, u: Array, buffers: Buffers, weights: Array | None
+) -> tuple[Array, Theta]:
+    mean, log_scale = u[: len(y)], u[len(y) :]
+    value = -column_sums(log_scale) - 0.5 * LOG_2PI * len(y)
+    inverse = np.negative(log_scale, out=log_scale)
+    np.exp(inverse, out=inverse)
+    residual = np.subtract(y, mean, out=mean)
+    residual *= inverse
+    squares = np.multiply(residual, residual, out=buffers("squares", *y.shape))
+    value -= 0.5 * column_sums(squares)
+    np.multiply(residual, inverse, out=residual)
+    np.subtract(squares, 1, out=log_scale)
+    return value, {}
+
+
+DIAGONAL_SCALE = LikelihoodKernel(
+    lambda likelihood, params: 1.0,
+    lambda likelihood, params, x: None,
+    _observe_nothing,
+    lambda state, y, u, buffers: _diagonal_value_and_grads(state, y, u, buffers, None)[0],
+    _diagonal_value_and_grads,
+)

@@ -1,0 +1,42 @@
+"""What the kernel asks of a likelihood (floor 3)."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from bbvi.backends.kernel.blocks import Buffers
+from bbvi.types import Array, Theta
+
+
+class LikelihoodKernel(NamedTuple):
+    """log p(x | outputs) and its derivatives on a block of R rows, features first.
+
+    The block's data come as y (Dx, R), one column per row of the block, and the decoder's
+    outputs as u (O, R), times a constant of the likelihood's choice.  Scratch arrays come from
+    ``buffers(name, *shape)``.
+
+    Attributes
+    ----------
+    output_scale : callable
+        (likelihood, params) -> c, the constant in u = c * outputs.
+    prepare : callable
+        (likelihood, params, x) -> state: what the others need, once per theta and x.
+    observe : callable
+        (state, y) -> None: turn y, x as it is, into what the others want to see, in place.
+    value : callable
+        (state, y, u, buffers) -> log p (R,).  May overwrite u.
+    value_and_grads : callable
+        (state, y, u, buffers, weights (R,) or None) -> log p (R,) and the dict of sum_r
+        weights_r d/dparams (empty when weights is None).  Overwrites u with d log p / du.
+    """
+
+    output_scale: Callable[[Any, Theta], float]
+    prepare: Callable[[Any, Theta, Array], Any]
+    observe: Callable[[Any, Array], None]
+    value: Callable[[Any, Array, Array, Buffers], Array]
+    value_and_grads: Callable[[Any, Array, Array, Buffers, Array | None], tuple[Array, Theta]]
+
+
+def column_sums(array: Array) -> Array:
+    """Sum over features of (width, R): (R,).  A matrix-vector product is NumPy's fastest sum."""
+    ones: Array = array.dtype.type(1).repeat(len(array))
+    return ones @ array

@@ -1,0 +1,130 @@
+"""A model at fixed theta and x, taken apart for the work on blocks of rows (floor 3)."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bbvi.backends.kernel.blocks import Block
+from bbvi.backends.kernel.layers import Layers
+from bbvi.backends.kernel.likelihoods import LIKELIHOODS, LikelihoodKernel, learned_scale
+from bbvi.backends.kernel.priors import PRIORS, STANDARD_NORMAL, PriorKernel
+from bbvi.models import DeepLatentModel, LinearGaussian
+from bbvi.nets import MLP, part
+from bbvi.types import Array, Theta
+
+KEPT_BYTES = 2**26
+LINEAR_NAMES = {"decoder.W0": "W", "decoder.b0": "b", "likelihood.log_sigma": "log_sigma"}
+
+
+class Pieces(NamedTuple):
+    """What the work on a block needs.
+
+    Attributes
+    ----------
+    prior, prior_state, likelihood, likelihood_state
+        The two kernels and what they prepared.
+    layers : Layers
+        The decoder.
+    x : ndarray (N, Dx)
+        Data.
+    seen : dict
+        What the likelihood makes of x, features first, for each block met so far.
+    names : dict or None
+        From the keys used here to the model's, where they differ.
+    """
+
+    prior: PriorKernel
+    prior_state: Any
+    layers: Layers
+    likelihood: LikelihoodKernel
+    likelihood_state: Any
+    x: Array
+    seen: dict[tuple[int, int, int], Array]
+    names: dict[str, str] | None
+
+
+def supports(model: Any) -> bool:
+    """Whether the kernel knows this model, its prior and its likelihood."""
+    if type(model) is LinearGaussian:
+        return True
+    return (
+        type(model) is DeepLatentModel
+        and type(model.prior) in PRIORS
+        and type(model.decoder) is MLP
+        and type(model.likelihood) in LIKELIHOODS
+    )
+
+
+def check_supports(model: Any) -> None:
+    """Raise ValueError, naming what the kernel supports, unless it supports the model."""
+    if supports(model):
+        return
+    name = type(model).__name__
+    if type(model) is DeepLatentModel:
+        parts = (model.prior, model.decoder, model.likelihood)
+        name += f"({', '.join(type(part).__name__ for part in parts)})"
+    raise ValueError(
+        f"model is {name}, which the kernel does not know; it supports LinearGaussian, and "
+        f"DeepLatentModel with a prior among {', '.join(t.__name__ for t in PRIORS)}, an MLP "
+        f"decoder and a likelihood among {', '.join(t.__name__ for t in LIKELIHOODS)}. "
+        "Use bbvi.backends.autodiff.target for any other model."
+    )
+
+
+def take_apart(model: Any, theta: Theta, x: Array) -> Pieces:
+    """The pieces of a model that the kernel supports."""
+    if type(model) is LinearGaussian:
+        return _linear_pieces(theta, x)
+    prior, likelihood = PRIORS[type(model.prior)], LIKELIHOODS[type(model.likelihood)]
+    own = part(theta, "likelihood")
+    scale = likelihood.output_scale(model.likelihood, own)
+    return Pieces(
+        prior,
+        prior.prepare(model.prior, part(theta, "prior")),
+        Layers(model.decoder, part(theta, "decoder"), scale),
+        likelihood,
+        likelihood.prepare(model.likelihood, own, x),
+        x,
+        {},
+        None,
+    )
+
+
+def _linear_pieces(theta: Theta, x: Array) -> Pieces:
+    """LinearGaussian as a decoder without hidden layers and a Gaussian with a learned scale."""
+    likelihood = learned_scale("log_sigma")
+    decoder = {"W0": theta["W"].T, "b0": theta["b"]}
+    layers = Layers(MLP(theta["W"].shape[::-1]), decoder, likelihood.output_scale(None, theta))
+    state = likelihood.prepare(None, theta, x)
+    return Pieces(STANDARD_NORMAL, None, layers, likelihood, state, x, {}, LINEAR_NAMES)
+
+
+def observed(pieces: Pieces, block: Block) -> Array:
+    """Y (Dx, R), the block's data as the likelihood sees them, one column for each row.
+
+    Kept for the next evaluation at the same theta and x, unless that would be a large part of
+    the memory.
+    """
+    s, data = block.samples.stop - block.samples.start, block.data
+    key = (data.start, data.stop, s)
+    if key in pieces.seen:
+        return pieces.seen[key]
+    y = pieces.x[data].T.copy()
+    pieces.likelihood.observe(pieces.likelihood_state, y)
+    if s > 1:
+        y = np.tile(y, s)
+    if pieces.x.nbytes * s <= KEPT_BYTES:
+        pieces.seen[key] = y
+    return y
+
+
+def gather(pieces: Pieces, partial: list[Theta]) -> Theta:
+    """Add up the threads' theta gradients, in their order, under the model's names."""
+    total = partial[0]
+    for more in partial[1:]:
+        for key, term in more.items():
+            total[key] += term
+    if pieces.names is not None:
+        total = {pieces.names[key]: grad for key, grad in total.items()}
+        total["W"] = total["W"].T
+    return total
