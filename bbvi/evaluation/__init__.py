@@ -1,6 +1,8 @@
 """How good an answer is: evidence, gaps, and bias and variance of gradients."""
 
-from bbvi.evaluation.elbo import MonteCarlo, elbo
+from bbvi.evaluation.ais import AisEvidence, log_evidence_ais
+from bbvi.evaluation.bounds import ImportanceBounds, importance_bounds
+from bbvi.evaluation.monte_carlo import MonteCarlo, elbo
 from bbvi.evaluation.exact import (
     cosine_expectation,
     linear_gaussian_elbo,
@@ -16,22 +18,30 @@ from bbvi.evaluation.exact_sums import (
 )
 from bbvi.evaluation.gaps import InferenceGap, inference_gap
 from bbvi.evaluation.importance import ImportanceEvidence, log_evidence_is
+from bbvi.evaluation.psis import PsisEvidence, UnreliableWarning, log_evidence_psis
 from bbvi.evaluation.quadrature import QuadratureEvidence, log_evidence_quadrature
 
 __all__ = [
+    "AisEvidence",
+    "ImportanceBounds",
     "ImportanceEvidence",
     "InferenceGap",
     "MonteCarlo",
     "Nodes",
+    "PsisEvidence",
     "QuadratureEvidence",
+    "UnreliableWarning",
     "cosine_expectation",
     "elbo",
     "enumeration",
     "gauss_hermite",
     "hermite_nodes",
+    "importance_bounds",
     "inference_gap",
     "linear_gaussian_elbo",
+    "log_evidence_ais",
     "log_evidence_is",
+    "log_evidence_psis",
     "log_evidence_quadrature",
     "multi_sample_bound",
     "quadratic_expectation",
