@@ -2,7 +2,6 @@
 
 from bbvi.evaluation.ais import AisEvidence, log_evidence_ais
 from bbvi.evaluation.bounds import ImportanceBounds, importance_bounds
-from bbvi.evaluation.monte_carlo import MonteCarlo, elbo
 from bbvi.evaluation.exact import (
     cosine_expectation,
     linear_gaussian_elbo,
@@ -18,6 +17,7 @@ from bbvi.evaluation.exact_sums import (
 )
 from bbvi.evaluation.gaps import InferenceGap, inference_gap
 from bbvi.evaluation.importance import ImportanceEvidence, log_evidence_is
+from bbvi.evaluation.monte_carlo import MonteCarlo, elbo
 from bbvi.evaluation.psis import PsisEvidence, UnreliableWarning, log_evidence_psis
 from bbvi.evaluation.quadrature import QuadratureEvidence, log_evidence_quadrature
 

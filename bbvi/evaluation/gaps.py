@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from bbvi import backends
-from bbvi.evaluation.elbo import elbo
 from bbvi.evaluation.importance import log_evidence_is
+from bbvi.evaluation.monte_carlo import elbo
 from bbvi.evaluation.quadrature import log_evidence_quadrature
 from bbvi.inference import infer
 from bbvi.nets import astype

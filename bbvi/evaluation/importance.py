@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bbvi.evaluation.elbo import log_weights
+from bbvi.evaluation.monte_carlo import log_weights
 from bbvi.types import Array, Family, Target
 from bbvi.validation import as_count
 

@@ -165,8 +165,8 @@ def _shrink(target: Target, low: Array, high: Array, nodes: int) -> tuple[Array,
     spacing = (high - low) / (nodes - 1)
     inner_low = np.where(counts, z, np.inf).min(axis=0)
     inner_high = np.where(counts, z, -np.inf).max(axis=0)
-    # Mass at the border: the box was too small on that side, so it grows.
-    grow = 0.5 * (high - low)
+    # Mass at the border: the box was too small on that side, so it grows by its own width.
+    grow = high - low
     edge = 0.5 * spacing
     new_low = inner_low - np.where(inner_low < low + edge, grow, spacing)
     new_high = inner_high + np.where(inner_high > high - edge, grow, spacing)

@@ -60,7 +60,10 @@ def environment() -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "versions": {name: _version(name) for name in names},
         "blas": [
-            {key: info.get(key) for key in ("internal_api", "version", "architecture", "num_threads")}
+            {
+                key: info.get(key)
+                for key in ("internal_api", "version", "architecture", "num_threads")
+            }
             for info in threadpoolctl.threadpool_info()
             if info.get("user_api") == "blas"
         ],

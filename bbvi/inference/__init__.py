@@ -2,6 +2,13 @@
 
 from bbvi.inference.amortized import fit_amortized
 from bbvi.inference.bbvi import fit_bbvi
+from bbvi.inference.learning import (
+    maximum_a_posteriori,
+    maximum_likelihood,
+    normal_prior,
+    posterior,
+    variational_bayes,
+)
 from bbvi.inference.local import infer
 from bbvi.inference.minibatches import infer_minibatches
 from bbvi.inference.records import Fit, NotFiniteError, State, Trace
@@ -17,4 +24,9 @@ __all__ = [
     "fit_semi_amortized",
     "infer",
     "infer_minibatches",
+    "maximum_a_posteriori",
+    "maximum_likelihood",
+    "normal_prior",
+    "posterior",
+    "variational_bayes",
 ]

@@ -7,6 +7,7 @@ import numpy as np
 
 from bbvi import backends
 from bbvi.estimators import reparameterized
+from bbvi.inference.learning import Learning, maximum_likelihood
 from bbvi.inference.loop import check_finite, copy_state, mean_gradient, run
 from bbvi.inference.records import Fit, State, as_trace
 from bbvi.inference.settings import begin_with_encoder, check_encoder, prepare
@@ -33,6 +34,7 @@ def fit_amortized(
     local_optimizer: Optimizer | None = None,
     warm_start: bool = True,
     theta: Theta | None = None,
+    learning: Learning = maximum_likelihood,
     backend: str = "auto",
     progress: bool | None = None,
     callback: Callable[[State], Any] | None = None,
@@ -51,7 +53,8 @@ def fit_amortized(
         As for `bbvi.fit_bbvi`.
     encoder : MLP
         f_phi, from Dx inputs to P outputs.
-    estimator, num_samples, num_steps, max_evaluations, batch_size, theta, backend
+    estimator, num_samples, num_steps, max_evaluations, batch_size, theta, learning,
+    backend
         As for `bbvi.fit_bbvi`.
     optimizer : Optimizer
         For theta and for phi, by default ``adam(0.003)``.
@@ -77,13 +80,13 @@ def fit_amortized(
     Ermon/Grover notes, "Amortized variational inference"; Kingma and Welling (2014), Algorithm 1;
     Rios, "Inference network gradient"; Swaney lecture, "Amortized optimization".
     """
-    x, theta = prepare(model, x, theta, rng)
+    x, theta = prepare(model, x, theta if state is None else state.theta, rng)
     encoder = check_encoder(encoder, family, x)
     S = as_count("num_samples", num_samples)
     optimizer = optimizer or adam(0.003)
     chosen = backends.resolve(backend, model)
     if state is None:
-        state = begin_with_encoder(encoder, theta, x, rng, optimizer)
+        state = begin_with_encoder(encoder, learning.start(theta), x, rng, optimizer)
 
     def step(state: State, batch: Array, target: Target) -> tuple[State, Estimate]:
         lam, pullback = chosen.encode(encoder, state.phi, x[batch])
@@ -105,7 +108,7 @@ def fit_amortized(
         model,
         x,
         rng,
-        bind=chosen.bind,
+        bind=learning.bind(chosen.bind, len(x), rng),
         name="fit_amortized",
         num_steps=num_steps,
         max_evaluations=max_evaluations,
@@ -113,4 +116,4 @@ def fit_amortized(
         progress=progress,
         callback=callback,
     )
-    return Fit(state.theta, state.phi, encoder(state.phi, x), as_trace(state.trace), state)
+    return Fit(learning.point(state.theta), state.phi, encoder(state.phi, x), as_trace(state.trace), state)

@@ -7,6 +7,7 @@ import numpy as np
 
 from bbvi import backends
 from bbvi.estimators import reparameterized
+from bbvi.inference.learning import Learning, maximum_likelihood
 from bbvi.inference.local import ascend
 from bbvi.inference.loop import check_finite, copy_state, mean_gradient, run
 from bbvi.inference.records import Fit, State, as_trace
@@ -34,6 +35,7 @@ def fit_bbvi(
     local_optimizer: Optimizer | None = None,
     warm_start: bool = True,
     theta: Theta | None = None,
+    learning: Learning = maximum_likelihood,
     backend: str = "auto",
     progress: bool | None = None,
     callback: Callable[[State], Any] | None = None,
@@ -67,6 +69,9 @@ def fit_bbvi(
         Start Step 1 from the row's last lam and moments (True), or anew each time (False).
     theta : dict, optional
         Start; by default ``model.init(rng)``.
+    learning : Learning
+        Of theta: ``maximum_likelihood``, ``maximum_a_posteriori(prior)`` or
+        ``variational_bayes(prior)``.
     backend : {"auto", "kernel", "autodiff"}
         ``"auto"`` takes the kernel where it knows the model.
     progress : bool, optional
@@ -93,16 +98,16 @@ def fit_bbvi(
     -----
     Ermon/Grover notes, "Black-box variational inference"; Ranganath, Gerrish and Blei (2014).
     """
-    x, theta = prepare(model, x, theta, rng)
+    x, theta = prepare(model, x, theta if state is None else state.theta, rng)
     S, inner_steps = as_count("num_samples", num_samples), as_count("inner_steps", inner_steps)
     optimizer = optimizer or adam(0.003)
     rows = local_optimizer or adam(0.05)
     chosen = backends.resolve(backend, model)
     if state is None:
-        lam = family.init(len(x)).astype(x.dtype)
+        lam, learned = family.init(len(x)).astype(x.dtype), learning.start(theta)
         state = State(
-            theta=theta,
-            theta_moments=optimizer.init(theta),
+            theta=learned,
+            theta_moments=optimizer.init(learned),
             lam=lam,
             lam_moments=rows.init(lam, rows=True),
             phi=None,
@@ -137,7 +142,7 @@ def fit_bbvi(
         model,
         x,
         rng,
-        bind=chosen.bind,
+        bind=learning.bind(chosen.bind, len(x), rng),
         name="fit_bbvi",
         num_steps=num_steps,
         max_evaluations=max_evaluations,
@@ -145,4 +150,4 @@ def fit_bbvi(
         progress=progress,
         callback=callback,
     )
-    return Fit(state.theta, None, state.lam, as_trace(state.trace), state)
+    return Fit(learning.point(state.theta), None, state.lam, as_trace(state.trace), state)

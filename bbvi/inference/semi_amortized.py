@@ -7,6 +7,7 @@ import numpy as np
 
 from bbvi import backends
 from bbvi.estimators import reparameterized
+from bbvi.inference.learning import Learning, maximum_likelihood
 from bbvi.inference.local import ascend
 from bbvi.inference.loop import check_finite, copy_state, mean_gradient, run
 from bbvi.inference.records import Fit, State, as_trace
@@ -34,6 +35,7 @@ def fit_semi_amortized(
     local_optimizer: Optimizer | None = None,
     warm_start: bool = True,
     theta: Theta | None = None,
+    learning: Learning = maximum_likelihood,
     backend: str = "auto",
     progress: bool | None = None,
     callback: Callable[[State], Any] | None = None,
@@ -51,7 +53,8 @@ def fit_semi_amortized(
         As for `bbvi.fit_bbvi`.
     encoder : MLP
         f_phi, from Dx inputs to P outputs.
-    estimator, num_samples, num_steps, max_evaluations, batch_size, inner_steps, theta, backend
+    estimator, num_samples, num_steps, max_evaluations, batch_size, inner_steps, theta, learning,
+    backend
         As for `bbvi.fit_bbvi`.
     optimizer, local_optimizer : Optimizer
         For theta and phi (by default ``adam(0.003)``) and for lam (``adam(0.05)``).
@@ -77,14 +80,14 @@ def fit_semi_amortized(
     Hjelm et al. (2016); Kim et al. (2018), without differentiating through Step 1: the encoder is
     taught where to start, not where Step 1 will end.
     """
-    x, theta = prepare(model, x, theta, rng)
+    x, theta = prepare(model, x, theta if state is None else state.theta, rng)
     encoder = check_encoder(encoder, family, x)
     S, inner_steps = as_count("num_samples", num_samples), as_count("inner_steps", inner_steps)
     optimizer = optimizer or adam(0.003)
     rows = local_optimizer or adam(0.05)
     chosen = backends.resolve(backend, model)
     if state is None:
-        state = begin_with_encoder(encoder, theta, x, rng, optimizer)
+        state = begin_with_encoder(encoder, learning.start(theta), x, rng, optimizer)
 
     def step(state: State, batch: Array, target: Target) -> tuple[State, Estimate]:
         lam, pullback = chosen.encode(encoder, state.phi, x[batch])
@@ -112,7 +115,7 @@ def fit_semi_amortized(
         model,
         x,
         rng,
-        bind=chosen.bind,
+        bind=learning.bind(chosen.bind, len(x), rng),
         name="fit_semi_amortized",
         num_steps=num_steps,
         max_evaluations=max_evaluations,
@@ -120,4 +123,4 @@ def fit_semi_amortized(
         progress=progress,
         callback=callback,
     )
-    return Fit(state.theta, state.phi, encoder(state.phi, x), as_trace(state.trace), state)
+    return Fit(learning.point(state.theta), state.phi, encoder(state.phi, x), as_trace(state.trace), state)

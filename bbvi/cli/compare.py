@@ -1,0 +1,122 @@
+"""``bbvi compare``: three ways to infer, side by side (floor 7)."""
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bbvi.experiments.compare import METHODS, QUICK, Comparison, Settings, compare
+from bbvi.experiments.problems import Problem, problem_from
+from bbvi.experiments.records import environment, format_table, write_csv, write_json
+from bbvi.plotting import compare as plotting
+from bbvi.plotting.style import save
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command's options."""
+    parser = subparsers.add_parser(
+        "compare",
+        help="per-datapoint BBVI, amortized and semi-amortized VI on one model",
+        description="Learn one model by each method at the same number of log-joint evaluations, "
+        "then compare ELBO, evidence, inference gaps, gradient variance and cost on held-out data.",
+    )
+    parser.add_argument(
+        "--dataset", default="digits", help="digits, iris, or the path of a .npy or .csv table"
+    )
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), metavar="METHOD",
+                        help=f"some of: {', '.join(METHODS)}")  # fmt: skip
+    parser.add_argument("--latent-dim", type=int, default=2, help="D (default 2: drawable)")
+    parser.add_argument("--samples", type=int, help="S per gradient (default 8)")
+    parser.add_argument("--evaluations", type=int, help="log-joint evaluations per method")
+    parser.add_argument("--inner-steps", type=int, help="Step 1's steps per theta step (default 5)")
+    parser.add_argument("--seed", type=int, default=0, help="same seed, same numbers")
+    parser.add_argument("--out", type=Path, default=Path("bbvi-out/compare"), help="results folder")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the budget")
+    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare, print the table, write rows, curves, manifest and figure."""
+    settings = settings_from(args)
+    data_rng, rng = np.random.default_rng(args.seed).spawn(2)
+    problem = problem_from(args.dataset, data_rng, args.latent_dim, np.dtype(args.dtype))
+    start = time.perf_counter()
+    result = compare(problem, rng, methods=args.methods, settings=settings)
+    seconds = time.perf_counter() - start
+    print(report(problem, result))
+    write(args, problem, settings, result, seconds)
+    print(f"\n{seconds:.0f} s; rows, curves, manifest and figure are in {args.out}")
+    return 0
+
+
+def settings_from(args: argparse.Namespace) -> Settings:
+    """The budget: the default's or --quick's, with what was given on the command line."""
+    settings = QUICK if args.quick else Settings()
+    given = {
+        "num_samples": args.samples,
+        "evaluations": args.evaluations,
+        "inner_steps": args.inner_steps,
+    }
+    return settings._replace(**{key: value for key, value in given.items() if value is not None})
+
+
+def report(problem: Problem, result: Comparison) -> str:
+    """The table as text, nats per datapoint with standard errors over datapoints."""
+    lines = [
+        {
+            "method": row["method"],
+            "gradient": row["gradient"],
+            "train ELBO": _pm(row, "train_elbo"),
+            "test ELBO": _pm(row, "test_elbo"),
+            "test log p(x)": _pm(row, "test_log_evidence"),
+            "approx. gap": _pm(row, "approximation_gap", 3),
+            "amort. gap": _pm(row, "amortization_gap", 3),
+            "grad. var.": f"{row['gradient_variance']:.3g}",
+            "seconds": f"{row['seconds']:.1f}",
+            "s / new x": f"{row['seconds_per_new']:.1e}",
+            "evaluations": row["evaluations"],
+        }
+        for row in result.rows
+    ]
+    head = (
+        f"{problem.name}: {len(problem.train.x)} training and {len(problem.test.x)} held-out rows; "
+        "nats per datapoint, ± standard error over datapoints"
+    )
+    return f"{head}\n\n{format_table(lines, lines[0])}"
+
+
+def write(
+    args: argparse.Namespace,
+    problem: Problem,
+    settings: Settings,
+    result: Comparison,
+    seconds: float,
+) -> None:
+    """compare.csv, curves.csv, manifest.json and compare.png in the results folder."""
+    write_csv(args.out / "compare.csv", result.rows)
+    write_csv(args.out / "curves.csv", result.curves)
+    arguments = {key: value for key, value in vars(args).items() if key != "run"}
+    manifest = {
+        "command": arguments,
+        "settings": settings._asdict(),
+        "problem": {
+            "model": repr(problem.model),
+            "family": repr(problem.family),
+            "encoder": repr(problem.encoder),
+        },  # fmt: skip
+        "seconds": seconds,
+        "environment": environment(),
+    }
+    write_json(args.out / "manifest.json", manifest)
+    title = f"Three ways to infer on {problem.name}, at equal evaluations"
+    figure = plotting.figure(
+        result.rows, result.curves, result.posteriors, problem.test.x, problem.image_shape, title
+    )
+    save(figure, args.out / "compare.png")
+
+
+def _pm(row: dict[str, Any], key: str, digits: int = 2) -> str:
+    return f"{row[key]:.{digits}f} ± {row[f'{key}_se']:.{digits}f}"

@@ -1,0 +1,344 @@
+"""Bias, variance and signal-to-noise ratio of gradient estimators (floor 5).
+
+Replicates are rows: lam and x are tiled R times along N, and every row is one independent
+S-sample estimate.  The variance is that of the whole estimate, over rows; never that of the S
+samples inside one, which baselines, leave-one-out and multi-sample bounds couple.  Rows pass
+through in chunks, so that memory does not grow with R.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.special import log_ndtr, ndtri_exp
+
+from bbvi.backends.kernel.second_moments import SQUARES
+from bbvi.evaluation.intervals import Interval, variance_interval
+from bbvi.inference.counting import Counter
+from bbvi.types import Array, Estimate, Estimator, Family, Target, Theta
+from bbvi.validation import as_count, as_float_array
+
+Prepare = Callable[[Target, Array, np.random.Generator], Estimator]
+CHUNK_NUMBERS = 2**20
+CHUNK_EVALUATIONS = 2**15
+
+
+class BlockStatistics(NamedTuple):
+    """The gradient in one block of parameters (all means, all log scales, theta, ...).
+
+    Attributes
+    ----------
+    block : str
+        Its name.
+    mean, variances : ndarray (P_b,)
+        Of each parameter's gradient, over replicates.
+    variance : float
+        Mean of ``variances``: variance per parameter, comparable across dimensions.
+    interval : Interval
+        Of ``variance``: low, high, and the method, chi-square or bootstrap.
+    snr : float
+        sqrt(sum of squared means / sum of variances), the squared means without their bias.
+    bias, bias_z : float or None
+        The difference from the exact gradient, at the parameter where it is largest in standard
+        errors, and that number of standard errors, corrected for being the largest of P_b; None
+        without an exact gradient.
+    """
+
+    block: str
+    mean: Array
+    variances: Array
+    variance: float
+    interval: Interval
+    snr: float
+    bias: float | None
+    bias_z: float | None
+
+
+class GradientStatistics(NamedTuple):
+    """What an estimator's gradient is worth, and what it costs.
+
+    Attributes
+    ----------
+    blocks : list of BlockStatistics
+        The family's blocks; then theta, if its squares were supplied.
+    replicates : int
+        R.
+    evaluations : float
+        Log-joint evaluations of one replicate, counted.
+    seconds : float
+        Of one replicate, in chunks of many.
+    """
+
+    blocks: list[BlockStatistics]
+    replicates: int
+    evaluations: float
+    seconds: float
+
+
+def parameter_blocks(family: Any) -> dict[str, Array]:
+    """Name -> columns of lam: the family's ``parameter_blocks``, or one block for a family without.
+
+    Examples
+    --------
+    >>> from bbvi import DiagonalGaussian
+    >>> {name: columns.tolist() for name, columns in parameter_blocks(DiagonalGaussian(2)).items()}
+    {'mean': [0, 1], 'log-scale': [2, 3]}
+    """
+    return getattr(family, "parameter_blocks", None) or {"lam": np.arange(family.num_params)}
+
+
+def gradient_statistics(
+    estimator: Estimator,
+    family: Family,
+    target_of: Callable[[int], Target],
+    lam: Array,
+    noise: Callable[[np.random.Generator, int], Array],
+    rng: np.random.Generator,
+    *,
+    replicates: int,
+    prepare: Prepare | None = None,
+    exact: Array | None = None,
+    exact_theta: Theta | None = None,
+    level: float = 0.95,
+) -> GradientStatistics:
+    """Bias, variance and SNR of an estimator at one lam, over R independent replicates.
+
+    Var(grad) = E[(grad - E grad)^2], with grad the average over S samples.
+
+    Parameters
+    ----------
+    estimator : callable
+        (family, target, lam, eps) -> Estimate.
+    family : Family
+    target_of : callable
+        R -> a target with R equal datapoints, e.g. ``lambda R: backend.bind(model, theta,
+        numpy.tile(x, (R, 1)))``.  Bound by `bbvi.backends.kernel.second_moments`, it gives the
+        statistics of the theta gradient too; bound by a back end, hold theta (`bbvi.types.
+        hold_theta`) if only lam is of interest.
+    lam : ndarray (1, P)
+        The point.
+    noise : callable
+        (rng, R) -> eps (S, R, ...), e.g. ``lambda rng, R: family.noise(rng, S, R)``.
+    rng : numpy Generator
+        For the noise and the bootstrap.
+    replicates : int
+        R >= 2.
+    prepare : callable, optional
+        (target, lam, rng) -> the estimator to use at these rows, for one that first learns
+        something, such as a baseline, from samples of its own (`bbvi.estimators.prepared`); what
+        it learns and what that costs are not part of the statistics.
+    exact : ndarray (P,), optional
+        The exact gradient, for the bias.
+    exact_theta : dict, optional
+        The exact theta gradient.
+    level : float
+        Of the variance's interval.
+
+    Returns
+    -------
+    GradientStatistics
+
+    Raises
+    ------
+    TypeError, ValueError
+        If R < 2, or lam is not one row.
+
+    Notes
+    -----
+    Mohamed, Rosca, Figurnov and Mnih (2020), "Monte Carlo gradient estimation in machine
+    learning", section 3.
+
+    Examples
+    --------
+    The pathwise gradient of E[(z + 3)^2] at q = N(1, 1) has variances 4 and 72:
+
+    >>> from bbvi import DiagonalGaussian
+    >>> from bbvi.estimators.expectations import pathwise
+    >>> from bbvi.models.integrands import quadratic
+    >>> q, rng, lam = DiagonalGaussian(1), np.random.default_rng(0), np.array([[1.0, 0.0]])
+    >>> found = gradient_statistics(
+    ...     pathwise,
+    ...     q,
+    ...     lambda R: quadratic(-3.0, R),
+    ...     lam,
+    ...     lambda rng, R: q.noise(rng, 1, R),
+    ...     rng,
+    ...     replicates=20000,
+    ... )
+    >>> [(b.block, round(b.variance), b.interval.method) for b in found.blocks]
+    [('mean', 4, 'chi-square'), ('log-scale', 72, 'bootstrap')]
+    """
+    R = as_count("replicates", replicates, minimum=2)
+    lam = as_float_array("lam", lam, ndim=2)
+    if len(lam) != 1:
+        raise ValueError(
+            f"lam has shape {lam.shape}; expected one row (1, P): replicates of one point are "
+            "made here. Measure several points one by one."
+        )
+    draws, bootstrap, pilots = rng.spawn(3)
+    counter = Counter()
+    blocks = parameter_blocks(family)
+    sums = {name: _Sums() for name in blocks}
+    theta = _Sums()
+    seconds = 0.0
+
+    def ready(target: Target, rows: Array) -> Estimator:
+        return estimator if prepare is None else prepare(target, rows, pilots)
+
+    for estimate, elapsed in _chunks(ready, family, target_of, lam, noise, draws, R, counter):
+        seconds += elapsed
+        for name, columns in blocks.items():
+            sums[name].add(estimate.grad[:, columns])
+        if estimate.grad_theta is not None and _has_squares(estimate):
+            theta.add_moments(len(estimate.grad), *_split_squares(estimate.grad_theta))
+    statistics = [
+        sums[name].statistics(name, None if exact is None else exact[columns], level, bootstrap)
+        for name, columns in blocks.items()
+    ]
+    if theta.count:
+        known = None if exact_theta is None else _flat(exact_theta)
+        statistics.append(theta.statistics("theta", known, level, bootstrap))
+    return GradientStatistics(statistics, R, counter.evaluations / R, seconds / R)
+
+
+def _chunks(
+    ready: Callable[[Target, Array], Estimator],
+    family: Family,
+    target_of: Callable[[int], Target],
+    lam: Array,
+    noise: Callable[[np.random.Generator, int], Array],
+    rng: np.random.Generator,
+    replicates: int,
+    counter: Counter,
+) -> Iterator[tuple[Estimate, float]]:
+    """Estimates of many replicates each, and their seconds."""
+    one = target_of(1)
+    counted = Counter()
+    eps = noise(rng, 1)
+    estimate = ready(one, lam)(family, counted.watch(one), lam, eps)
+    size = _chunk_rows(family, counted.evaluations, len(eps))
+    if _has_squares(estimate):
+        # Theta's replicates come in sums over a chunk, and the bootstrap needs many sums.
+        size = min(size, -(-replicates // 64))
+    at: dict[int, tuple[Estimator, Target, Array]] = {}
+    for start in range(0, replicates, size):
+        rows = min(size, replicates - start)
+        if rows not in at:
+            target, tiled = target_of(rows), np.repeat(lam, rows, axis=0)
+            at[rows] = ready(target, tiled), counter.watch(target), tiled
+        estimator, target, tiled = at[rows]
+        begin = time.perf_counter()
+        estimate = estimator(family, target, tiled, noise(rng, rows))
+        yield estimate, time.perf_counter() - begin
+
+
+def _chunk_rows(family: Family, evaluations: int, num_samples: int) -> int:
+    """Replicates that fit `CHUNK_NUMBERS` and `CHUNK_EVALUATIONS`."""
+    numbers = max(evaluations * family.latent_dim, num_samples * family.num_params)
+    return max(1, min(CHUNK_NUMBERS // numbers, CHUNK_EVALUATIONS // max(1, evaluations)))
+
+
+def _has_squares(estimate: Estimate) -> bool:
+    return any(key.startswith(SQUARES) for key in estimate.grad_theta or ())
+
+
+class _Sums:
+    """Running moments of one block, about the first chunk's mean so that no digits cancel."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.sizes: list[Array] = []
+        self.spread: list[Array] = []
+        self.values: list[Array] = []
+
+    def add(self, grad: Array) -> None:
+        """Add replicates as rows, (R, P_b)."""
+        grad = grad.astype(np.float64, copy=False)
+        if not self.count:
+            self.origin = grad.mean(axis=0)
+        centred = grad - self.origin
+        if centred.shape[1] == 1:
+            self.values.append(centred[:, 0])
+        squares = centred**2
+        self.spread.append(squares.mean(axis=1))
+        self.sizes.append(np.ones(len(grad)))
+        self._accumulate(len(grad), centred.sum(axis=0), squares.sum(axis=0))
+
+    def add_moments(self, count: int, total: Array, squares: Array) -> None:
+        """Add the sum and the sum of squares of ``count`` replicates, (P_b,) each."""
+        if not self.count:
+            self.origin = total / count
+        centred = total - count * self.origin
+        squares = squares - 2 * self.origin * total + count * self.origin**2
+        self.spread.append(np.array([squares.mean()]))
+        self.sizes.append(np.array([float(count)]))
+        self._accumulate(count, centred, squares)
+
+    def _accumulate(self, count: int, total: Array, squares: Array) -> None:
+        if not self.count:
+            self.total, self.squares = np.zeros_like(total), np.zeros_like(squares)
+        self.count += count
+        self.total = self.total + total
+        self.squares = self.squares + squares
+
+    def statistics(
+        self, name: str, exact: Array | None, level: float, rng: np.random.Generator
+    ) -> BlockStatistics:
+        """The block's statistics."""
+        R = self.count
+        shift = self.total / R
+        mean = self.origin + shift
+        variances = np.maximum(self.squares / R - shift**2, 0) * R / (R - 1)
+        # A spread below rounding is none: the linearized pathwise gradient of a quadratic.
+        rounding = 64 * np.finfo(np.float64).eps * np.maximum(np.abs(mean), np.abs(self.origin))
+        variances = np.where(variances <= rounding**2, 0.0, variances)
+        values = np.concatenate(self.values) if self.values else None
+        interval = variance_interval(
+            float(variances.mean()),
+            np.concatenate(self.spread),
+            np.concatenate(self.sizes),
+            level,
+            rng,
+            values=values,
+        )
+        signal = max(float((mean**2 - variances / R).sum()), 0.0)
+        noise = float(variances.sum())
+        snr = np.sqrt(signal / noise) if noise > 0 else np.inf if signal > 0 else 0.0
+        bias, bias_z = (None, None) if exact is None else _bias(mean, variances / R, exact)
+        return BlockStatistics(
+            name, mean, variances, float(variances.mean()), interval, float(snr), bias, bias_z
+        )
+
+
+def _bias(mean: Array, squared_errors: Array, exact: Array) -> tuple[float, float]:
+    """The bias where it is largest in standard errors, and how many, for one parameter of many.
+
+    The largest of P standard normals is not standard normal.  Its probability p under no bias,
+    1 - (1 - p_1)^P, is turned back into the number of standard errors that has it (Sidak 1967).
+    """
+    difference = mean - exact
+    # Where the estimator has no variance at all, what remains is rounding.
+    floor = 1e-9 * (1e-3 + np.abs(exact))
+    z = difference / np.maximum(np.sqrt(squared_errors), floor)
+    worst = int(np.argmax(np.abs(z)))
+    log_single = min(np.log(2) + log_ndtr(-abs(z[worst])), -1e-12)
+    log_p = (
+        np.log(-np.expm1(len(z) * np.log1p(-np.exp(log_single))))
+        if log_single > -30
+        else (log_single + np.log(len(z)))
+    )
+    size = max(0.0, float(-ndtri_exp(log_p - np.log(2))))
+    return float(difference[worst]), float(np.sign(z[worst]) * size)
+
+
+def _flat(theta: Mapping[str, Array]) -> Array:
+    return np.concatenate([np.ravel(theta[key]) for key in sorted(theta)]).astype(np.float64)
+
+
+def _split_squares(dtheta: Theta) -> tuple[Array, Array]:
+    """Sums and sums of squares of a theta gradient from `second_moments`, flat."""
+    squares = {
+        key.removeprefix(SQUARES): value for key, value in dtheta.items() if key.startswith(SQUARES)
+    }
+    return _flat({key: dtheta[key] for key in squares}), _flat(squares)

@@ -1,0 +1,349 @@
+"""Three ways to infer, side by side, at the same number of log-joint evaluations (floor 6)."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bbvi import backends
+from bbvi.estimators.table import ESTIMATORS
+from bbvi.evaluation import elbo, inference_gap
+from bbvi.evaluation.quadrature import find_boxes, grid
+from bbvi.experiments.problems import Problem
+from bbvi.inference import Fit, fit_amortized, fit_bbvi, fit_semi_amortized, infer
+from bbvi.nets import astype
+from bbvi.optimizers import adam, cosine_decay
+from bbvi.types import Array, Estimator, Theta
+from bbvi.validation import as_count
+
+
+class Settings(NamedTuple):
+    """What every method is given alike.
+
+    Attributes
+    ----------
+    evaluations : int
+        Budget of log p(x_n, z) evaluations for learning.
+    num_samples, batch_size, inner_steps : int
+        S; datapoints per theta step; Step 1's steps per theta step.
+    rate, local_rate : float
+        Adam's step size for theta and phi, falling to 0 by a cosine; and for lam.
+    new_steps, refine_steps : int
+        Step 1's steps for a new datapoint: from a cold start, and from the encoder's answer.
+    optimum_steps, test_rows : int
+        Step 1's steps to the optimum that splits the gap; held-out rows evaluated, at most.
+    """
+
+    evaluations: int = 3_000_000
+    num_samples: int = 8
+    batch_size: int = 100
+    inner_steps: int = 5
+    rate: float = 0.02
+    local_rate: float = 0.1
+    new_steps: int = 300
+    refine_steps: int = 20
+    optimum_steps: int = 300
+    test_rows: int = 10_000
+
+
+QUICK = Settings(evaluations=400_000, new_steps=200, optimum_steps=200, test_rows=80)
+
+
+class Method(NamedTuple):
+    """One way to infer: a procedure, an estimator's name, and how new data are inferred."""
+
+    procedure: Callable[..., Fit]
+    estimator: str
+    infer_new: Callable[..., Array]
+
+
+class Learned(NamedTuple):
+    """A method's model and how it infers: all that evaluation needs."""
+
+    method: Method
+    theta: Theta
+    phi: Theta | None
+
+
+class Posterior(NamedTuple):
+    """One datapoint's log joint on a grid (nodes, nodes) of z, and q's moments beside it."""
+
+    method: str
+    row: int
+    z1: Array
+    z2: Array
+    log_joint: Array
+    mean: Array
+    covariance: Array
+
+
+class Comparison(NamedTuple):
+    """Tidy rows, one a method; learning curves; and, for D = 2, posteriors to draw."""
+
+    rows: list[dict[str, Any]]
+    curves: list[dict[str, Any]]
+    posteriors: list[Posterior]
+
+
+def by_step_1(
+    problem: Problem, learned: Learned, x: Array, rng: np.random.Generator, settings: Settings
+) -> Array:
+    """lam of new data by Step 1 from a cold start."""
+    return _step_1(problem, learned, x, rng, settings, None, settings.new_steps)
+
+
+def by_encoder(
+    problem: Problem, learned: Learned, x: Array, rng: np.random.Generator, settings: Settings
+) -> Array:
+    """lam of new data by one pass through the encoder."""
+    assert learned.phi is not None
+    chosen = backends.resolve("auto", problem.model)
+    return chosen.encode(problem.encoder, learned.phi, x)[0]
+
+
+def by_encoder_and_step_1(
+    problem: Problem, learned: Learned, x: Array, rng: np.random.Generator, settings: Settings
+) -> Array:
+    """lam of new data by the encoder, then a few steps of Step 1."""
+    start = by_encoder(problem, learned, x, rng, settings)
+    return _step_1(problem, learned, x, rng, settings, start, settings.refine_steps)
+
+
+METHODS: dict[str, Method] = {
+    "bbvi-score": Method(fit_bbvi, "score-function", by_step_1),
+    "bbvi-leave-one-out": Method(fit_bbvi, "leave-one-out", by_step_1),
+    "bbvi-reparameterized": Method(fit_bbvi, "reparameterized", by_step_1),
+    "amortized-score": Method(fit_amortized, "score-function", by_encoder),
+    "amortized-reparameterized": Method(fit_amortized, "reparameterized", by_encoder),
+    "semi-amortized": Method(fit_semi_amortized, "reparameterized", by_encoder_and_step_1),
+}
+"""The methods of ``bbvi compare``; add a line to compare your own."""
+
+
+def compare(
+    problem: Problem,
+    rng: np.random.Generator,
+    *,
+    methods: Sequence[str] = tuple(METHODS),
+    settings: Settings | None = None,
+    table: Mapping[str, Method] = METHODS,
+    drawn: int = 2,
+    progress: bool | None = None,
+) -> Comparison:
+    """Learn the problem's model by each method, then evaluate all on its test data.
+
+    Every method starts from the same theta and stops at the same number of evaluations.  The
+    numbers of one method do not depend on which others are run.
+
+    Parameters
+    ----------
+    problem : Problem
+        Model, family, encoder, data.
+    rng : numpy Generator
+        The run's only source of randomness.
+    methods : sequence of str
+        Names in ``table``.
+    settings : Settings, optional
+        Budget and step sizes.
+    table : mapping
+        Methods by name.
+    drawn : int
+        How many test datapoints' posteriors to return (D = 2 only).
+    progress : bool, optional
+        Show progress bars; by default only on a terminal.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    ValueError
+        If a method is unknown.
+    """
+    unknown = [name for name in methods if name not in table]
+    if unknown or not methods:
+        raise ValueError(f"methods is {list(methods)}; expected some of: {', '.join(table)}.")
+    settings = _checked(settings or Settings())
+    start_rng, *rngs = rng.spawn(1 + len(table))
+    theta = astype(problem.model.init(start_rng), problem.train.x.dtype)
+    rows, curves, posteriors = [], [], []
+    for name, method_rng in zip(table, rngs):
+        if name not in methods:
+            continue
+        fit = _learn(problem, table[name], theta, method_rng, settings, progress)
+        learned = Learned(table[name], fit.theta, fit.phi)
+        row, lam = _evaluate(problem, name, learned, fit, method_rng, settings, progress)
+        rows.append(row)
+        curves += [
+            {"method": name, "step": step, "elbo": value, "seconds": sec, "evaluations": count}
+            for step, value, sec, count in zip(*fit.trace)
+        ]
+        if problem.model.latent_dim == 2:
+            posteriors += [_posterior(problem, name, learned, lam, row) for row in range(drawn)]
+    return Comparison(rows, curves, posteriors)
+
+
+def _checked(settings: Settings) -> Settings:
+    counts = {key: value for key, value in settings._asdict().items() if isinstance(value, int)}
+    return settings._replace(**{key: as_count(key, value) for key, value in counts.items()})
+
+
+def _estimator(method: Method) -> Estimator:
+    return ESTIMATORS[method.estimator].elbo
+
+
+def _step_1(
+    problem: Problem,
+    learned: Learned,
+    x: Array,
+    rng: np.random.Generator,
+    settings: Settings,
+    lam: Array | None,
+    num_steps: int,
+) -> Array:
+    return infer(
+        problem.model,
+        problem.family,
+        learned.theta,
+        x,
+        rng,
+        lam=lam,
+        estimator=_estimator(learned.method),
+        num_samples=settings.num_samples,
+        num_steps=num_steps,
+        optimizer=adam(cosine_decay(settings.local_rate, num_steps)),
+        progress=False,
+    ).local
+
+
+def _learn(
+    problem: Problem,
+    method: Method,
+    theta: Theta,
+    rng: np.random.Generator,
+    settings: Settings,
+    progress: bool | None,
+) -> Fit:
+    """Run one procedure until its evaluations are used up."""
+    # The falling step size has to know how many steps the budget will buy.
+    calls = 1 if method.procedure is fit_amortized else settings.inner_steps + 1
+    rows = settings.batch_size * _rows_per_batch(len(problem.train.x), settings.batch_size)
+    per_step = calls * settings.num_samples * rows
+    num_steps = max(1, round(settings.evaluations / per_step))
+    return method.procedure(
+        problem.model,
+        problem.family,
+        problem.train.x,
+        rng,
+        encoder=problem.encoder,
+        estimator=_estimator(method),
+        num_samples=settings.num_samples,
+        num_steps=num_steps + 1,
+        max_evaluations=settings.evaluations,
+        batch_size=settings.batch_size,
+        inner_steps=settings.inner_steps,
+        optimizer=adam(cosine_decay(settings.rate, num_steps)),
+        local_optimizer=adam(settings.local_rate),
+        theta=theta,
+        progress=progress,
+    )
+
+
+def _rows_per_batch(num_data: int, batch_size: int) -> float:
+    """Mean fill of a minibatch: the last one of an epoch is smaller."""
+    return num_data / (batch_size * -(-num_data // batch_size))
+
+
+def _evaluate(
+    problem: Problem,
+    name: str,
+    learned: Learned,
+    fit: Fit,
+    rng: np.random.Generator,
+    settings: Settings,
+    progress: bool | None,
+) -> tuple[dict[str, Any], Array]:
+    """One row of the table, and lam of the test data."""
+    model, family = problem.model, problem.family
+    train, test = problem.train.x, problem.test.x[: settings.test_rows]
+    lam, seconds_new = _infer_timed(problem, learned, rng, settings)
+    target = backends.resolve("auto", model).target(model, fit.theta, train)
+    train_elbo = elbo(family, target, fit.local, rng, num_samples=100).value
+    gap = inference_gap(
+        model,
+        family,
+        fit.theta,
+        lam,
+        test,
+        rng,
+        num_steps=settings.optimum_steps,
+        progress=progress,
+    )
+    columns = {
+        "train_elbo": train_elbo,
+        "test_elbo": gap.elbo,
+        "test_log_evidence": gap.log_evidence,
+        "approximation_gap": gap.approximation,
+        "amortization_gap": gap.amortization,
+    }
+    row: dict[str, Any] = {"method": name, "gradient": learned.method.estimator}
+    for key, values in columns.items():
+        row[key] = float(values.mean())
+        row[f"{key}_se"] = float(values.std(ddof=1) / np.sqrt(len(values)))
+    row["gradient_variance"] = _gradient_variance(problem, learned, lam, rng, settings)
+    row["seconds"] = float(fit.trace.seconds[-1])
+    row["seconds_per_new"] = seconds_new
+    row["evaluations"] = int(fit.trace.evaluations[-1])
+    return row, lam
+
+
+def _infer_timed(
+    problem: Problem, learned: Learned, rng: np.random.Generator, settings: Settings
+) -> tuple[Array, float]:
+    """lam of the test data, and the median seconds per datapoint of three runs."""
+    test, seconds = problem.test.x[: settings.test_rows], []
+    for _ in range(3):
+        start = time.perf_counter()
+        lam = learned.method.infer_new(problem, learned, test, rng, settings)
+        seconds.append((time.perf_counter() - start) / len(test))
+    return lam, float(np.median(seconds))
+
+
+def _gradient_variance(
+    problem: Problem,
+    learned: Learned,
+    lam: Array,
+    rng: np.random.Generator,
+    settings: Settings,
+    rows: int = 50,
+    replicates: int = 200,
+) -> float:
+    """Variance of the S-sample gradient, summed over P, averaged over some test datapoints.
+
+    Replicates are rows: the datapoints are repeated, and each copy has its own noise.
+    """
+    lam = lam[:rows]
+    x = problem.test.x[: len(lam)]
+    tiled = np.tile(x, (replicates, 1))
+    target = backends.resolve("auto", problem.model).target(problem.model, learned.theta, tiled)
+    many = np.tile(lam, (replicates, 1))
+    eps = problem.family.noise(rng, settings.num_samples, len(many), many.dtype)
+    grad = _estimator(learned.method)(problem.family, target, many, eps).grad
+    return float(grad.reshape(replicates, *lam.shape).var(axis=0, ddof=1).sum(axis=-1).mean())
+
+
+def _posterior(
+    problem: Problem, name: str, learned: Learned, lam: Array, row: int, nodes: int = 80
+) -> Posterior:
+    """The log joint of one test datapoint over its box, and q's moments."""
+    model, theta = problem.model, astype(learned.theta, np.float64)
+    x = problem.test.x[row : row + 1].astype(np.float64)
+    chosen = backends.resolve("auto", model)
+    low, high = find_boxes(model, theta, x, chosen)
+    z = grid(low, high, nodes)
+    log_joint = chosen.target(model, theta, x).value(z).reshape(nodes, nodes)
+    z1, z2 = (z[:, 0, d].reshape(nodes, nodes) for d in (0, 1))
+    moments = problem.family.moments(lam[row : row + 1].astype(np.float64))  # type: ignore[attr-defined]
+    return Posterior(name, row, z1, z2, log_joint, moments.mean[0], moments.covariance[0])

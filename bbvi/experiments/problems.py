@@ -1,0 +1,115 @@
+"""A model, a family, an encoder and data that fit each other (floor 6)."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bbvi.datasets import Dataset, digits, iris, load_array, train_test_split
+from bbvi.families import DiagonalGaussian
+from bbvi.models import (
+    BernoulliLikelihood,
+    DeepLatentModel,
+    LearnedScaleGaussian,
+    LinearGaussian,
+    StandardNormal,
+)
+from bbvi.nets import MLP
+from bbvi.types import Array, Family, Model
+
+
+class Problem(NamedTuple):
+    """What the procedures are compared on.
+
+    Attributes
+    ----------
+    name : str
+        For titles.
+    model, family, encoder
+        p_theta(x, z), q_lam(z), and the network lam = f_phi(x).
+    train, test : Dataset
+        Data by a seeded permutation.
+    image_shape : tuple of int, or None
+        How to draw a row of x, where it is a picture.
+    """
+
+    name: str
+    model: Model
+    family: Family
+    encoder: MLP
+    train: Dataset
+    test: Dataset
+    image_shape: tuple[int, int] | None
+
+
+def problem_from(
+    dataset: str, rng: np.random.Generator, latent_dim: int = 2, dtype: Any = np.float32
+) -> Problem:
+    """The problem for a data set's name, or for the path of a .npy or .csv table.
+
+    Binary data get a Bernoulli decoder network, iris the linear-Gaussian model (whose evidence
+    is exact), and other tables a Gaussian decoder network with a learned scale; iris and such
+    tables are standardized by their training rows.
+
+    Parameters
+    ----------
+    dataset : {"digits", "iris"} or path
+        What to load.
+    rng : numpy Generator
+        For the split into train and test (one row in five).
+    latent_dim : int
+        D.
+    dtype : {float32, float64}
+        Of all data, and so of all that is computed from them.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is no such data set or file, or the file holds no table of finite numbers.
+    """
+    image_shape = None
+    if dataset == "digits":
+        data, image_shape = digits(), (8, 8)
+    elif dataset == "iris":
+        data = iris()
+    elif Path(dataset).suffix or Path(dataset).exists():
+        data = Dataset(load_array(dataset), None)
+    else:
+        raise ValueError(
+            f"dataset is {dataset!r}; expected digits, iris, or the path of a .npy or .csv file."
+        )
+    train, test = train_test_split(rng, *data)
+    binary = bool(np.isin(data.x, (0, 1)).all())
+    if not binary:
+        train, test = standardize(train, test)
+    train, test = (part._replace(x=part.x.astype(dtype)) for part in (train, test))
+    width = data.x.shape[1]
+    family = DiagonalGaussian(latent_dim)
+    return Problem(
+        name=Path(dataset).stem,
+        model=_model(dataset, binary, latent_dim, width),
+        family=family,
+        encoder=MLP((width, 64, family.num_params)),
+        train=train,
+        test=test,
+        image_shape=image_shape,
+    )
+
+
+def standardize(train: Dataset, test: Dataset) -> tuple[Dataset, Dataset]:
+    """Subtract the training mean and divide by the training standard deviation, by column."""
+    mean, scale = train.x.mean(axis=0), train.x.std(axis=0)
+    scale = np.where(scale > 0, scale, 1)
+
+    def apply(x: Array) -> Array:
+        return (x - mean) / scale
+
+    return train._replace(x=apply(train.x)), test._replace(x=apply(test.x))
+
+
+def _model(dataset: str, binary: bool, latent_dim: int, width: int) -> Model:
+    if dataset == "iris":
+        return LinearGaussian(latent_dim, width)
+    likelihood = BernoulliLikelihood() if binary else LearnedScaleGaussian()
+    decoder = MLP((latent_dim, 64, width))
+    return DeepLatentModel(StandardNormal(latent_dim), decoder, likelihood)

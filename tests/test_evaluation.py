@@ -1,0 +1,196 @@
+import numpy as np
+import pytest
+
+from bbvi import (
+    MLP,
+    BernoulliLikelihood,
+    DeepLatentModel,
+    DiagonalGaussian,
+    FullCovarianceGaussian,
+    LinearGaussian,
+    StandardNormal,
+    backends,
+)
+from bbvi.datasets import digits
+from bbvi.evaluation import elbo, inference_gap, log_evidence_is, log_evidence_quadrature
+from bbvi.evaluation.exact import linear_gaussian_elbo
+from bbvi.evaluation.quadrature import find_boxes, trapezoids
+
+
+@pytest.fixture(scope="module")
+def gaussian():
+    model = LinearGaussian(2, 5)
+    theta = model.init(np.random.default_rng(0))
+    theta["log_sigma"] = np.array(-0.5)
+    x, _ = model.sample(np.random.default_rng(1), theta, 20)
+    return model, theta, x
+
+
+@pytest.fixture(scope="module")
+def digits_model():
+    model = DeepLatentModel(StandardNormal(2), MLP((2, 16, 64)), BernoulliLikelihood())
+    theta = model.init(np.random.default_rng(0))
+    # Wide weights make posteriors narrow, bent and multimodal, as learning does.
+    theta["decoder.W0"] *= 2
+    theta["decoder.W1"] *= 3
+    return model, theta, digits().x[:25]
+
+
+def test_elbo_is_the_closed_form_within_five_standard_errors(gaussian):
+    model, theta, x = gaussian
+    family = DiagonalGaussian(2)
+    lam = 0.3 * np.random.default_rng(2).standard_normal((20, 4))
+    target = backends.kernel.target(model, theta, x)
+    found = elbo(family, target, lam, np.random.default_rng(3), num_samples=4000)
+    exact = linear_gaussian_elbo(model, theta, x, family, lam).elbo
+    z = (found.value - exact) / found.standard_error
+    assert np.abs(z).max() < 5
+    assert 0.5 < z.std() < 2
+    # The entropy counted twice, say, is seen.
+    wrong = found.value + family.entropy(lam)
+    assert np.abs((wrong - exact) / found.standard_error).max() > 5
+
+
+def test_elbo_does_not_depend_on_how_its_samples_are_cut_into_parts(gaussian, monkeypatch):
+    model, theta, x = gaussian
+    family, target = DiagonalGaussian(2), backends.kernel.target(model, theta, x)
+    lam = family.init(20)
+    whole = elbo(family, target, lam, np.random.default_rng(0), num_samples=300)
+    monkeypatch.setattr("bbvi.evaluation.monte_carlo._ROWS", 20 * 7)
+    parts = elbo(family, target, lam, np.random.default_rng(0), num_samples=300)
+    np.testing.assert_allclose(whole.value, parts.value, rtol=1e-12)
+    np.testing.assert_allclose(whole.standard_error, parts.standard_error, rtol=1e-9)
+
+
+def test_at_the_exact_posterior_all_three_are_log_p_without_error(gaussian):
+    model, theta, x = gaussian
+    family = FullCovarianceGaussian(2)
+    lam = family.from_moments(*model.posterior(theta, x))
+    target = backends.kernel.target(model, theta, x)
+    exact = model.log_evidence(theta, x)
+    bound = elbo(family, target, lam, np.random.default_rng(0), num_samples=5)
+    sampled = log_evidence_is(family, target, lam, np.random.default_rng(0), num_samples=5)
+    assert np.abs(bound.value - exact).max() < 1e-9
+    assert bound.standard_error.max() < 1e-9
+    assert np.abs(sampled.value - exact).max() < 1e-9
+    np.testing.assert_allclose(sampled.effective_sample_size, 5)
+
+
+def test_importance_sampling_is_log_p_within_five_standard_errors(gaussian):
+    model, theta, x = gaussian
+    family = DiagonalGaussian(2)
+    target = backends.kernel.target(model, theta, x)
+    found = log_evidence_is(family, target, family.init(20), np.random.default_rng(0), 20_000)
+    z = (found.value - model.log_evidence(theta, x)) / found.standard_error
+    assert np.abs(z).max() < 5
+    assert ((found.effective_sample_size > 1) & (found.effective_sample_size < 20_000)).all()
+
+
+def test_importance_sampling_streams_to_the_same_numbers(gaussian, monkeypatch):
+    model, theta, x = gaussian
+    family, target = DiagonalGaussian(2), backends.kernel.target(model, theta, x)
+    whole = log_evidence_is(family, target, family.init(20), np.random.default_rng(0), 500)
+    monkeypatch.setattr("bbvi.evaluation.monte_carlo._ROWS", 20 * 3)
+    parts = log_evidence_is(family, target, family.init(20), np.random.default_rng(0), 500)
+    for one, other in zip(whole, parts):
+        np.testing.assert_allclose(one, other, rtol=1e-10)
+
+
+@pytest.mark.parametrize("latent_dim", [1, 2])
+def test_quadrature_is_the_closed_form(latent_dim):
+    model = LinearGaussian(latent_dim, 3)
+    theta = model.init(np.random.default_rng(0))
+    # From the prior's width down to a posterior a thousand times narrower.
+    for log_sigma in (0.0, -3.0, -7.0):
+        theta["log_sigma"] = np.array(log_sigma)
+        x, _ = model.sample(np.random.default_rng(1), theta, 12)
+        found = log_evidence_quadrature(model, theta, x)
+        np.testing.assert_allclose(found.value, model.log_evidence(theta, x), atol=1e-6)
+
+
+def test_quadrature_finds_mass_outside_its_first_box():
+    model = LinearGaussian(1, 1)
+    theta = {"W": np.array([[1.0]]), "b": np.zeros(1), "log_sigma": np.array(-3.0)}
+    x = np.array([[15.0], [-40.0], [0.0]])
+    found = log_evidence_quadrature(model, theta, x)
+    np.testing.assert_allclose(found.value, model.log_evidence(theta, x), atol=1e-6)
+
+
+def test_quadrature_on_digits_is_below_1e_6_shown_by_doubling(digits_model):
+    model, theta, x = digits_model
+    found = log_evidence_quadrature(model, theta, x)
+    assert found.error.max() < 1e-6
+    low, high = find_boxes(model, theta, x, backends.kernel)
+    finer = trapezoids(backends.kernel.target(model, theta, x), low, high, 300)
+    assert np.abs(finer - found.value).max() < 1e-6
+    # Too few nodes are seen to be too few.
+    coarse = trapezoids(backends.kernel.target(model, theta, x), low, high, 12)
+    assert np.abs(coarse - found.value).max() > 1e-3
+
+
+def test_quadrature_agrees_with_importance_sampling_from_the_prior(digits_model):
+    model, theta, x = digits_model
+    target = backends.kernel.target(model, theta, x)
+    family = DiagonalGaussian(2)
+    sampled = log_evidence_is(family, target, family.init(25), np.random.default_rng(0), 40_000)
+    exact = log_evidence_quadrature(model, theta, x).value
+    well = sampled.effective_sample_size > 200
+    assert well.sum() > 15
+    z = (sampled.value - exact)[well] / sampled.standard_error[well]
+    assert np.abs(z).max() < 5
+
+
+def test_quadrature_is_the_same_in_both_back_ends_and_from_float32(digits_model):
+    model, theta, x = digits_model
+    theta32 = {key: value.astype(np.float32) for key, value in theta.items()}
+    found = [
+        log_evidence_quadrature(model, theta32, x[:4].astype(np.float32), backend=backend).value
+        for backend in ("kernel", "autodiff")
+    ]
+    assert found[0].dtype == np.float64
+    np.testing.assert_allclose(found[0], found[1], atol=1e-9)
+
+
+def test_the_gap_splits_into_two_parts_that_are_not_negative(gaussian):
+    model, theta, x = gaussian
+    for family, approximation in ((FullCovarianceGaussian(2), 0.0), (DiagonalGaussian(2), None)):
+        lam = family.init(20)
+        gap = inference_gap(model, family, theta, lam, x, np.random.default_rng(0))
+        np.testing.assert_allclose(
+            gap.approximation + gap.amortization, gap.log_evidence - gap.elbo, atol=1e-12
+        )
+        noise = 5 * np.hypot(gap.elbo_error, gap.elbo_optimum_error) + 1e-9
+        assert (gap.approximation > -noise).all()
+        assert (gap.amortization > -noise).all()
+        assert gap.amortization.mean() > 0.3
+        if approximation is not None:
+            assert np.abs(gap.approximation).max() < 1e-3
+
+
+def test_the_gap_uses_the_exact_evidence_quadrature_or_importance_sampling(digits_model):
+    model, theta, x = digits_model
+    family = DiagonalGaussian(2)
+    gap = inference_gap(model, family, theta, family.init(5), x[:5], np.random.default_rng(0))
+    exact = log_evidence_quadrature(model, theta, x[:5])
+    np.testing.assert_array_equal(gap.log_evidence, exact.value)
+    assert (gap.elbo < gap.log_evidence).all()
+    wide = DeepLatentModel(StandardNormal(3), MLP((3, 8, 64)), BernoulliLikelihood())
+    theta3, family3 = wide.init(np.random.default_rng(0)), DiagonalGaussian(3)
+    gap3 = inference_gap(wide, family3, theta3, family3.init(5), x[:5], np.random.default_rng(0))
+    assert (gap3.log_evidence_error > 0).all()
+    assert (gap3.elbo < gap3.log_evidence + 5 * gap3.log_evidence_error).all()
+
+
+def test_bad_arguments_are_named(gaussian):
+    model, theta, x = gaussian
+    family, target = DiagonalGaussian(2), backends.kernel.target(model, theta, x)
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match="num_samples is 1; expected at least 2"):
+        elbo(family, target, family.init(20), rng, num_samples=1)
+    with pytest.raises(ValueError, match="num_samples is 0; expected at least 2"):
+        log_evidence_is(family, target, family.init(20), rng, num_samples=0)
+    model3 = LinearGaussian(3, 5)
+    with pytest.raises(ValueError, match="latent_dim 3; quadrature is for 1 or 2"):
+        log_evidence_quadrature(model3, model3.init(rng), x)
+    with pytest.raises(ValueError, match="max_nodes is 16"):
+        log_evidence_quadrature(model, theta, x, max_nodes=16)

@@ -1,0 +1,139 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from bbvi.cli import main
+from bbvi.experiments.compare import METHODS, Settings, compare
+from bbvi.experiments.problems import problem_from
+from bbvi.plotting import compare as plotting
+
+TINY = Settings(evaluations=40_000, new_steps=60, optimum_steps=100, test_rows=25)
+
+
+@pytest.fixture(scope="module")
+def run():
+    problem = problem_from("digits", np.random.default_rng(0))
+    return problem, compare(problem, np.random.default_rng(1), settings=TINY)
+
+
+def test_every_method_has_a_row_at_the_same_budget(run):
+    _, result = run
+    assert [row["method"] for row in result.rows] == list(METHODS)
+    for row in result.rows:
+        assert TINY.evaluations <= row["evaluations"] < 1.15 * TINY.evaluations
+        assert row["seconds"] > 0
+        assert row["gradient_variance"] > 0
+
+
+def test_bounds_hold_and_the_gap_is_the_sum_of_its_parts(run):
+    for row in run[1].rows:
+        assert row["test_elbo"] < row["test_log_evidence"]
+        whole = row["test_log_evidence"] - row["test_elbo"]
+        parts = row["approximation_gap"] + row["amortization_gap"]
+        assert parts == pytest.approx(whole, abs=1e-9)
+        assert row["approximation_gap"] > 0
+        assert row["amortization_gap"] > -0.01
+
+
+def test_the_expected_order_of_methods(run):
+    rows = {row["method"]: row for row in run[1].rows}
+    assert rows["bbvi-reparameterized"]["test_elbo"] > rows["bbvi-score"]["test_elbo"] + 1
+    plain, reparameterized = rows["amortized-score"], rows["amortized-reparameterized"]
+    assert plain["gradient_variance"] > 20 * reparameterized["gradient_variance"]
+    slow, fast = rows["bbvi-reparameterized"], rows["amortized-reparameterized"]
+    assert slow["seconds_per_new"] > 50 * fast["seconds_per_new"]
+
+
+def test_a_method_gives_the_same_numbers_alone_as_beside_the_others(run):
+    problem, result = run
+    alone = compare(
+        problem, np.random.default_rng(1), settings=TINY, methods=["amortized-reparameterized"]
+    )
+    beside = next(r for r in result.rows if r["method"] == "amortized-reparameterized")
+    same = {key for key in beside if not key.startswith("seconds")}
+    assert {key: alone.rows[0][key] for key in same} == {key: beside[key] for key in same}
+
+
+def test_an_unknown_method_is_refused_with_the_legal_ones(run):
+    with pytest.raises(ValueError, match=r"methods is \['vae'\]; expected some of: bbvi-score"):
+        compare(run[0], np.random.default_rng(0), methods=["vae"])
+    with pytest.raises(ValueError, match=r"methods is \[\]"):
+        compare(run[0], np.random.default_rng(0), methods=[])
+
+
+def test_posteriors_are_normalized_where_q_is(run):
+    for posterior in run[1].posteriors:
+        assert posterior.log_joint.shape == (80, 80)
+        density = np.exp(posterior.log_joint - posterior.log_joint.max())
+        edge = np.concatenate([density[0], density[-1], density[:, 0], density[:, -1]])
+        assert edge.max() < 1e-6
+        assert (np.linalg.eigvalsh(posterior.covariance) > 0).all()
+
+
+def test_the_figure_shows_every_method(run):
+    problem, result = run
+    figure = plotting.figure(
+        result.rows, result.curves, result.posteriors, problem.test.x, (8, 8), "title"
+    )
+    axes = [axes for part in [*figure.subfigs] for axes in part.axes]
+    assert len(axes[0].lines) == len(axes[1].lines) == len(METHODS)
+    assert len(axes[2].patches) == 2 * len(METHODS)
+    assert len(axes) == 3 + 2 * (1 + len(METHODS))
+
+
+def test_running_mean_is_the_mean_of_neighbours():
+    np.testing.assert_allclose(plotting.running_mean(np.arange(5.0), 3), [1, 2, 3])
+
+
+def test_the_command_writes_rows_curves_manifest_and_figure(tmp_path, capsys):
+    arguments = ["compare", "--dataset", "iris", "--quick", "--evaluations", "20000"]
+    assert main([*arguments, "--out", str(tmp_path / "a"), "--dtype", "float64"]) == 0
+    shown = capsys.readouterr().out
+    assert "semi-amortized" in shown
+    assert main([*arguments, "--out", str(tmp_path / "b"), "--dtype", "float64"]) == 0
+    tables = []
+    for folder in "ab":
+        with open(tmp_path / folder / "compare.csv") as file:
+            tables.append(list(csv.DictReader(file)))
+    for one, other in zip(*tables):
+        assert {k: v for k, v in one.items() if not k.startswith("seconds")} == {
+            k: v for k, v in other.items() if not k.startswith("seconds")
+        }
+    manifest = json.loads((tmp_path / "a" / "manifest.json").read_text())
+    assert manifest["command"]["seed"] == 0
+    assert manifest["environment"]["versions"]["numpy"] == np.__version__
+    assert (tmp_path / "a" / "compare.png").stat().st_size > 50_000
+    assert (tmp_path / "a" / "curves.csv").exists()
+
+
+def test_the_command_reads_a_table_and_more_than_two_latents(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "table.npy", rng.standard_normal((60, 5)) @ rng.standard_normal((5, 5)))
+    status = main(
+        ["compare", "--dataset", str(tmp_path / "table.npy"), "--latent-dim", "3", "--quick",
+         "--evaluations", "5000", "--methods", "amortized-reparameterized", "semi-amortized",
+         "--out", str(tmp_path / "out")]
+    )  # fmt: skip
+    assert status == 0
+    assert "table: 48 training and 12 held-out rows" in capsys.readouterr().out
+    assert (tmp_path / "out" / "compare.png").exists()
+
+
+def test_the_command_says_what_is_wrong_in_one_line(tmp_path, capsys):
+    cases = {
+        ("--dataset", "cifar"): "dataset is 'cifar'; expected digits, iris",
+        ("--dataset", str(tmp_path / "no.npy")): "no such file",
+        ("--methods", "magic"): "methods is ['magic']; expected some of",
+        ("--samples", "0"): "num_samples is 0; expected at least 1",
+        ("--evaluations", "0"): "evaluations is 0; expected at least 1",
+        ("--latent-dim", "0"): "latent_dim is 0; expected at least 1",
+        ("--samples", "1"): "leave_one_out got S = 1 sample; expected S >= 2",
+    }
+    for arguments, message in cases.items():
+        assert main(["compare", "--quick", *arguments, "--out", str(tmp_path / "x")]) == 2
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1
+    assert not (tmp_path / "x").exists()
