@@ -295,12 +295,25 @@ FAMILIES = {
         "log_prob_dz differs.*sign is wrong",
     ),
     "log_prob's constant": (
-        _method("log_prob", lambda out, lam: out + LOG_2PI),
+        _family(
+            log_prob=lambda self, lam, z: Diagonal.log_prob(self, lam, z) + LOG_2PI,
+            log_prob_factors=lambda self, lam, z: (
+                Diagonal.log_prob_factors(self, lam, z) + 0.5 * LOG_2PI
+            ),
+        ),
         "not normalized.*0.5 log 2 pi",
     ),
     "transform by variance": (
         _family(transform=lambda self, lam, eps: lam[:, :2] + np.exp(2 * lam[:, 2:]) * eps),
         "(pullback differs|transform and log_prob disagree)",
+    ),
+    "factors' sum": (
+        _method("log_prob_factors", lambda out, lam: 2 * out),
+        "log_prob_factors summed over the factors differs",
+    ),
+    "factors' parameters": (
+        _family(param_factors=property(lambda self: np.array([0, 1, 1, 0]))),
+        "param_factors numbers the columns of lam in another order",
     ),
     "entropy's constant": (
         _family(

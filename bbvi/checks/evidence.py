@@ -34,16 +34,20 @@ def tolerance(mean: Mean, expected: Array) -> Array:
     return LIMIT * mean.error + _ROUNDING * (1 + np.abs(expected))
 
 
-def column_differences(function: Callable[[Array], Array], at: Array, step: float = 1e-6) -> Array:
+def column_differences(
+    function: Callable[[Array], Array], at: Array, step: Array | float = 1e-6
+) -> Array:
     """Central differences of row-wise functions: d f[..., n] / d at[..., n, p], (..., N, P).
 
-    The rows of f must not interact: column p is moved in all rows at once.
+    The rows of f must not interact: column p is moved in all rows at once.  ``step`` is one for
+    all, or one for each entry of ``at``.
     """
     columns = []
     for p in range(at.shape[-1]):
-        moved = np.zeros(at.shape[-1])
-        moved[p] = step
-        columns.append((function(at + moved) - function(at - moved)) / (2 * step))
+        width = step if np.ndim(step) == 0 else np.asarray(step)[..., p]
+        moved = np.zeros_like(at)
+        moved[..., p] = width
+        columns.append((function(at + moved) - function(at - moved)) / (2 * width))
     return np.stack(columns, axis=-1)
 
 

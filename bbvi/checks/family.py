@@ -13,7 +13,7 @@ from bbvi.checks.evidence import (
     tolerance,
 )
 from bbvi.checks.verdicts import Suspect, fail, require_close
-from bbvi.types import Array, Family, Reparameterizable
+from bbvi.types import Array, Factorized, Family, Reparameterizable
 
 
 def check_family(
@@ -152,8 +152,12 @@ def _check_single_precision(family: Any, lam: Array, eps: Array) -> None:
 def _check_derivatives(family: Any, rng: np.random.Generator, lam: Array, eps: Array) -> None:
     z = family.transform(lam, eps)
 
+    def near(z: Array) -> Array:
+        return np.clip(np.abs(z), 1e-3, 1.0)
+
     def compare(name: str, found: Array, function: Callable[[Array], Array], at: Array) -> None:
-        slopes = column_differences(function, at)
+        # Relative steps in z, because a density of z > 0 may bend sharply near 0.
+        slopes = column_differences(function, at, 1e-6 if at is lam else 1e-6 * near(at))
         limit = 1e-6 * (1 + np.abs(function(at)))[..., None] + 1e-5 * np.abs(slopes)
         columns = lam if at is lam else None
         what = f"{name} differs from central differences"
@@ -163,6 +167,8 @@ def _check_derivatives(family: Any, rng: np.random.Generator, lam: Array, eps: A
     entropy, dentropy = family.entropy_and_grad(lam)
     require_close("entropy and entropy_and_grad", entropy, family.entropy(lam), 1e-9)
     compare("entropy_and_grad [1]", dentropy, family.entropy, lam)
+    if isinstance(family, Factorized):
+        _check_factors(family, lam, z)
     if isinstance(family, Reparameterizable):
         dz = rng.standard_normal(z.shape)
         compare(
@@ -176,6 +182,21 @@ def _check_derivatives(family: Any, rng: np.random.Generator, lam: Array, eps: A
         dkl = family.kl_standard_normal_and_grad(lam)[1]
         name = "kl_standard_normal_and_grad [1]"
         compare(name, dkl, lambda lam: family.kl_standard_normal_and_grad(lam)[0], lam)
+
+
+def _check_factors(family: Any, lam: Array, z: Array) -> None:
+    factors = family.log_prob_factors(lam, z)
+    what = "log_prob_factors summed over the factors differs from log_prob"
+    require_close(what, factors.sum(axis=-1), family.log_prob(lam, z), 1e-9)
+    slopes = column_differences(lambda lam: family.log_prob_factors(lam, z), lam)
+    own = np.asarray(family.param_factors) == np.arange(factors.shape[-1])[:, None]
+    require_close(
+        "log_prob_factors: a factor depends on another factor's parameters",
+        slopes,
+        np.where(own, slopes, 0.0),
+        1e-6,
+        otherwise="param_factors numbers the columns of lam in another order",
+    )
 
 
 def _check_density(family: Any, rng: np.random.Generator, lam: Array, z: Array) -> None:

@@ -73,7 +73,11 @@ def tile_target(target: Target, replicates: int) -> Target:
         log_p, dz, dtheta = target.value_and_grads(fold(z), weigh(z, weights))
         return unfold(log_p, len(z)), unfold(dz, len(z)), dtheta
 
+    def blankets(z: Array) -> Array:
+        return unfold(target.blankets(fold(z)), len(z))  # type: ignore[misc]
+
     return target._replace(
+        blankets=None if target.blankets is None else blankets,
         value=value,
         value_and_dz=value_and_dz,
         value_and_dtheta=value_and_dtheta,
