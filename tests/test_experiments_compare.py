@@ -112,10 +112,22 @@ def test_the_command_reads_a_table_and_more_than_two_latents(tmp_path, capsys):
     rng = np.random.default_rng(0)
     np.save(tmp_path / "table.npy", rng.standard_normal((60, 5)) @ rng.standard_normal((5, 5)))
     status = main(
-        ["compare", "--dataset", str(tmp_path / "table.npy"), "--latent-dim", "3", "--quick",
-         "--evaluations", "5000", "--methods", "amortized-reparameterized", "semi-amortized",
-         "--out", str(tmp_path / "out")]
-    )  # fmt: skip
+        [
+            "compare",
+            "--dataset",
+            str(tmp_path / "table.npy"),
+            "--latent-dim",
+            "3",
+            "--quick",
+            "--evaluations",
+            "5000",
+            "--methods",
+            "amortized-reparameterized",
+            "semi-amortized",
+            "--out",
+            str(tmp_path / "out"),
+        ]
+    )
     assert status == 0
     assert "table: 48 training and 12 held-out rows" in capsys.readouterr().out
     assert (tmp_path / "out" / "compare.png").exists()

@@ -81,9 +81,14 @@ def test_same_seed_same_numbers_and_other_seed_other_numbers(small, procedure):
 
     def run(seed):
         return procedure(
-            model, family, x, np.random.default_rng(seed), encoder=encoder, num_steps=5,
+            model,
+            family,
+            x,
+            np.random.default_rng(seed),
+            encoder=encoder,
+            num_steps=5,
             batch_size=20,
-        )  # fmt: skip
+        )
 
     first, second, other = run(0), run(0), run(1)
     for key in first.theta:
@@ -112,15 +117,23 @@ def test_a_run_that_stops_and_goes_on_is_the_uninterrupted_run(small, procedure)
     assert len(half.trace.step) == 3
 
 
-@pytest.mark.parametrize(("procedure", "calls"), [(fit_bbvi, 4), (fit_amortized, 1),
-                                                  (fit_semi_amortized, 4)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("procedure", "calls"), [(fit_bbvi, 4), (fit_amortized, 1), (fit_semi_amortized, 4)]
+)
 def test_evaluations_are_counted_and_bound_the_run(small, procedure, calls):
     model, family, x, encoder = small
     per_step = 20 * 5 * calls
     fit = procedure(
-        model, family, x, np.random.default_rng(0), encoder=encoder, num_samples=5, batch_size=20,
-        inner_steps=3, max_evaluations=3 * per_step - 1,
-    )  # fmt: skip
+        model,
+        family,
+        x,
+        np.random.default_rng(0),
+        encoder=encoder,
+        num_samples=5,
+        batch_size=20,
+        inner_steps=3,
+        max_evaluations=3 * per_step - 1,
+    )
     assert fit.trace.evaluations.tolist() == [per_step, 2 * per_step, 3 * per_step]
     assert fit.trace.step.tolist() == [1, 2, 3]
     assert (np.diff(fit.trace.seconds) > 0).all()
@@ -134,9 +147,16 @@ def test_every_procedure_learns_the_linear_gaussian_model(procedure, backend):
     model, family = LinearGaussian(1, 4), DiagonalGaussian(1)
     settings = {"num_steps": 500, "batch_size": 150, "inner_steps": 5}
     fit = procedure(
-        model, family, x, np.random.default_rng(0), encoder=MLP((4, 16, 2)), backend=backend,
-        optimizer=adam(cosine_decay(0.05, 500)), local_optimizer=adam(0.1), **settings,
-    )  # fmt: skip
+        model,
+        family,
+        x,
+        np.random.default_rng(0),
+        encoder=MLP((4, 16, 2)),
+        backend=backend,
+        optimizer=adam(cosine_decay(0.05, 500)),
+        local_optimizer=adam(0.1),
+        **settings,
+    )
     best = model.log_evidence(model.fit_ml(x), x).mean()
     assert best - 0.1 < model.log_evidence(fit.theta, x).mean() <= best + 1e-9
 
@@ -153,7 +173,7 @@ def test_back_ends_give_the_same_run(small):
             encoder=encoder,
             num_steps=4,
             backend=backend,
-        )  # fmt: skip
+        )
         for backend in ("kernel", "autodiff", "auto")
     ]
     for key in runs[0].theta:
@@ -181,9 +201,15 @@ def test_warm_start_goes_on_and_cold_start_begins_anew(small):
     steps = {}
     for warm in (True, False):
         fit = fit_bbvi(
-            model, family, x, np.random.default_rng(0), num_steps=3, batch_size=60, inner_steps=2,
+            model,
+            family,
+            x,
+            np.random.default_rng(0),
+            num_steps=3,
+            batch_size=60,
+            inner_steps=2,
             warm_start=warm,
-        )  # fmt: skip
+        )
         steps[warm] = set(fit.state.lam_moments.steps.ravel().tolist())
     assert steps == {True: {6}, False: {2}}
 
@@ -220,9 +246,14 @@ def test_a_value_that_is_not_finite_stops_the_run_with_the_last_finite_state(pro
     x = np.zeros((4, 1))
     with pytest.raises(NotFiniteError, match=r"is not finite at step \d+.*smaller step size") as e:
         procedure(
-            Explodes(), DiagonalGaussian(1), x, np.random.default_rng(0), encoder=MLP((1, 2, 2)),
-            optimizer=adam(0.5), local_optimizer=adam(0.5),
-        )  # fmt: skip
+            Explodes(),
+            DiagonalGaussian(1),
+            x,
+            np.random.default_rng(0),
+            encoder=MLP((1, 2, 2)),
+            optimizer=adam(0.5),
+            local_optimizer=adam(0.5),
+        )
     state = e.value.state
     assert np.isfinite(state.theta["a"])
     assert state.lam is None or np.isfinite(state.lam).all()
@@ -230,54 +261,75 @@ def test_a_value_that_is_not_finite_stops_the_run_with_the_last_finite_state(pro
 
 
 def test_infer_stops_with_the_last_finite_lam():
-    with pytest.raises(NotFiniteError, match="after step .* of Step 1") as error:
+    with pytest.raises(NotFiniteError, match=r"after step \d+ of Step 1") as error:
         infer(
-            Explodes(), DiagonalGaussian(1), {"a": np.zeros(())}, np.zeros((3, 1)),
-            np.random.default_rng(0), optimizer=adam(0.5),
-        )  # fmt: skip
+            Explodes(),
+            DiagonalGaussian(1),
+            {"a": np.zeros(())},
+            np.zeros((3, 1)),
+            np.random.default_rng(0),
+            optimizer=adam(0.5),
+        )
     assert np.isfinite(error.value.state).all()
 
 
-def test_bad_arguments_are_named(small):
+BAD_ARGUMENTS = {
+    "num_samples is 0; expected at least 1": {"num_samples": 0},
+    "num_steps is 0": {"num_steps": 0},
+    "inner_steps is 0": {"inner_steps": 0},
+    "batch_size is -1": {"batch_size": -1},
+    "batch_size is 2.5": {"batch_size": 2.5},
+    "max_evaluations is 0": {"max_evaluations": 0},
+    "backend is 'gpu'; expected": {"backend": "gpu"},
+    "rng is int; expected a numpy Generator": {"rng": 0},
+}
+
+
+@pytest.mark.parametrize("message", BAD_ARGUMENTS)
+def test_bad_settings_are_named(small, message):
+    model, family, x, _ = small
+    arguments = {"rng": np.random.default_rng(0), **BAD_ARGUMENTS[message]}
+    with pytest.raises((ValueError, TypeError), match=message):
+        fit_bbvi(model, family, x, **arguments)
+
+
+BAD_DATA = {
+    "x has dtype int64": lambda x: x.astype(int),
+    "x has dtype uint8.*binarize": lambda x: x.astype(np.uint8),
+    "values from 0 to 0.5 [^$]*binarize": lambda x: 0.5 * x,
+    "NaN or infinite": lambda x: x + np.nan,
+    "x is empty": lambda x: x[:0],
+    "last axis is 63; expected 64": lambda x: x[:, 1:],
+    r"x has shape \(64,\); expected \(N, Dx\)": lambda x: x[0],
+}
+
+
+@pytest.mark.parametrize("message", BAD_DATA)
+@pytest.mark.parametrize("procedure", PROCEDURES)
+def test_bad_data_are_named(small, procedure, message):
     model, family, x, encoder = small
+    with pytest.raises((ValueError, TypeError), match=message):
+        procedure(model, family, BAD_DATA[message](x), np.random.default_rng(0), encoder=encoder)
+
+
+def test_a_missing_or_wrong_encoder_is_named(small):
+    model, family, x, _ = small
+    for procedure in (fit_amortized, fit_semi_amortized):
+        with pytest.raises(TypeError, match="encoder is None; expected an MLP"):
+            procedure(model, family, x, np.random.default_rng(0))
+        with pytest.raises(ValueError, match=r"expected 64 inputs .* and 4 outputs"):
+            procedure(model, family, x, np.random.default_rng(0), encoder=MLP((64, 8, 3)))
+
+
+def test_a_wrong_theta_or_lam_is_named(small):
+    model, family, x, _ = small
     rng = np.random.default_rng(0)
     theta = model.init(rng)
-    cases = [
-        (TypeError, "encoder is None; expected an MLP", lambda: fit_amortized(model, family, x, rng)),
-        (ValueError, "expected 64 inputs .* and 4 outputs",
-         lambda: fit_amortized(model, family, x, rng, encoder=MLP((64, 8, 3)))),
-        (TypeError, "rng is int; expected a numpy Generator", lambda: fit_bbvi(model, family, x, 0)),
-        (ValueError, "num_samples is 0; expected at least 1",
-         lambda: fit_bbvi(model, family, x, rng, num_samples=0)),
-        (ValueError, "num_steps is 0", lambda: fit_bbvi(model, family, x, rng, num_steps=0)),
-        (ValueError, "inner_steps is 0", lambda: fit_bbvi(model, family, x, rng, inner_steps=0)),
-        (ValueError, "batch_size is -1", lambda: fit_bbvi(model, family, x, rng, batch_size=-1)),
-        (TypeError, "batch_size is 2.5", lambda: fit_bbvi(model, family, x, rng, batch_size=2.5)),
-        (ValueError, "max_evaluations is 0",
-         lambda: fit_bbvi(model, family, x, rng, max_evaluations=0)),
-        (ValueError, "backend is 'gpu'; expected", lambda: fit_bbvi(model, family, x, rng, backend="gpu")),
-        (TypeError, "x is float32 but theta.* is float64",
-         lambda: infer(model, family, theta, x, rng)),
-        (ValueError, r"lam has shape \(3, 4\); expected \(N, P\) = \(60, 4\)",
-         lambda: fit_infer_with_lam(model, family, x, rng)),
-        (TypeError, "x has dtype int64", lambda: fit_bbvi(model, family, x.astype(int), rng)),
-        (TypeError, "x has dtype uint8.*binarize",
-         lambda: fit_bbvi(model, family, x.astype(np.uint8), rng)),
-        (ValueError, "values from 0 to 0.5 [^$]*binarize",
-         lambda: fit_bbvi(model, family, 0.5 * x, rng)),
-        (ValueError, "NaN or infinite", lambda: fit_bbvi(model, family, x + np.nan, rng)),
-        (ValueError, "x is empty", lambda: fit_bbvi(model, family, x[:0], rng)),
-        (ValueError, r"last axis is 63; expected 64",
-         lambda: fit_bbvi(model, family, x[:, 1:], rng)),
-    ]  # fmt: skip
-    for error, message, call in cases:
-        with pytest.raises(error, match=message):
-            call()
-
-
-def fit_infer_with_lam(model, family, x, rng):
-    theta = {key: value.astype(np.float32) for key, value in model.init(rng).items()}
-    return infer(model, family, theta, x, rng, lam=np.zeros((3, 4), np.float32))
+    with pytest.raises(TypeError, match=r"x is float32 but theta.* is float64"):
+        infer(model, family, theta, x, rng)
+    theta = {key: value.astype(np.float32) for key, value in theta.items()}
+    with pytest.raises(ValueError, match=r"lam has shape \(3, 4\); expected \(N, P\) = \(60, 4\)"):
+        infer(model, family, theta, x, rng, lam=np.zeros((3, 4), np.float32))
 
 
 def test_the_counter_counts_every_kind_of_call(small):
@@ -300,8 +352,14 @@ def test_reparameterized_beats_the_plain_score_function_at_equal_evaluations(sma
     last = {}
     for estimator in (score_function, reparameterized):
         fit = fit_bbvi(
-            model, family, x, np.random.default_rng(0), estimator=estimator,
-            max_evaluations=500_000, inner_steps=5, optimizer=adam(0.02),
-        )  # fmt: skip
+            model,
+            family,
+            x,
+            np.random.default_rng(0),
+            estimator=estimator,
+            max_evaluations=500_000,
+            inner_steps=5,
+            optimizer=adam(0.02),
+        )
         last[estimator] = fit.trace.elbo[-10:].mean()
     assert last[reparameterized] > last[score_function] + 1

@@ -25,8 +25,13 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--dataset", default="digits", help="digits, iris, or the path of a .npy or .csv table"
     )
-    parser.add_argument("--methods", nargs="+", default=list(METHODS), metavar="METHOD",
-                        help=f"some of: {', '.join(METHODS)}")  # fmt: skip
+    parser.add_argument(
+        "--methods",
+        nargs="+",
+        default=list(METHODS),
+        metavar="METHOD",
+        help=f"some of: {', '.join(METHODS)}",
+    )
     parser.add_argument("--latent-dim", type=int, default=2, help="D (default 2: drawable)")
     parser.add_argument("--samples", type=int, help="S per gradient (default 8)")
     parser.add_argument("--evaluations", type=int, help="log-joint evaluations per method")
@@ -106,7 +111,7 @@ def write(
             "model": repr(problem.model),
             "family": repr(problem.family),
             "encoder": repr(problem.encoder),
-        },  # fmt: skip
+        },
         "seconds": seconds,
         "environment": environment(),
     }
