@@ -116,4 +116,5 @@ def fit_amortized(
         progress=progress,
         callback=callback,
     )
-    return Fit(learning.point(state.theta), state.phi, encoder(state.phi, x), as_trace(state.trace), state)
+    theta, lam = learning.point(state.theta), encoder(state.phi, x)
+    return Fit(theta, state.phi, lam, as_trace(state.trace), state)
