@@ -58,7 +58,7 @@ def linearized_pathwise(
 
     # The pathwise gradient of a line is a polynomial of degree 2 in eps, so that its mean over
     # the 2 D points +-sqrt(D) e_d is its expectation.
-    nodes = np.sqrt(family.latent_dim) * _axes(family, lam)
+    nodes = float(np.sqrt(family.latent_dim)) * _axes(family, lam)
     exact = family.pullback(lam, nodes, line(nodes)).mean(axis=0)
     rest = family.pullback(lam, eps, dz - line(eps)).mean(axis=0)
     return Estimate(f.mean(axis=0), rest + exact, dtheta)
