@@ -1,0 +1,136 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bbvi.optimizers import adam, cosine_decay, put_rows, sgd, take_rows
+
+
+def adam_by_the_paper(params, grads, rate, beta1=0.9, beta2=0.999, tiny=1e-8):
+    """Kingma and Ba, Algorithm 1, one step at a time, ascending."""
+    m = v = np.zeros_like(params)
+    for t, g in enumerate(grads, start=1):
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g**2
+        m_hat, v_hat = m / (1 - beta1**t), v / (1 - beta2**t)
+        params = params + rate * m_hat / (np.sqrt(v_hat) + tiny)
+    return params
+
+
+def test_sgd_ascends():
+    optimizer = sgd(0.1)
+    params, state = optimizer.update(np.array([2.0, -1.0]), optimizer.init(np.zeros(2)), np.ones(2))
+    np.testing.assert_allclose(params, [1.2, 0.9])
+    assert state == ()
+
+
+def test_adam_is_algorithm_1():
+    rng, optimizer = np.random.default_rng(0), adam(0.05, 0.8, 0.99, 1e-6)
+    start, grads = rng.standard_normal((3, 2)), rng.standard_normal((7, 3, 2))
+    params, state = start, optimizer.init(start)
+    for g in grads:
+        params, state = optimizer.update(g, state, params)
+    expected = adam_by_the_paper(start, grads, 0.05, 0.8, 0.99, 1e-6)
+    np.testing.assert_allclose(params, expected, rtol=1e-10)
+    assert state.steps == 7
+
+
+def test_dicts_are_optimized_entry_by_entry():
+    rng = np.random.default_rng(0)
+    params = {"W": rng.standard_normal((2, 3)), "log_sigma": np.array(0.3)}
+    grads = {"W": rng.standard_normal((2, 3)), "log_sigma": np.array(-2.0)}
+    optimizer = adam(0.1)
+    state = optimizer.init(params)
+    moved = params
+    for _ in range(3):
+        moved, state = optimizer.update(grads, state, moved)
+    for key in params:
+        expected = adam_by_the_paper(params[key], [grads[key]] * 3, 0.1)
+        np.testing.assert_allclose(moved[key], expected, rtol=1e-10, atol=1e-14)
+
+
+@settings(max_examples=30)
+@given(st.lists(st.sets(st.integers(0, 4), min_size=1), min_size=1, max_size=8))
+def test_each_row_keeps_its_own_moments(batches):
+    """A table moved by minibatches equals one Adam per row, run on that row's steps alone."""
+    rng, optimizer = np.random.default_rng(len(batches)), adam(0.1)
+    start = rng.standard_normal((5, 2))
+    lam, state, seen = start.copy(), optimizer.init(start, rows=True), [[] for _ in range(5)]
+    for batch in batches:
+        rows = np.array(sorted(batch))
+        grad, before, moments = rng.standard_normal((len(rows), 2)), lam.copy(), state.first.copy()
+        lam[rows], moved = optimizer.update(grad, take_rows(state, rows), lam[rows])
+        put_rows(state, rows, moved)
+        others = np.setdiff1d(np.arange(5), rows)
+        np.testing.assert_array_equal(lam[others], before[others])
+        np.testing.assert_array_equal(state.first[others], moments[others])
+        for row, g in zip(rows, grad):
+            seen[row].append(g)
+    for row, grads in enumerate(seen):
+        np.testing.assert_allclose(lam[row], adam_by_the_paper(start[row], grads, 0.1), atol=1e-12)
+    np.testing.assert_array_equal(state.steps[:, 0], [len(grads) for grads in seen])
+
+
+def test_sgd_has_no_rows_to_keep():
+    optimizer = sgd(0.1)
+    state = optimizer.init(np.zeros((3, 2)), rows=True)
+    rows = np.array([1])
+    assert take_rows(state, rows) == ()
+    assert put_rows(state, rows, ()) is None
+
+
+@pytest.mark.parametrize("make", [sgd, adam])
+@pytest.mark.parametrize("rate", [0.1, np.float64(0.1)])
+def test_float32_stays_float32(make, rate):
+    optimizer, params = make(rate), {"a": np.zeros((2, 2), np.float32), "b": np.float32(1.0)}
+    state = optimizer.init(params)
+    for _ in range(2):
+        params, state = optimizer.update(params, state, params)
+    assert {np.asarray(value).dtype for value in params.values()} == {np.dtype(np.float32)}
+    table = np.zeros((3, 2), np.float32)
+    state = optimizer.init(table, rows=True)
+    moved, moved_state = optimizer.update(table, state, table)
+    assert moved.dtype == np.float32
+    if moved_state:
+        assert moved_state.first.dtype == np.float32
+
+
+def test_arguments_are_not_changed():
+    optimizer, params, grad = adam(0.1), np.ones(2), np.ones(2)
+    state = optimizer.init(params)
+    optimizer.update(grad, state, params)
+    assert not state.first.any()
+    assert state.steps == 0
+    np.testing.assert_array_equal(params, 1)
+
+
+def test_adam_finds_a_maximum():
+    optimizer, a = adam(0.1), np.array([3.0, -2.0])
+    state = optimizer.init(a)
+    for _ in range(500):
+        a, state = optimizer.update(-2 * (a - 1), state, a)
+    np.testing.assert_allclose(a, 1, atol=1e-3)
+
+
+def test_a_decaying_rate_falls_from_the_rate_to_zero():
+    rate = cosine_decay(0.2, num_steps=10)
+    steps = np.arange(1, 14)
+    sizes = rate(steps)
+    assert sizes[0] == pytest.approx(0.2)
+    assert sizes[10:] == pytest.approx(0)
+    assert (np.diff(sizes[:11]) < 0).all()
+    optimizer = adam(rate)
+    params, state = np.zeros(1), optimizer.init(np.zeros(1))
+    moves = []
+    for _ in range(12):
+        moved, state = optimizer.update(np.ones(1), state, params)
+        moves.append(float((moved - params)[0]))
+        params = moved
+    np.testing.assert_allclose(moves, sizes[:12], rtol=1e-5, atol=1e-12)
+
+
+@pytest.mark.parametrize("make", [sgd, adam, lambda rate: cosine_decay(rate, 5)])
+@pytest.mark.parametrize("rate", [0.0, -0.1, np.nan, np.inf])
+def test_a_rate_must_be_positive(make, rate):
+    with pytest.raises(ValueError, match=r"rate is .*expected a positive step size"):
+        make(rate)
