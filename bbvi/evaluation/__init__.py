@@ -16,16 +16,23 @@ from bbvi.evaluation.exact_sums import (
     support_nodes,
 )
 from bbvi.evaluation.gaps import InferenceGap, inference_gap
+from bbvi.evaluation.gradients import GradientStatistics, gradient_statistics, parameter_blocks
 from bbvi.evaluation.importance import ImportanceEvidence, log_evidence_is
+from bbvi.evaluation.intervals import Interval, variance_interval
+from bbvi.evaluation.moments import BlockStatistics, Moments
 from bbvi.evaluation.monte_carlo import MonteCarlo, elbo
 from bbvi.evaluation.psis import PsisEvidence, UnreliableWarning, log_evidence_psis
 from bbvi.evaluation.quadrature import QuadratureEvidence, log_evidence_quadrature
 
 __all__ = [
     "AisEvidence",
+    "BlockStatistics",
+    "GradientStatistics",
     "ImportanceBounds",
     "ImportanceEvidence",
     "InferenceGap",
+    "Interval",
+    "Moments",
     "MonteCarlo",
     "Nodes",
     "PsisEvidence",
@@ -35,6 +42,7 @@ __all__ = [
     "elbo",
     "enumeration",
     "gauss_hermite",
+    "gradient_statistics",
     "hermite_nodes",
     "importance_bounds",
     "inference_gap",
@@ -44,6 +52,8 @@ __all__ = [
     "log_evidence_psis",
     "log_evidence_quadrature",
     "multi_sample_bound",
+    "parameter_blocks",
     "quadratic_expectation",
     "support_nodes",
+    "variance_interval",
 ]

@@ -10,6 +10,7 @@ from bbvi.types import Array
 NUM_GROUPS = 200
 NUM_RESAMPLES = 999
 NORMAL_KURTOSIS = 0.1
+RESOLVED_LEVEL = 0.98
 
 
 class Interval(NamedTuple):
@@ -66,12 +67,12 @@ def variance_interval(
     if variance == 0 or len(spread) < 2:
         exact = variance == 0
         return Interval(variance if exact else 0.0, variance if exact else np.inf, "none")
-    tails = np.array([(1 - level) / 2, (1 + level) / 2])
     if values is not None and abs(_excess_kurtosis(values)) <= NORMAL_KURTOSIS:
         degrees = len(values) - 1
+        tails = (1 - level) / 2, (1 + level) / 2
         high, low = degrees * variance / stats.chi2.ppf(tails, degrees)
         return Interval(float(low), float(high), "chi-square")
-    low, high = _bootstrap_t(*_regroup(spread, sizes), tails, rng)
+    low, high = _bootstrap_t(*_regroup(spread, sizes), level, rng)
     return Interval(variance * low, variance * high, "bootstrap")
 
 
@@ -86,8 +87,12 @@ def _regroup(spread: Array, sizes: Array) -> tuple[Array, Array]:
     return np.add.reduceat(spread, starts), np.add.reduceat(sizes, starts)
 
 
-def _bootstrap_t(spread: Array, sizes: Array, tails: Array, rng: np.random.Generator) -> Array:
-    """Factors on the estimate, from the resampled t statistics of its logarithm."""
+def _bootstrap_t(spread: Array, sizes: Array, level: float, rng: np.random.Generator) -> Array:
+    """Factors on the estimate, from the resampled t statistics of its logarithm.
+
+    Quantiles further out than the resamples can tell are those of `RESOLVED_LEVEL`, stretched as
+    a normal's are.
+    """
     drawn = rng.integers(len(spread), size=(NUM_RESAMPLES, len(spread)))
     log_mean, error = _log_mean(spread, sizes)
     resampled, errors = _log_mean(spread[drawn], sizes[drawn])
@@ -95,7 +100,9 @@ def _bootstrap_t(spread: Array, sizes: Array, tails: Array, rng: np.random.Gener
     t = (resampled[ok] - log_mean) / errors[ok]
     if not ok.any():
         return np.array([0.0, np.inf])
-    upper, lower = np.quantile(t, tails)
+    resolved = min(level, RESOLVED_LEVEL)
+    stretch = stats.norm.ppf((1 + level) / 2) / stats.norm.ppf((1 + resolved) / 2)
+    upper, lower = stretch * np.quantile(t, [(1 - resolved) / 2, (1 + resolved) / 2])
     return np.exp([-lower * error, -upper * error])
 
 
