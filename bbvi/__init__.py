@@ -13,7 +13,8 @@ Shape letters: N datapoints, S samples, D latent, P variational, Dx observed.  A
 and ELBOs are in nats.
 """
 
-from bbvi import backends, checks, estimators
+from bbvi import backends, checks, datasets, estimators, evaluation
+from bbvi.checks import check_backends, check_estimator, check_family, check_model
 from bbvi.estimators import (
     leave_one_out,
     reparameterized,
@@ -22,6 +23,7 @@ from bbvi.estimators import (
     score_function,
     sticking_the_landing,
 )
+from bbvi.evaluation import elbo, inference_gap, log_evidence_is, log_evidence_quadrature
 from bbvi.families import DiagonalGaussian, FullCovarianceGaussian
 from bbvi.inference import (
     Fit,
@@ -82,14 +84,24 @@ __all__ = [
     "Target",
     "adam",
     "backends",
+    "check_backends",
+    "check_estimator",
+    "check_family",
+    "check_model",
     "checks",
+    "datasets",
+    "elbo",
     "estimators",
+    "evaluation",
     "fit_amortized",
     "fit_bbvi",
     "fit_semi_amortized",
     "infer",
     "infer_minibatches",
+    "inference_gap",
     "leave_one_out",
+    "log_evidence_is",
+    "log_evidence_quadrature",
     "reparameterized",
     "reparameterized_kl",
     "reparameterized_mc",
