@@ -1,6 +1,8 @@
 """The likelihoods the kernel knows: `LIKELIHOODS` maps a model's type to its `LikelihoodKernel`."""
 
 from bbvi.backends.kernel.likelihoods.bernoulli import BERNOULLI
+from bbvi.backends.kernel.likelihoods.categorical import AUTOREGRESSIVE, CATEGORICAL
+from bbvi.backends.kernel.likelihoods.cholesky import CHOLESKY
 from bbvi.backends.kernel.likelihoods.gaussian import (
     DIAGONAL_SCALE,
     FIXED_SCALE,
@@ -9,7 +11,10 @@ from bbvi.backends.kernel.likelihoods.gaussian import (
 )
 from bbvi.backends.kernel.likelihoods.seam import LikelihoodKernel
 from bbvi.models import (
+    AutoregressiveCategorical,
     BernoulliLikelihood,
+    CategoricalLikelihood,
+    CholeskyGaussian,
     DiagonalScaleGaussian,
     GaussianLikelihood,
     LearnedScaleGaussian,
@@ -24,4 +29,7 @@ LIKELIHOODS: dict[type, LikelihoodKernel] = {
     LearnedScaleGaussian: learned_scale("log_scale"),
     ScalarScaleGaussian: SCALAR_SCALE,
     DiagonalScaleGaussian: DIAGONAL_SCALE,
+    CholeskyGaussian: CHOLESKY,
+    CategoricalLikelihood: CATEGORICAL,
+    AutoregressiveCategorical: AUTOREGRESSIVE,
 }

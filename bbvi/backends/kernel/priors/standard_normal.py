@@ -1,0 +1,24 @@
+"""N(z; 0, I) on a block of rows (floor 3)."""
+
+import numpy as np
+
+from bbvi.backends.kernel.priors.seam import PriorKernel
+from bbvi.types import Array, Theta
+
+LOG_2PI = float(np.log(2 * np.pi))
+
+
+def _value(state: None, z: Array) -> Array:
+    """-|z|^2 / 2 - (D / 2) log 2 pi."""
+    value = np.square(z).sum(axis=0)
+    value *= -0.5
+    value -= 0.5 * LOG_2PI * len(z)
+    return value
+
+
+def _value_and_grads(state: None, z: Array, weights: Array | None) -> tuple[Array, Array, Theta]:
+    """d/dz = -z."""
+    return _value(state, z), -z, {}
+
+
+STANDARD_NORMAL = PriorKernel(lambda prior, params: None, _value, _value_and_grads)
