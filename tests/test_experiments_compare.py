@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from bbvi.cli import main
-from bbvi.experiments.compare import METHODS, Settings, compare
+from bbvi.experiments.compare import compare
+from bbvi.experiments.methods import METHODS, Settings
 from bbvi.experiments.problems import problem_from
 from bbvi.plotting import compare as plotting
 

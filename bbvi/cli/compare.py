@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from bbvi.experiments.compare import METHODS, QUICK, Comparison, Settings, compare
+from bbvi.experiments.compare import Comparison, compare
+from bbvi.experiments.methods import METHODS, QUICK, Settings
 from bbvi.experiments.problems import Problem, problem_from
 from bbvi.experiments.records import environment, format_table, write_csv, write_json
 from bbvi.plotting import compare as plotting
