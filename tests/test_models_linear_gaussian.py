@@ -118,7 +118,7 @@ def test_the_diagonal_family_stops_at_the_known_gap():
     precision = np.linalg.inv(covariance)
     gap = 0.5 * (np.log(np.diag(precision)).sum() - np.linalg.slogdet(precision)[1])
     assert gap > 0.3
-    np.testing.assert_allclose(lam, family.from_moments(mean, covariance), atol=1e-6)
+    np.testing.assert_allclose(lam, family.from_moments(mean, covariance), atol=1e-5)
     elbo = linear_gaussian_elbo(model, theta, x, family, lam).elbo
     np.testing.assert_allclose(model.log_evidence(theta, x) - elbo, gap, atol=1e-9)
 
@@ -137,7 +137,7 @@ def test_float32_in_float32_out():
 
 
 BAD = {
-    "NaN": (np.where(IRIS == IRIS.min(), np.nan, IRIS), ValueError, r"x has .* NaN or infinite"),
+    "NaN": (np.where(IRIS < 0.2, np.nan, IRIS), ValueError, r"x has .* NaN or infinite"),
     "inf": (np.where(IRIS > 7, np.inf, IRIS), ValueError, "NaN or infinite"),
     "empty": (IRIS[:0], ValueError, "x is empty"),
     "too narrow": (IRIS[:, :3], ValueError, r"axis is 3; expected 4 \(observed_dim\)"),
