@@ -31,6 +31,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--epochs", type=int, help="at most (default 150 for digits, 20 for mnist)")
     parser.add_argument("--batch-size", type=int, help="default 64 for digits, 128 for mnist")
     parser.add_argument("--rate", type=float, default=1e-3, help="Adam's step size")
+    parser.add_argument("--tolerance", type=float, help="stop when an epoch is worse by more")
     parser.add_argument("--seed", type=int, default=0, help="same seed, same numbers")
     parser.add_argument("--out", type=Path, help="results folder (default bbvi-out/vae-DATASET)")
     parser.add_argument("--resume", action="store_true", help="continue the run in --out")
@@ -55,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
         epochs=images.epochs if args.epochs is None else args.epochs,
         batch_size=images.batch_size if args.batch_size is None else args.batch_size,
         rate=args.rate,
+        tolerance=images.tolerance if args.tolerance is None else args.tolerance,
         evaluation_samples=images.evaluation_samples,
         log_every=images.log_every,
         folder=out,
