@@ -44,6 +44,7 @@ from bbvi.estimators.rao_blackwell import rao_blackwellized
 from bbvi.estimators.rebar import rebar, relax
 from bbvi.estimators.record import Cost, Record, draw_noise, prepared
 from bbvi.estimators.relaxations import concrete, straight_through, straight_through_gumbel
+from bbvi.estimators.summed_label import summed_label
 from bbvi.estimators.table import ESTIMATORS
 
 __all__ = [
@@ -88,6 +89,7 @@ __all__ = [
     "sticking_the_landing",
     "straight_through",
     "straight_through_gumbel",
+    "summed_label",
     "uncoupled",
     "var_grad",
     "vimco",

@@ -1,8 +1,11 @@
 """Where eps comes from: independent, antithetic or quasi-Monte Carlo draws (floor 3).
 
-A noise source has the signature ``(family, rng, num_samples, num_data, dtype) -> eps`` and its
-result can be handed to any estimator: every single sample still has the family's own noise
-distribution, so nothing becomes biased; only the dependence between samples changes.
+A noise source has the signature ``(family, rng, num_samples, num_data, dtype) -> eps``.  Every
+single sample still has the family's own noise distribution; only the dependence between the S
+samples of a datapoint changes.  An average over samples therefore stays unbiased.  An estimator
+that lets samples correct each other (leave-one-out, VIMCO, ...) does *not*: its baselines must be
+independent of the sample that they correct.  `bbvi.estimators.draw_noise` refuses that combination
+(``Record.couples_samples``).
 
 Both special sources wrap the generator that ``family.noise`` draws from, because normal, uniform
 and Gumbel noise are all made from ``standard_normal`` and ``random``.

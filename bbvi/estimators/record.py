@@ -70,6 +70,9 @@ class Record(NamedTuple):
         What is estimated: "ELBO", or a multi-sample bound.
     min_samples : int
         Smallest S.
+    couples_samples : bool
+        Whether the S samples of a datapoint meet in a baseline or a bound, so that they must be
+        independent of each other: no antithetic or quasi-Monte Carlo noise.
     draws : int
         Rows of noise used up by one sample: eps is (draws * S, N, ...), see `draw_noise`.
     cost : Cost
@@ -90,6 +93,7 @@ class Record(NamedTuple):
     unbiased: bool = True
     bound: str = "ELBO"
     min_samples: int = 1
+    couples_samples: bool = False
     draws: int = 1
     cost: Cost = Cost(samples=1)
     prepare: Prepare | None = None
@@ -108,7 +112,18 @@ def draw_noise(
 
     Each of the ``draws`` is asked of the source by itself, so that the parts of one sample stay
     independent of each other whatever the source.
+
+    Raises
+    ------
+    ValueError
+        If the estimator lets samples correct each other and the source makes them dependent.
     """
+    if record.couples_samples and source is not independent:
+        raise ValueError(
+            f"the noise source is {getattr(source, '__name__', source)}, but this estimator "
+            f"({record.source}) lets samples correct each other and would become biased; expected "
+            "independent noise. Use an estimator that only averages over its samples."
+        )
     parts = [source(family, rng, num_samples, num_data, dtype) for _ in range(record.draws)]
     return parts[0] if record.draws == 1 else np.concatenate(parts)
 

@@ -56,6 +56,7 @@ ESTIMATORS: dict[str, Record] = {
         partial(expectations.score_function, baseline=moving_average),
         source="Williams (1992); Mnih and Gregor (2014)",
         prepare=pilot_running_mean,
+        couples_samples=True,
     ),
     "nvil": Record(
         elbo.score_function,
@@ -68,12 +69,14 @@ ESTIMATORS: dict[str, Record] = {
         partial(expectations.score_function, baseline=leave_one_out),
         source="Mnih and Rezende (2016); Kool et al. (2019)",
         min_samples=2,
+        couples_samples=True,
     ),
     "var-grad": Record(
         var_grad,
         partial(var_grad, integrand=plain_integrand),
         source="Richter et al. (2020)",
         min_samples=2,
+        couples_samples=True,
     ),
     "optimal-control-variate": Record(
         control_variate,
@@ -86,6 +89,7 @@ ESTIMATORS: dict[str, Record] = {
         partial(cross_fitted_control_variate, integrand=plain_integrand),
         source="Ranganath et al. (2014)",
         min_samples=2,
+        couples_samples=True,
     ),
     "rao-blackwellized": Record(
         rao_blackwellized,
@@ -216,6 +220,7 @@ ESTIMATORS: dict[str, Record] = {
         differentiable=True,
         bound="IWAE",
         cost=Cost(samples=2),
+        couples_samples=True,
     ),
     "dreg": Record(
         dreg,
@@ -225,6 +230,7 @@ ESTIMATORS: dict[str, Record] = {
         differentiable=True,
         bound="IWAE",
         cost=Cost(samples=2),
+        couples_samples=True,
     ),
     "vimco": Record(
         vimco,
@@ -233,6 +239,7 @@ ESTIMATORS: dict[str, Record] = {
         min_samples=2,
         bound="IWAE",
         cost=Cost(samples=2),
+        couples_samples=True,
     ),
     "renyi": Record(
         renyi,
@@ -242,5 +249,6 @@ ESTIMATORS: dict[str, Record] = {
         differentiable=True,
         bound="Renyi",
         cost=Cost(samples=2),
+        couples_samples=True,
     ),
 }
