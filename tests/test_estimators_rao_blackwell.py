@@ -1,0 +1,137 @@
+from dataclasses import dataclass
+
+import autograd.numpy as anp
+import numpy as np
+import pytest
+from replicates import LIMIT, replicate, z_scores
+
+from bbvi import backends, score_function
+from bbvi.estimators import plain_integrand, rao_blackwellized
+from bbvi.evaluation import enumeration
+from bbvi.families import Bernoulli, DiagonalGaussian, FullCovarianceGaussian
+from bbvi.models.integrands import quadratic
+from bbvi.nets import softplus
+
+
+@dataclass(frozen=True)
+class SeparatePairs:
+    """D binary latents, each with its own observation: x_d ~ N(w z_d, 1).
+
+    The blanket of z_d is its own prior and its own observation.
+    """
+
+    latent_dim: int
+
+    def init(self, rng):
+        return {"w": np.ones(()), "logit": np.zeros(())}
+
+    def log_joint_blankets(self, theta, x, z):
+        log_prior = z * theta["logit"] - softplus(theta["logit"])
+        return log_prior - 0.5 * (x - theta["w"] * z) ** 2 - 0.5 * np.log(2 * np.pi)
+
+    def log_joint(self, theta, x, z):
+        return anp.sum(self.log_joint_blankets(theta, x, z), axis=-1)
+
+    def sample(self, rng, theta, num):
+        z = (rng.random((num, self.latent_dim)) < 0.5).astype(float)
+        return theta["w"] * z + rng.standard_normal(z.shape), z
+
+
+@dataclass(frozen=True)
+class WithoutBlankets:
+    """The same model, which does not tell."""
+
+    inner: SeparatePairs
+
+    @property
+    def latent_dim(self):
+        return self.inner.latent_dim
+
+    def log_joint(self, theta, x, z):
+        return self.inner.log_joint(theta, x, z)
+
+
+def problem(D, wrapped=False):
+    model = SeparatePairs(D)
+    theta = {"w": np.array(1.5), "logit": np.array(0.3)}
+    x, lam = np.cos(np.arange(D))[None], np.sin(1.0 + np.arange(D))[None]
+    shown = WithoutBlankets(model) if wrapped else model
+    return backends.autodiff.target(shown, theta, x), lam
+
+
+def rows(D, R):
+    """The same with the datapoint repeated R times, and its noise."""
+    model, theta = SeparatePairs(D), {"w": np.array(1.5), "logit": np.array(0.3)}
+    x, lam = np.cos(np.arange(D))[None], np.sin(1.0 + np.arange(D))[None]
+    target = backends.autodiff.target(model, theta, np.tile(x, (R, 1)))
+    return target, np.tile(lam, (R, 1)), Bernoulli(D).noise(np.random.default_rng(1), 1, R)
+
+
+def test_a_blanket_is_as_if_every_latent_were_alone():
+    """With the model's blankets the variance in one latent does not grow with their number."""
+    variances = {}
+    for D in (2, 12):
+        target, lam, eps = rows(D, 100_000)
+        family = Bernoulli(D)
+        exact = enumeration(family, problem(D)[0], lam[:1])
+        for estimator in (rao_blackwellized, score_function):
+            found = estimator(family, target, lam, eps)
+            error = found.grad.std(axis=0) / np.sqrt(len(lam))
+            assert np.abs((found.grad.mean(axis=0) - exact.grad[0]) / error).max() < LIMIT
+            variances[estimator, D] = found.grad.var(axis=0)
+            for key, value in exact.grad_theta.items():
+                assert np.isclose(found.grad_theta[key] / len(lam), value, atol=0.02)
+    assert variances[score_function, 12][:2].mean() > 5 * variances[score_function, 2].mean()
+    np.testing.assert_allclose(
+        variances[rao_blackwellized, 12][:2], variances[rao_blackwellized, 2], rtol=0.05
+    )
+
+
+def test_without_blankets_the_entropies_of_others_are_still_dropped():
+    family = Bernoulli(4)
+    target, lam = problem(4, wrapped=True)
+    exact = enumeration(family, target, lam)
+    found = replicate(rao_blackwellized, family, target, lam, 2, np.random.default_rng(0))
+    assert max(z_scores(found, exact)) < LIMIT
+
+
+def test_one_sample_by_hand():
+    """grad_d = (blanket_d - log q_d) (z_d - p_d)."""
+    family = Bernoulli(3)
+    target, lam = problem(3)
+    eps = family.noise(np.random.default_rng(0), 1, 1)
+    z = family.transform(lam, eps)
+    assert target.blankets is not None
+    signal = target.blankets(z) - family.log_prob_factors(lam, z)
+    expected = (signal * family.score(lam, z))[0]
+    found = rao_blackwellized(family, target, lam, eps)
+    np.testing.assert_allclose(found.grad, expected, rtol=1e-12)
+
+
+def test_a_wrong_blanket_is_rejected():
+    """Negative control: the blanket of the neighbour."""
+    family = Bernoulli(2)
+    target, lam, eps = rows(2, 100_000)
+    blankets = target.blankets
+    wrong = target._replace(blankets=lambda z: blankets(z)[..., ::-1])
+    exact = enumeration(family, problem(2)[0], lam[:1])
+    found = rao_blackwellized(family, wrong, lam, eps).grad
+    z = (found.mean(axis=0) - exact.grad[0]) / (found.std(axis=0) / np.sqrt(len(lam)))
+    assert np.abs(z).max() > LIMIT
+
+
+def test_a_plain_integrand_uses_its_blankets():
+    family = DiagonalGaussian(2)
+    target = quadratic(1.0, latent_dim=2)._replace(blankets=lambda z: (z - 1.0) ** 2)
+    lam = np.array([[0.3, -0.2, 0.1, 0.0]])
+    eps = family.noise(np.random.default_rng(0), 1, 1)
+    z = family.transform(lam, eps)
+    found = rao_blackwellized(family, target, lam, eps, plain_integrand)
+    expected = np.tile((z - 1.0) ** 2, 2) * family.score(lam, z)
+    np.testing.assert_allclose(found.grad, expected[0], rtol=1e-12)
+
+
+def test_a_family_without_factors_is_refused():
+    family = FullCovarianceGaussian(2)
+    with pytest.raises(TypeError, match="it is not a product of independent factors"):
+        rao_blackwellized(family, quadratic(1.0, latent_dim=2), family.init(1), np.zeros((1, 1, 2)))
