@@ -3,6 +3,7 @@
 from bbvi.inference.amortized import fit_amortized
 from bbvi.inference.bbvi import fit_bbvi
 from bbvi.inference.learning import (
+    known_theta,
     maximum_a_posteriori,
     maximum_likelihood,
     normal_prior,
@@ -24,6 +25,7 @@ __all__ = [
     "fit_semi_amortized",
     "infer",
     "infer_minibatches",
+    "known_theta",
     "maximum_a_posteriori",
     "maximum_likelihood",
     "normal_prior",

@@ -7,6 +7,7 @@ maximum_likelihood          theta                sum_i ELBO_i(theta)
 maximum_a_posteriori(prior) theta                sum_i ELBO_i(theta) + log p(theta)
 variational_bayes(prior)    (mean, log scale)    E_q(theta)[sum_i ELBO_i(theta) + log p(theta)]
                             of q(theta)          + H[q(theta)]
+known_theta(theta)          nothing              sum_i ELBO_i, at that theta
 =========================== ==================== ================================================
 
 Each is a wrapper around a back end's ``bind``: the target it makes has the extra terms, spread
@@ -20,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bbvi.nets import join, part
-from bbvi.types import Array, Model, Target, Theta
+from bbvi.types import Array, Model, Target, Theta, hold_theta
 
 ThetaPrior = Callable[[Theta], tuple[float, Theta]]
 """theta -> log p(theta) in nats, and its gradient with theta's keys."""
@@ -160,6 +161,28 @@ def variational_bayes(prior: ThetaPrior, start_scale: float = 0.05) -> Learning:
         return bind_vb
 
     return Learning(start, bind, lambda eta: part(eta, "mean"))
+
+
+def known_theta(theta: Theta) -> Learning:
+    """theta is known: what is learnt is where lam comes from, the table or the encoder.
+
+    With `bbvi.fit_amortized` this amortizes Step 1 for a model that is there already, e.g. one
+    that was learnt from whole images and now is to infer from partial ones.
+
+    Parameters
+    ----------
+    theta : dict
+        Of x's dtype.
+
+    Notes
+    -----
+    Ermon/Grover notes, "Amortized variational inference": an encoder in the place of Step 1.
+    """
+
+    def bind(inner: Bind, num_data: int, rng: np.random.Generator) -> Bind:
+        return lambda model, eta, x: hold_theta(inner(model, theta, x))
+
+    return Learning(lambda start: {}, bind, lambda eta: theta)
 
 
 def posterior(fit: Any) -> tuple[Theta, Theta]:
