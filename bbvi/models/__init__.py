@@ -8,36 +8,48 @@ from bbvi.models.hierarchical import HierarchicalModel
 from bbvi.models.likelihoods import (
     AutoregressiveCategorical,
     BernoulliLikelihood,
+    BlockCounts,
     CategoricalLikelihood,
     CholeskyGaussian,
     DiagonalScaleGaussian,
+    FlippedBernoulli,
     GaussianLikelihood,
     LearnedScaleGaussian,
+    MaskedBernoulli,
     ScalarScaleGaussian,
+    restored_mean,
 )
 from bbvi.models.linear_gaussian import LinearGaussian
 from bbvi.models.logistic_regression import LogisticRegression
 from bbvi.models.priors import MixtureOfGaussians, StandardNormal
+from bbvi.models.semi_supervised import LabelBlind, SemiSupervised, attach_labels
 from bbvi.models.state_space import LinearGaussianStateSpace
 
 __all__ = [
     "AutoregressiveCategorical",
     "BernoulliLikelihood",
     "BernoulliPrior",
+    "BlockCounts",
     "CategoricalLikelihood",
     "CategoricalPrior",
     "CholeskyGaussian",
     "DeepLatentModel",
     "DiagonalScaleGaussian",
+    "FlippedBernoulli",
     "GaussianLikelihood",
     "HiddenMarkovModel",
     "HierarchicalModel",
+    "LabelBlind",
     "LearnedScaleGaussian",
     "LinearGaussian",
     "LinearGaussianStateSpace",
     "LogisticRegression",
+    "MaskedBernoulli",
     "MixtureOfGaussians",
     "ScalarScaleGaussian",
+    "SemiSupervised",
     "StandardNormal",
+    "attach_labels",
     "linear_decoder",
+    "restored_mean",
 ]

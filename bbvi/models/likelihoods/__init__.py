@@ -16,14 +16,24 @@ from bbvi.models.likelihoods.gaussian import (
     LearnedScaleGaussian,
     ScalarScaleGaussian,
 )
+from bbvi.models.likelihoods.observed import (
+    BlockCounts,
+    FlippedBernoulli,
+    MaskedBernoulli,
+    restored_mean,
+)
 
 __all__ = [
     "AutoregressiveCategorical",
     "BernoulliLikelihood",
+    "BlockCounts",
     "CategoricalLikelihood",
     "CholeskyGaussian",
     "DiagonalScaleGaussian",
+    "FlippedBernoulli",
     "GaussianLikelihood",
     "LearnedScaleGaussian",
+    "MaskedBernoulli",
     "ScalarScaleGaussian",
+    "restored_mean",
 ]
