@@ -34,7 +34,7 @@ class Settings(NamedTuple):
     num_samples: int = 8
     batch_size: int = 100
     inner_steps: int = 5
-    rate: float = 0.02
+    rate: float = 0.01
     local_rate: float = 0.1
     new_steps: int = 300
     refine_steps: int = 20

@@ -36,10 +36,10 @@ def figure(
     methods = [str(row["method"]) for row in rows]
     drawn = sorted({posterior.row for posterior in posteriors})
     with styled():
-        fig = new_figure(17, 5.6 + 3.0 * len(drawn))
+        fig = new_figure(17, 5.8 + 3.0 * len(drawn))
         top, *bottom = (
             fig.subfigures(
-                1 + bool(drawn), 1, height_ratios=[5.6] + [3.0 * len(drawn)] * bool(drawn)
+                1 + bool(drawn), 1, height_ratios=[5.8] + [3.0 * len(drawn)] * bool(drawn)
             )
             if drawn
             else [fig]
@@ -49,8 +49,10 @@ def figure(
         for axes, column in ((by_evaluations, "evaluations"), (by_seconds, "seconds")):
             learning_curves(axes, curves, methods, column)
         by_seconds.set_ylabel("")
-        by_evaluations.legend(loc="lower right", fontsize=10.5)
         gap_bars(gaps, rows)
+        entries = [axes.get_legend_handles_labels() for axes in (by_evaluations, gaps)]
+        handles, labels = (sum(parts, []) for parts in zip(*entries))
+        top.legend(handles, labels, loc="outside lower center", ncols=4)
         if drawn:
             _posterior_panels(bottom[0], posteriors, methods, drawn, x_test, image_shape)
     return fig
@@ -106,11 +108,10 @@ def gap_bars(axes: Axes, rows: Sequence[Row]) -> None:
         text = f"ELBO {row['test_elbo']:.2f} ± {row['test_elbo_se']:.2f}"
         axes.text(max(total, 0) + 0.02 * reach, place, text, va="center", fontsize=11)
     axes.set_yticks(places, [LABELS.get(str(row["method"]), str(row["method"])) for row in rows])
-    axes.set_xlim(0, 1.45 * reach)
+    axes.set_xlim(0, 1.6 * reach)
     axes.set_xlabel("log p(x) - ELBO per held-out datapoint (nats)")
     axes.set_title("What inference loses on new data")
     axes.grid(axis="y", visible=False)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.13), ncols=2)
 
 
 def posterior_panel(axes: Axes, posterior: Any) -> None:
