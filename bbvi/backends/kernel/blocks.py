@@ -67,8 +67,7 @@ _own = threading.local()
 
 def thread_buffers(dtype: Any) -> Buffers:
     """The calling thread's own buffers; what is in them is lost at the next evaluation."""
-    name = np.dtype(dtype).name
-    if not hasattr(_own, name):
-        setattr(_own, name, Buffers(dtype))
-    buffers: Buffers = getattr(_own, name)
-    return buffers
+    kept: dict[Any, Buffers] = _own.__dict__
+    if dtype not in kept:
+        kept[dtype] = Buffers(dtype)
+    return kept[dtype]

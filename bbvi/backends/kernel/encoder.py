@@ -32,7 +32,9 @@ def encode(encoder: MLP, phi: Theta, x: Array) -> tuple[Array, Callable[[Array],
     done = layers.forward(x.T, buffers, slopes=True)
 
     def pullback(dlam: Array) -> Theta:
+        gradient: Theta = {}
         gradients = layers.backward(done, dlam.T, buffers)
-        return layers.parameter_gradient(done, gradients, np.ones(len(x), x.dtype))
+        layers.add_gradient(gradient, done, gradients, None, buffers)
+        return gradient
 
     return np.ascontiguousarray(done.outputs.T), pullback

@@ -8,6 +8,9 @@ layer, which is narrow, rather than on the outputs:
 
     u = c (W^T h_L + b) = W^T (c h_L) + c b.
 
+Where there are many rows, the bias becomes one more input of the last layer, [W; b^T]^T [c h_L; c],
+so that adding it costs no pass over (O, R).
+
 Given du = d log p / du, with g_l the derivative at the pre-activation of hidden layer l,
 
     dW   = (c h_L) du^T          db = c du 1            dh_L = c W du
@@ -98,14 +101,27 @@ class Layers:
         self.biases = [params[f"b{layer}"] for layer in range(self.depth)]
         self.scale = scale
 
-    def forward(self, z: Array, buffers: Buffers, slopes: bool) -> Pass:
-        """U (O, R) of z (D, R); with ``slopes`` also what `backward` will need."""
+    def stack(self) -> Array | None:
+        """[W; b^T] of the last layer; None where there is no hidden layer to take the bias."""
+        if self.depth == 1:
+            return None
+        return np.concatenate([self.weights[-1], self.biases[-1][None]])
+
+    def forward(
+        self, z: Array, buffers: Buffers, slopes: bool, stacked: Array | None = None
+    ) -> Pass:
+        """U (O, R) of z (D, R); with ``slopes`` also what `backward` will need.
+
+        ``stacked``, from `stack`, is worth its making when it is used for many rows.
+        """
         R, h = z.shape[1], z
         inputs: list[Array] = []
         found: list[Array] = []
         for layer, width in enumerate(self.sizes[1:-1]):
             inputs.append(h)
-            h = np.matmul(self.weights[layer].T, h, out=buffers(f"h{layer}", width, R))
+            # One row more than the width: the last layer's input for its bias.
+            h = buffers(f"h{layer}", width + 1, R)[:-1]
+            np.matmul(self.weights[layer].T, inputs[-1], out=h)
             h += self.biases[layer][:, None]
             if slopes:
                 found.append(buffers(f"slope{layer}", width, R))
@@ -114,8 +130,14 @@ class Layers:
             out = h if self.depth > 1 else buffers("scaled", *z.shape)
             h = np.multiply(h, self.scale, out=out)
         inputs.append(h)
-        u = np.matmul(self.weights[-1].T, h, out=buffers("outputs", self.sizes[-1], R))
-        u += (self.biases[-1] * self.scale)[:, None]
+        u = buffers("outputs", self.sizes[-1], R)
+        if stacked is None:
+            np.matmul(self.weights[-1].T, h, out=u)
+            u += (self.biases[-1] * self.scale)[:, None]
+        else:
+            with_bias = buffers(f"h{self.depth - 2}", self.sizes[-2] + 1, R)
+            with_bias[-1] = self.scale
+            np.matmul(stacked.T, with_bias, out=u)
         return Pass(inputs, found, u)
 
     def backward(self, done: Pass, du: Array, buffers: Buffers) -> list[Array]:
@@ -138,12 +160,29 @@ class Layers:
             dz *= self.scale
         return dz
 
-    def parameter_gradient(self, done: Pass, gradients: list[Array], weights: Array) -> Theta:
-        """The sum over rows of weights (R,) times dW and db, for each layer."""
-        total = {}
+    def add_gradient(
+        self,
+        total: Theta,
+        done: Pass,
+        gradients: list[Array],
+        weights: Array | None,
+        buffers: Buffers,
+    ) -> None:
+        """Add to ``total`` the sum over rows of weights (R,) times dW and db of each layer.
+
+        Weights None means 1 each.
+        """
         for layer, (h, g) in enumerate(zip(done.inputs, gradients)):
-            total[f"W{layer}"] = (h * weights) @ g.T
-            total[f"b{layer}"] = g @ weights
-        if self.scale != 1:
-            total[f"b{self.depth - 1}"] *= self.scale
-        return total
+            if weights is None:
+                db = g.sum(axis=1)
+            else:
+                h = np.multiply(h, weights, out=buffers("weighted", *h.shape))
+                db = g @ weights
+            if layer == self.depth - 1 and self.scale != 1:
+                db *= self.scale
+            key = f"W{layer}"
+            if key in total:
+                total[key] += np.matmul(h, g.T, out=buffers(key, len(h), len(g)))
+                total[f"b{layer}"] += db
+            else:
+                total[key], total[f"b{layer}"] = h @ g.T, db

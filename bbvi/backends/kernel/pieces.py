@@ -112,18 +112,26 @@ def observed(pieces: Pieces, block: Block) -> Array:
     y = pieces.x[data].T.copy()
     pieces.likelihood.observe(pieces.likelihood_state, y)
     if s > 1:
-        y = np.tile(y, s)
+        y = np.repeat(y[:, None, :], s, axis=1).reshape(len(y), -1)
     if pieces.x.nbytes * s <= KEPT_BYTES:
         pieces.seen[key] = y
     return y
+
+
+def add(total: Theta, more: Theta) -> None:
+    """Add one dict of gradients to another, in place; keys met for the first time are taken."""
+    for key, term in more.items():
+        if key in total:
+            total[key] += term
+        else:
+            total[key] = np.asarray(term)
 
 
 def gather(pieces: Pieces, partial: list[Theta]) -> Theta:
     """Add up the threads' theta gradients, in their order, under the model's names."""
     total = partial[0]
     for more in partial[1:]:
-        for key, term in more.items():
-            total[key] += term
+        add(total, more)
     if pieces.names is not None:
         total = {pieces.names[key]: grad for key, grad in total.items()}
         total["W"] = total["W"].T

@@ -57,9 +57,9 @@ class _OneBlasThread:
                 self._set(self._before)
 
     def count_outside(self) -> int:
-        """The number of threads BLAS has when nobody is inside."""
+        """The threads BLAS has when nobody is inside: the least, if several are loaded."""
         with self._lock:
-            return max(self._before if self._inside else self._count(), default=1)
+            return min(self._before if self._inside else self._count(), default=1)
 
 
 one_blas_thread = _OneBlasThread()

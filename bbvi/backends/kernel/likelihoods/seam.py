@@ -1,7 +1,10 @@
 """What the kernel asks of a likelihood (floor 3)."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from bbvi.backends.kernel.blocks import Buffers
 from bbvi.types import Array, Theta
@@ -38,5 +41,10 @@ class LikelihoodKernel(NamedTuple):
 
 def column_sums(array: Array) -> Array:
     """Sum over features of (width, R): (R,).  A matrix-vector product is NumPy's fastest sum."""
-    ones: Array = array.dtype.type(1).repeat(len(array))
-    return ones @ array
+    total: Array = _ones(len(array), array.dtype) @ array
+    return total
+
+
+@functools.lru_cache(maxsize=64)
+def _ones(length: int, dtype: Any) -> Array:
+    return np.ones(length, dtype)
