@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bbvi import MLP, BernoulliLikelihood, DeepLatentModel, GaussianLikelihood, StandardNormal
+from bbvi import (
+    MLP,
+    BernoulliLikelihood,
+    DeepLatentModel,
+    GaussianLikelihood,
+    LinearGaussian,
+    StandardNormal,
+)
 from bbvi.backends import autodiff
 from bbvi.checks import check_model
 from bbvi.nets import ACTIVATIONS, astype
@@ -35,8 +42,6 @@ def test_log_joint_is_prior_plus_likelihood(model):
 
 
 def test_a_linear_decoder_with_gaussian_noise_is_the_linear_gaussian_model():
-    from bbvi import LinearGaussian
-
     deep = DeepLatentModel(StandardNormal(2), MLP((2, 3)), GaussianLikelihood(0.5))
     linear, rng = LinearGaussian(2, 3), np.random.default_rng(0)
     theta = deep.init(rng)
