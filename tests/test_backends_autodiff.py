@@ -6,7 +6,7 @@ import pytest
 
 import bbvi
 from bbvi import checks
-from bbvi.backends import autodiff
+from bbvi.backends import autodiff, kernel
 from bbvi.types import hold_theta
 
 
@@ -150,11 +150,12 @@ BAD = {
 }
 
 
+@pytest.mark.parametrize("backend", [autodiff, kernel], ids=["autodiff", "kernel"])
 @pytest.mark.parametrize("name", BAD)
-def test_bad_arguments_are_refused(name):
+def test_bad_arguments_are_refused_alike_by_both_back_ends(name, backend):
     theta, x, error, message = BAD[name]
     with pytest.raises(error, match=message):
-        autodiff.target(MODEL, theta, x)
+        backend.target(MODEL, theta, x)
 
 
 def test_bind_makes_no_checks_so_that_loops_do_not_pay_for_them():

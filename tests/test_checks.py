@@ -13,6 +13,7 @@ from bbvi import checks
 from bbvi.backends import autodiff, kernel
 from bbvi.estimators import expectations
 from bbvi.estimators.elbo import elbo_integrand
+from bbvi.families import Bernoulli, Categorical, Gamma
 from bbvi.types import Estimate
 
 LOG_2PI = float(np.log(2 * np.pi))
@@ -252,6 +253,9 @@ def test_check_model_rejects(mistake):
         bbvi.DiagonalGaussian(4),
         bbvi.FullCovarianceGaussian(1),
         bbvi.FullCovarianceGaussian(3),
+        Bernoulli(3),
+        Categorical(2, 3),
+        Gamma(2),
     ],
     ids=repr,
 )

@@ -8,7 +8,7 @@ from bbvi.backends.kernel.evaluate import evaluate_grads, evaluate_value
 from bbvi.backends.kernel.pieces import check_supports, take_apart
 from bbvi.backends.kernel.threads import thread_count
 from bbvi.types import Array, Model, Target, Theta
-from bbvi.validation import as_float_array, same_dtype
+from bbvi.validation import as_float_array, check_theta, same_dtype
 
 
 def target(model: Model, theta: Theta, x: Array, num_threads: int | None = None) -> Target:
@@ -33,12 +33,14 @@ def target(model: Model, theta: Theta, x: Array, num_threads: int | None = None)
     Raises
     ------
     TypeError
-        If x is not floating point, or its dtype is not theta's.
+        If x is not floating point, theta is not a dict of float arrays, or their dtypes differ.
     ValueError
-        If the kernel does not know the model, or x is empty, not finite or not possible under it.
+        If the kernel does not know the model, x or theta is not finite, or x is empty or not
+        possible under the model.
     """
     check_supports(model)
     x = as_float_array("x", x, ndim=2)
+    check_theta(theta)
     same_dtype(x=x, theta=theta)
     model.check_data(x)  # type: ignore[attr-defined]
     thread_count(num_threads)
