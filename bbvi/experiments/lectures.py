@@ -200,12 +200,10 @@ def landscapes(model: Model, theta: Theta, x: Array, nodes: int = 90) -> list[La
     low, high = find_boxes(model, theta, x, chosen)
     z = grid(np.minimum(low, -2.6), np.maximum(high, 2.6), nodes)
     log_joint = chosen.target(model, theta, x).value(z)
+    squares = (nodes, nodes)
     return [
-        Landscape(
-            *(z[:, n, d].reshape(nodes, nodes) for d in (0, 1)),
-            log_joint[:, n].reshape(nodes, nodes),
-        )
-        for n in range(len(x))
+        Landscape(z[:, n, 0].reshape(squares), z[:, n, 1].reshape(squares), log_p.reshape(squares))
+        for n, log_p in enumerate(log_joint.T)
     ]
 
 
