@@ -52,7 +52,7 @@ def test_unbiased_whatever_the_matrix_is(family):
     assert max(z_scores(found, exact)) < LIMIT
 
 
-@pytest.mark.parametrize(("family", "power"), zip(FAMILIES, (2, 4)))
+@pytest.mark.parametrize(("family", "power"), [(FAMILIES[0], 2), (FAMILIES[1], 4)])
 def test_it_helps_most_where_q_is_narrow(family, power):
     target, ratios = decoder(), []
     for log_scale in (-4.0, -3.0, -0.5):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from replicates import LIMIT, replicate, z_score, z_scores
 
-from bbvi import backends
+from bbvi import backends, checks
 from bbvi.estimators import (
     ESTIMATORS,
     Cost,
@@ -357,3 +357,16 @@ def test_quadratic_and_gauss_hermite_agree():
     truth = quadratic_expectation(DiagonalGaussian(1), 0.5, lam)
     found = gauss_hermite(DiagonalGaussian(1), quadratic(0.5), lam, integrand=plain_integrand)
     np.testing.assert_allclose(found.grad, truth.grad, rtol=1e-10)
+
+
+CONFORMING = [name for name in GAUSSIAN if ESTIMATORS[name].unbiased]
+
+
+@pytest.mark.parametrize("name", [n for n in CONFORMING if ESTIMATORS[n].bound == "ELBO"])
+def test_the_public_check_accepts_it(name):
+    """Pure, rows apart, dtypes kept; the bias is tested more sharply above."""
+    record = ESTIMATORS[name]
+    sizes = tuple(record.draws * S for S in sorted({record.min_samples, 3}))
+    checks.check_estimator(
+        record.elbo, np.random.default_rng(0), num_samples=sizes, resolution=0.05
+    )

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from bbvi.types import Array, Relaxable, Target
+from bbvi.types import Array, Target
 
 
 def check_arguments(family: Any, target: Target, lam: Array, eps: Array) -> None:
@@ -61,7 +61,7 @@ def check_reparameterizable(family: Any, estimator: str) -> None:
 
 def check_relaxable(family: Any, estimator: str) -> None:
     """Raise TypeError unless z is a hard function of a continuous zeta(lam, eps)."""
-    if not isinstance(family, Relaxable):
+    if not hasattr(family, "gap_pullback"):
         raise TypeError(
             f"{estimator} got the family {type(family).__name__}, which cannot be relaxed. "
             "Expected a discrete family such as Bernoulli; for a reparameterizable one "

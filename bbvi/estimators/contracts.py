@@ -57,7 +57,7 @@ def require(
 
 
 def contract_rows(table: Mapping[str, Record] = ESTIMATORS) -> list[dict[str, str]]:
-    """One tidy row of text per estimator: the table of the README and of ``bbvi estimators``."""
+    """One tidy row of text per estimator: the table of the README."""
     return [
         {
             "estimator": name,
