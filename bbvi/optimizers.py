@@ -16,11 +16,12 @@ all others keep both their values and their moments:
 [0.0, 0.1, 0.0, 0.1, 0.0]
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from bbvi.threads import cut, deal, run_hands, thread_count
 from bbvi.types import Array
 
 Params = Any
@@ -112,18 +113,72 @@ def adam(rate: Rate, beta1: float = 0.9, beta2: float = 0.999, tiny: float = 1e-
 
     def update(grad: Params, state: AdamState, params: Params) -> tuple[Params, AdamState]:
         steps = state.steps + 1
-        first = tree_map(lambda m, g: beta1 * m + (1 - beta1) * g, state.first, grad)
-        second = tree_map(lambda v, g: beta2 * v + (1 - beta2) * g * g, state.second, grad)
         size = rate(steps) if callable(rate) else rate
         correct1, correct2 = 1 - beta1**steps, np.sqrt(1 - beta2**steps)
+        scale, guard = size * correct2 / correct1, tiny * correct2
 
-        def step(p: Array, m: Array, v: Array) -> Array:
-            scale = np.asarray(size * correct2 / correct1, dtype=p.dtype)
-            return p + scale * m / (np.sqrt(v) + np.asarray(tiny * correct2, dtype=p.dtype))
+        def move(leaf: _Leaf, rows: slice) -> None:
+            """One chunk, while it is in the cache, through all passes."""
+            g, m, v, p, new_m, new_v, new_p = (array[rows] for array in leaf)
+            step = np.empty_like(g)
+            np.subtract(g, m, out=step)
+            step *= 1 - beta1
+            np.add(m, step, out=new_m)
+            np.multiply(g, g, out=step)
+            step -= v
+            step *= 1 - beta2
+            np.add(v, step, out=new_v)
+            np.sqrt(new_v, out=step)
+            step += _rows_of(guard, rows, p.dtype)
+            np.divide(new_m, step, out=step)
+            step *= _rows_of(scale, rows, p.dtype)
+            np.add(p, step, out=new_p)
 
-        return tree_map(step, params, first, second), AdamState(first, second, steps)
+        moved = [tree_map(lambda p: np.empty(p.shape, p.dtype), params) for _ in range(3)]
+        trees = (grad, state.first, state.second, params, *moved)
+        _in_chunks(move, _leaves(trees, by_rows=steps.ndim > 0))
+        return moved[2], AdamState(moved[0], moved[1], steps)
 
     return Optimizer(init, update)
+
+
+_Leaf = tuple[Array, ...]
+CHUNK = 2**16
+"""Numbers in a chunk: few enough for all seven arrays of Adam to stay in the cache."""
+MANY_CHUNKS = 4
+"""Chunks from which a second thread is worth its start."""
+
+
+def _leaves(trees: tuple[Params, ...], by_rows: bool) -> list[_Leaf]:
+    """The arrays of several trees side by side, flat unless each row has its own step count."""
+    keys = list(trees[-1]) if isinstance(trees[-1], dict) else [None]
+    leaves = [tuple(tree if key is None else tree[key] for tree in trees) for key in keys]
+    if by_rows:
+        return leaves
+    return [tuple(array.reshape(-1) for array in leaf) for leaf in leaves]
+
+
+def _in_chunks(move: Callable[[_Leaf, slice], None], leaves: list[_Leaf]) -> None:
+    """Apply ``move`` to all chunks of all leaves, on several threads when there are many."""
+    chunks = [
+        (leaf, rows)
+        for leaf in leaves
+        for rows in cut(len(leaf[0]), max(1, -(-leaf[0].size // CHUNK)))
+    ]
+
+    def work(hand: Sequence[tuple[_Leaf, slice]]) -> None:
+        for chunk in hand:
+            move(*chunk)
+
+    if sum(leaf[0].size for leaf in leaves) < MANY_CHUNKS * CHUNK:
+        work(chunks)
+    else:
+        run_hands(work, deal(chunks, thread_count(None)))
+
+
+def _rows_of(factor: Any, rows: slice, dtype: Any) -> Array:
+    """A factor of all rows, or the part of one factor per row, in this dtype."""
+    return np.asarray(factor[rows] if np.ndim(factor) else factor, dtype=dtype)
 
 
 def take_rows(state: Any, rows: Array) -> Any:

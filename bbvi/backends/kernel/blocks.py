@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bbvi.backends.kernel.threads import cut
+from bbvi.threads import cut
 from bbvi.types import Array
 
 BLOCK_BYTES = 2**20

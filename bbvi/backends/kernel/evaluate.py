@@ -7,8 +7,8 @@ import numpy as np
 
 from bbvi.backends.kernel.blocks import Block, Buffers, split_rows, thread_buffers
 from bbvi.backends.kernel.pieces import Pieces, add, gather, observed
-from bbvi.backends.kernel.threads import deal, run_hands, thread_count
 from bbvi.nets import join
+from bbvi.threads import deal, run_hands, thread_count
 from bbvi.types import Array, Theta
 
 THREAD_WORK = 2**23

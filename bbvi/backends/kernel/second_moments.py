@@ -30,7 +30,7 @@ from bbvi.backends.kernel.blocks import Block, Buffers
 from bbvi.backends.kernel.layers import Layers, Pass
 from bbvi.backends.kernel.pieces import Pieces, check_supports, gather, observed, take_apart
 from bbvi.backends.kernel.targets import bind as bind_values
-from bbvi.backends.kernel.threads import deal, run_hands, thread_count
+from bbvi.threads import deal, run_hands, thread_count
 from bbvi.types import Array, Model, Target, Theta
 from bbvi.validation import as_float_array, check_theta, same_dtype
 

@@ -1,4 +1,4 @@
-"""Blocks of rows on Python threads, with BLAS held to one thread each (floor 3).
+"""Blocks of work on Python threads, with BLAS held to one thread each (floor 0).
 
 NumPy gives up the interpreter lock inside ufuncs and matrix products, so that two threads with
 a block each keep two cores busy through *all* passes; BLAS threads alone speed up the matrix
@@ -67,7 +67,7 @@ one_blas_thread = _OneBlasThread()
 
 @functools.cache
 def _executor(num_threads: int, process: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(num_threads, thread_name_prefix="bbvi-kernel")
+    return ThreadPoolExecutor(num_threads, thread_name_prefix="bbvi")
 
 
 def thread_count(num_threads: int | None) -> int:
