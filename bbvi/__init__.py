@@ -24,7 +24,13 @@ from bbvi.estimators import (
     sticking_the_landing,
 )
 from bbvi.evaluation import elbo, inference_gap, log_evidence_is, log_evidence_quadrature
-from bbvi.families import DiagonalGaussian, FullCovarianceGaussian
+from bbvi.families import (
+    Bernoulli,
+    Categorical,
+    DiagonalGaussian,
+    FullCovarianceGaussian,
+    Gamma,
+)
 from bbvi.inference import (
     Fit,
     NotFiniteError,
@@ -37,7 +43,9 @@ from bbvi.inference import (
 from bbvi.models import (
     AutoregressiveCategorical,
     BernoulliLikelihood,
+    BernoulliPrior,
     CategoricalLikelihood,
+    CategoricalPrior,
     CholeskyGaussian,
     DeepLatentModel,
     DiagonalScaleGaussian,
@@ -61,8 +69,12 @@ __version__ = "0.1.0"
 __all__ = [
     "MLP",
     "AutoregressiveCategorical",
+    "Bernoulli",
     "BernoulliLikelihood",
+    "BernoulliPrior",
+    "Categorical",
     "CategoricalLikelihood",
+    "CategoricalPrior",
     "CholeskyGaussian",
     "DeepLatentModel",
     "DiagonalGaussian",
@@ -70,6 +82,7 @@ __all__ = [
     "Estimate",
     "Fit",
     "FullCovarianceGaussian",
+    "Gamma",
     "GaussianLikelihood",
     "HiddenMarkovModel",
     "HierarchicalModel",

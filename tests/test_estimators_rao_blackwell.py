@@ -5,10 +5,16 @@ import numpy as np
 import pytest
 from replicates import LIMIT, replicate, z_scores
 
-from bbvi import backends, score_function
+from bbvi import LinearGaussian, backends, reparameterized_mc, score_function
 from bbvi.estimators import plain_integrand, rao_blackwellized
 from bbvi.evaluation import enumeration
-from bbvi.families import Bernoulli, DiagonalGaussian, FullCovarianceGaussian
+from bbvi.families import (
+    Bernoulli,
+    DiagonalGaussian,
+    FullCovarianceGaussian,
+    MeanField,
+    SmoothMeanField,
+)
 from bbvi.models.integrands import quadratic
 from bbvi.nets import softplus
 
@@ -129,6 +135,22 @@ def test_a_plain_integrand_uses_its_blankets():
     found = rao_blackwellized(family, target, lam, eps, plain_integrand)
     expected = np.tile((z - 1.0) ** 2, 2) * family.score(lam, z)
     np.testing.assert_allclose(found.grad, expected[0], rtol=1e-12)
+
+
+def test_factors_of_several_latents():
+    """Groups of a mean field: the prior of a neighbour in the same group must stay."""
+    family = MeanField((FullCovarianceGaussian(2), DiagonalGaussian(1)))
+    model = LinearGaussian(3, 3)
+    theta = model.init(np.random.default_rng(0))
+    target = backends.autodiff.target(model, theta, np.array([[0.3, -0.2, 0.5]]))
+    lam = 0.2 * np.random.default_rng(1).standard_normal((1, family.num_params))
+    found = replicate(rao_blackwellized, family, target, lam, 1, np.random.default_rng(0))
+    other = replicate(
+        reparameterized_mc, SmoothMeanField(family.groups), target, lam, 1, np.random.default_rng(1)
+    )
+    difference = found.grad.mean(axis=0) - other.grad.mean(axis=0)
+    error = np.sqrt((found.grad.var(axis=0) + other.grad.var(axis=0)) / len(found.grad))
+    assert np.abs(difference / error).max() < LIMIT
 
 
 def test_a_family_without_factors_is_refused():

@@ -26,7 +26,8 @@ def rao_blackwellized(
     --------
     A factorized family.  The model may tell its blankets: a method
     ``log_joint_blankets(theta, x, z) -> (S, N, F)`` beside ``log_joint``.  Without it the terms
-    log q of other factors are dropped, and under a standard-normal prior those of log p(z) too.
+    log q of other factors are dropped, and where every latent is a factor of its own those of a
+    standard-normal log p(z) too.  Asking for the blankets is one more pass through the model.
     Unbiased.
 
     Parameters
@@ -56,7 +57,7 @@ def rao_blackwellized(
     else:
         log_q = family.log_prob_factors(lam, z)
         log_p = f + log_q.sum(axis=-1)
-        per_factor = _blankets(target, z, log_p) - log_q
+        per_factor = _blankets(target, z, log_p, log_q.shape[-1]) - log_q
     weights = np.broadcast_to(per_factor, (*f.shape, int(family.param_factors.max()) + 1))
     grad = weights[..., family.param_factors] * family.score(lam, z)
     return Estimate(f.mean(axis=0), grad.mean(axis=0), dtheta)
@@ -72,11 +73,11 @@ def check_factorized(family: object) -> None:
         )
 
 
-def _blankets(target: Target, z: Array, log_p: Array) -> Array:
+def _blankets(target: Target, z: Array, log_p: Array, num_factors: int) -> Array:
     """log p_f as far as it is known: (S, N, F), or (S, N, 1) where nothing can be dropped."""
     if target.blankets is not None:
         return target.blankets(z)
-    if target.standard_normal_prior:
+    if target.standard_normal_prior and num_factors == target.latent_dim:
         log_prior = -0.5 * (z**2 + LOG_2PI)
         return (log_p - log_prior.sum(axis=-1))[..., None] + log_prior
     return log_p[..., None]
