@@ -41,6 +41,7 @@ def target(model: Model, theta: Theta, x: Array, num_threads: int | None = None)
     check_supports(model)
     x = as_float_array("x", x, ndim=2)
     check_theta(theta)
+    check_theta(theta)
     same_dtype(x=x, theta=theta)
     model.check_data(x)  # type: ignore[attr-defined]
     thread_count(num_threads)
@@ -59,7 +60,7 @@ def bind(model: Any, theta: Theta, x: Array, num_threads: int | None = None) -> 
 
     def value_and_grads(z: Array, weights: Array | None = None) -> tuple[Array, Array, Theta]:
         if weights is None:
-            weights = np.full(z.shape[:2], 1 / len(z), z.dtype)
+            weights = np.full(z.shape[:2], 1 / max(1, len(z)), z.dtype)
         return evaluate_grads(pieces, z, weights, num_threads)
 
     def value_and_dtheta(z: Array, weights: Array | None = None) -> tuple[Array, Theta]:
