@@ -73,7 +73,7 @@ def kernel_problem(family):
 
 
 def discrete_problem(prior, family):
-    target, lam, x = decoder_problem(prior, family)
+    target, lam, x = decoder_problem(prior, family, backends.kernel)
     return target, lam, x, enumeration(family, target, lam)
 
 
@@ -196,14 +196,25 @@ def test_vimco_on_binary_latents_against_all_tuples(S):
 
 
 GAUSSIAN = [name for name, its in ESTIMATORS.items() if isinstance(DiagonalGaussian(2), its.family)]
+PAIRED = [
+    (name, family, prior)
+    for family, prior in (
+        (DiagonalGaussian(2), StandardNormal(2)),
+        (FullCovarianceGaussian(2), StandardNormal(2)),
+        (Bernoulli(3), BernoulliPrior(3)),
+        (Categorical(2, 3), CategoricalPrior(2, 3)),
+    )
+    for name, its in ESTIMATORS.items()
+    if isinstance(family, its.family)
+    and not (its.normal_prior and not isinstance(prior, StandardNormal))
+]
 
 
-@pytest.mark.parametrize("name", GAUSSIAN)
-def test_both_back_ends_agree_on_shared_noise(name):
-    family, record = DiagonalGaussian(2), ESTIMATORS[name]
-    answers = []
+@pytest.mark.parametrize(("name", "family", "prior"), PAIRED)
+def test_both_back_ends_agree_on_shared_noise(name, family, prior):
+    record, answers = ESTIMATORS[name], []
     for backend in (backends.autodiff, backends.kernel):
-        target, lam, x = decoder_problem(StandardNormal(2), family, backend)
+        target, lam, x = decoder_problem(prior, family, backend)
         eps = draw_noise(record, family, np.random.default_rng(1), 6, 1)
         answers.append(learn(record, family, target, lam, x)(family, target, lam, eps))
     reference, candidate = answers
