@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bbvi.checks.evidence import column_differences
-from bbvi.nets import ACTIVATIONS, MLP, astype, dtype_of, join, part, softplus
+from bbvi.nets import ACTIVATIONS, MLP, astype, dtype_of, join, part, softplus, tanh
 
 NUMPY = {
     "tanh": np.tanh,
@@ -117,3 +117,14 @@ def test_astype_copies():
 
 def test_dtype_of_no_parameters_is_float64():
     assert dtype_of({}) == np.float64
+
+
+def test_the_slope_of_tanh_does_not_overflow():
+    slope = elementwise_grad(tanh)
+    far = np.array([-500.0, -100.0, 100.0, 500.0])
+    for dtype in (np.float32, np.float64):
+        out = slope(far.astype(dtype))
+        assert out.dtype == dtype
+        assert (out == 0).all()
+    near = np.linspace(-3, 3, 7)
+    assert slope(near) == pytest.approx(1 / np.cosh(near) ** 2)

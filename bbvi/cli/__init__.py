@@ -5,13 +5,15 @@ called with the parsed arguments and returns the exit status.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
 import bbvi
-from bbvi.cli import compare, vae
+from bbvi.cli import compare, doctor, uses, vae
+from bbvi.doctor import BLAS_KERNELS, VARIABLE, restart
 
-COMMANDS = (compare, vae)
+COMMANDS = (compare, vae, uses, doctor)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,11 +22,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="bbvi", description="Understand and compare approximate inference."
     )
     parser.add_argument("--version", action="version", version=f"bbvi {bbvi.__version__}")
+    parser.add_argument(
+        "--blas-kernel",
+        metavar="NAME",
+        help=f"start over with {VARIABLE}=NAME ({', '.join(BLAS_KERNELS)}); see bbvi doctor",
+    )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add_parser(subparsers)
     args = parser.parse_args(argv)
     try:
+        if args.blas_kernel is not None:
+            _start_over(args.blas_kernel, sys.argv[1:] if argv is None else argv)
         return args.run(args)
     except (ValueError, TypeError, OSError) as error:
         print(f"bbvi {args.command}: {error}", file=sys.stderr)
@@ -32,3 +41,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"bbvi {args.command}: interrupted", file=sys.stderr)
         return 130
+
+
+def _start_over(kernel: str, argv: Sequence[str]) -> None:
+    """Replace this process by one whose BLAS was told its kernel, unless it already was."""
+    plan = restart(kernel, argv, os.environ)
+    if plan is not None:
+        command, variables = plan
+        print(f"bbvi: starting over with {VARIABLE}={kernel}", file=sys.stderr, flush=True)
+        os.execve(command[0], command, variables)

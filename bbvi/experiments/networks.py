@@ -60,16 +60,18 @@ def bernoulli_network(observed_dim: int, hidden: int = 200, latent_dim: int = 20
     return Network(model, family, MLP((observed_dim, hidden, family.num_params), "tanh"))
 
 
-def lecture_objective(elbo: Any, observed_dim: int) -> Any:
-    """J = -ELBO - (Dx / 2) log 2 pi, per image: the lecture drops the likelihood's constant.
+def lecture_objective(network: Network, elbo: Any) -> Any:
+    """J = -ELBO - (Dx / 2) log 2 pi, per image: the lecture drops the Gaussian's constant.
 
-    It drops (D / 2) log 2 pi in the prior and in the posterior too, where they cancel.
+    It drops (D / 2) log 2 pi in the prior and in the posterior too, where they cancel.  A
+    Bernoulli likelihood has no such constant: J = -ELBO.
 
     Notes
     -----
     Swaney lecture, ``loss``.
     """
-    return -elbo - 0.5 * observed_dim * LOG_2PI
+    gaussian = isinstance(network.model.likelihood, ScalarScaleGaussian)
+    return -elbo - 0.5 * network.model.observed_dim * LOG_2PI * gaussian
 
 
 def parameter_norm(theta: Theta, phi: Theta, latent_dim: int) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 
 from bbvi import backends
 from bbvi.estimators import reparameterized_mc
-from bbvi.evaluation.elbo import log_weights
+from bbvi.evaluation.monte_carlo import log_weights
 from bbvi.experiments.checkpoints import NAME, load_checkpoint, save_checkpoint
 from bbvi.experiments.networks import Network, lecture_objective, parameter_norm
 from bbvi.inference import State, fit_amortized
@@ -49,7 +49,7 @@ def evaluate_objective(
     target = backends.resolve("auto", network.model).bind(network.model, theta, x)
     draws = log_weights(network.family, target, lam, rng, num_samples)
     total = sum(float(log_w.sum()) for log_w in draws)
-    return lecture_objective(total / (num_samples * len(x)), x.shape[1])
+    return lecture_objective(network, total / (num_samples * len(x)))
 
 
 def train_vae(
@@ -150,7 +150,7 @@ def train_vae(
     def after_step(state: State) -> None:
         iteration, elbo, _, _ = state.trace[-1]
         if iteration % log_every == 0:
-            objective = lecture_objective(elbo, x.shape[1])
+            objective = lecture_objective(network, elbo)
             norm = parameter_norm(state.theta, state.phi or {}, network.model.latent_dim)
             log("iterations", iteration=iteration, objective=objective, parameter_norm=norm)
 

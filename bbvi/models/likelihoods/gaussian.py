@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import autograd.numpy as anp
 import numpy as np
 
+from bbvi.nets import tanh
 from bbvi.types import Array, Theta
 
 LOG_2PI = float(np.log(2 * np.pi))
@@ -112,7 +113,7 @@ def _identity(outputs: Array) -> Array:
 
 
 def _logistic(outputs: Array) -> Array:
-    return 0.5 * (1 + anp.tanh(0.5 * outputs))
+    return 0.5 * (1 + tanh(0.5 * outputs))
 
 
 LINKS = {"identity": _identity, "logistic": _logistic}

@@ -1,0 +1,74 @@
+"""``bbvi uses``: what latent variables are good for (floor 7)."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bbvi.experiments.images import load_images
+from bbvi.experiments.records import environment, format_table, write_csv, write_json
+from bbvi.experiments.uses import uses
+from bbvi.plotting import uses as plotting
+from bbvi.plotting.style import save
+
+DEFAULTS = {"digits": (6, 4000), "mnist": (10, 6000)}
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command's options."""
+    parser = subparsers.add_parser(
+        "uses",
+        help="representation, denoising, inpainting and super-resolution with one model",
+        description="Learn an autoencoder of binary images, classify by its posterior means, and "
+        "restore damaged images by per-datapoint, amortized and semi-amortized inference.",
+    )
+    parser.add_argument("--dataset", choices=tuple(DEFAULTS), default="digits")
+    parser.add_argument("--root", type=Path, help="MNIST's folder (default $BBVI_DATA)")
+    parser.add_argument("--latent-dim", type=int, help="D (default 6 for digits, 10 for mnist)")
+    parser.add_argument("--hidden", type=int, default=200, help="units on either side")
+    parser.add_argument("--steps", type=int, help="steps of learning (default 4000, 6000)")
+    parser.add_argument("--images", type=int, default=200, help="test images to restore")
+    parser.add_argument("--seed", type=int, default=0, help="same seed, same numbers")
+    parser.add_argument("--out", type=Path, help="results folder (default bbvi-out/uses-DATASET)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Learn, classify, restore; print and write both tables and the pictures."""
+    out = args.out or Path("bbvi-out") / f"uses-{args.dataset}"
+    latent_dim, steps = DEFAULTS[args.dataset]
+    data_rng, rng = np.random.default_rng(args.seed).spawn(2)
+    found = uses(
+        load_images(args.dataset, data_rng, root=args.root),
+        rng,
+        latent_dim=latent_dim if args.latent_dim is None else args.latent_dim,
+        hidden=args.hidden,
+        num_steps=steps if args.steps is None else args.steps,
+        num_restored=args.images,
+    )
+    print("A linear classifier on as many numbers:\n")
+    print(_table(found.representation))
+    print("\nRestoring what is not seen, mean squared error per pixel:\n")
+    print(_table(found.restoration))
+    write_csv(out / "representation.csv", found.representation)
+    write_csv(out / "restoration.csv", found.restoration)
+    arguments = {key: value for key, value in vars(args).items() if key != "run"}
+    write_json(
+        out / "manifest.json",
+        {"command": arguments, "network": repr(found.network), "environment": environment()},
+    )
+    for restored in found.restored:
+        save(plotting.restored_figure(restored), out / f"{restored.task}.png")
+    save(plotting.errors_figure(found.restoration), out / "errors.png")
+    print(f"\nrows, manifest and pictures are in {out}")
+    return 0
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    columns = dict.fromkeys(key for row in rows for key in row)
+    lines = [
+        {key: f"{value:.3g}" if isinstance(value, float) else value for key, value in row.items()}
+        for row in rows
+    ]
+    return format_table(lines, columns)
