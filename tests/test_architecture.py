@@ -25,6 +25,7 @@ FLOORS = {
     "bbvi.checks": 5,
     "bbvi.experiments": 6,
     "bbvi.plotting": 6,
+    "bbvi.doctor": 6,
     "bbvi.cli": 7,
     "bbvi.__main__": 7,
 }

@@ -1,0 +1,50 @@
+"""``bbvi doctor``: what this machine can do, and what would help (floor 7)."""
+
+import argparse
+from typing import Any
+
+from bbvi.doctor import Report, examine
+from bbvi.experiments.records import format_table
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command's options."""
+    parser = subparsers.add_parser(
+        "doctor",
+        help="versions, BLAS, threads, measured matrix-product rate, and tips",
+        description="Look at this machine; change nothing.",
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=0.5, help="time for each measurement (default 0.5)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the report."""
+    print(text(examine(args.seconds)))
+    return 0
+
+
+def text(report: Report) -> str:
+    """The report, one line per fact."""
+    found = report.environment
+    rows = [{"what": "python", "found": found["python"]}]
+    rows += [{"what": "platform", "found": found["platform"]}]
+    rows += [{"what": name, "found": version} for name, version in found["versions"].items()]
+    rows += [
+        {
+            "what": "BLAS",
+            "found": f"{blas['internal_api']} {blas['version']}, routines {blas['architecture']}, "
+            f"{blas['num_threads']} threads",
+        }
+        for blas in found["blas"]
+    ]
+    rows += [{"what": "CPUs", "found": found["cpus"]}]
+    rows += [{"what": "AVX-512", "found": "yes" if report.avx512 else "no"}]
+    rows += [
+        {"what": f"{name} products", "found": f"{rate:.0f} GFLOP/s"}
+        for name, rate in report.rates.items()
+    ]
+    tips = [f"Tip: {tip}" for tip in report.tips] or ["Nothing to improve was found."]
+    return "\n".join([format_table(rows, ("what", "found")), "", *tips])

@@ -1,0 +1,160 @@
+"""The doctor measures, advises, and changes nothing; starting over is announced."""
+
+import os
+import sys
+
+import numpy as np
+import pytest
+import threadpoolctl
+
+import bbvi.cli
+from bbvi import doctor
+from bbvi.cli import main
+from bbvi.cli.doctor import text
+from bbvi.doctor import advise, avx512_unused, examine, has_avx512, measure_rates, restart
+
+HASWELL = {
+    "internal_api": "openblas",
+    "version": "0.3",
+    "architecture": "Haswell",
+    "num_threads": 2,
+}
+SKYLAKE = HASWELL | {"architecture": "SkylakeX"}
+MKL = HASWELL | {"internal_api": "mkl", "architecture": None}
+RATES = {"float32": 250.0, "float64": 125.0}
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Small matrices, and no second process."""
+    monkeypatch.setattr(doctor, "MATRIX_SIZE", {"float32": 64, "float64": 64})
+    monkeypatch.setattr(doctor, "_rates_with", lambda kernel, seconds: dict.fromkeys(RATES, 999.0))
+
+
+class TestExamine:
+    def test_reports_rates_threads_and_versions(self, quick):
+        report = examine(seconds=0.001)
+        assert set(report.rates) == {"float32", "float64"}
+        assert all(rate > 0 for rate in report.rates.values())
+        assert report.threads >= 1
+        assert report.environment["versions"]["numpy"] == np.__version__
+
+    def test_changes_nothing(self, quick):
+        variables, pools = dict(os.environ), threadpoolctl.threadpool_info()
+        examine(seconds=0.001)
+        assert dict(os.environ) == variables
+        assert threadpoolctl.threadpool_info() == pools
+
+    def test_the_text_has_a_line_for_each_fact(self, quick):
+        shown = text(examine(seconds=0.001))
+        for word in ("python", "numpy", "CPUs", "AVX-512", "float32 products", "GFLOP/s"):
+            assert word in shown
+
+    @pytest.mark.parametrize("seconds", [0, -1])
+    def test_refuses_no_time(self, seconds):
+        with pytest.raises(ValueError, match=f"seconds is {seconds}; expected a positive"):
+            examine(seconds)
+
+    def test_the_rate_counts_two_operations_per_multiply_add(self, quick, monkeypatch):
+        ticks = iter(np.arange(1000) * 1.0)
+        monkeypatch.setattr(doctor.time, "perf_counter", lambda: next(ticks))
+        assert measure_rates(3.0)["float32"] == pytest.approx(2 * 64**3 / 1e9)
+
+    def test_the_other_process_is_given_the_variable(self, monkeypatch):
+        monkeypatch.setattr(doctor, "measure_rates", None)
+        seen = {}
+
+        def run(command, env, **options):
+            seen.update(command=command, env=env)
+            return doctor.subprocess.CompletedProcess(command, 0, '{"float32": 1.0}\n', "")
+
+        monkeypatch.setattr(doctor.subprocess, "run", run)
+        assert doctor._rates_with("SkylakeX", 0.1) == {"float32": 1.0}
+        assert seen["env"][doctor.VARIABLE] == "SkylakeX"
+        assert doctor.VARIABLE not in os.environ or os.environ[doctor.VARIABLE] != ""
+
+
+class TestAdvice:
+    def test_avx2_routines_on_an_avx512_machine(self):
+        assert avx512_unused([HASWELL], True)
+        (tip,) = advise([HASWELL], True, 2, RATES, {"float32": 490.0, "float64": 240.0})
+        assert "OPENBLAS_CORETYPE=SkylakeX" in tip
+        assert "250 -> 490" in tip
+
+    def test_no_tip_when_it_would_not_help(self):
+        assert advise([HASWELL], True, 2, RATES, dict(RATES)) == []
+
+    @pytest.mark.parametrize(("blas", "avx512"), [(SKYLAKE, True), (MKL, True), (HASWELL, False)])
+    def test_no_tip_where_there_is_nothing_to_gain(self, blas, avx512):
+        assert not avx512_unused([blas], avx512)
+        assert advise([blas], avx512, 2, RATES, None) == []
+
+    def test_idle_cpus_are_mentioned(self):
+        (tip,) = advise([SKYLAKE], True, 8, RATES, None)
+        assert "2 of 8 CPUs" in tip
+
+    def test_an_unknown_blas_is_mentioned(self):
+        (tip,) = advise([], True, 2, RATES, None)
+        assert "No BLAS" in tip
+
+
+class TestRestart:
+    @pytest.fixture(autouse=True)
+    def machine(self, monkeypatch):
+        monkeypatch.setattr(doctor, "has_avx512", lambda: True)
+        monkeypatch.setattr(doctor.threadpoolctl, "threadpool_info", lambda: [HASWELL])
+
+    def test_sets_the_variable_for_the_same_command(self):
+        command, variables = restart("SkylakeX", ["doctor", "--seconds", "1"], {"PATH": "p"})
+        assert command == [sys.executable, "-m", "bbvi", "doctor", "--seconds", "1"]
+        assert variables == {"PATH": "p", "OPENBLAS_CORETYPE": "SkylakeX"}
+
+    def test_only_once(self):
+        assert restart("SkylakeX", [], {"OPENBLAS_CORETYPE": "SkylakeX"}) is None
+
+    def test_refuses_a_kernel_that_would_crash(self, monkeypatch):
+        monkeypatch.setattr(doctor, "has_avx512", lambda: False)
+        with pytest.raises(ValueError, match="no AVX-512"):
+            restart("SkylakeX", [], {})
+        assert restart("Haswell", [], {}) is not None
+
+    def test_refuses_an_unknown_kernel(self):
+        with pytest.raises(ValueError, match="'Fast'; expected one of Haswell"):
+            restart("Fast", [], {})
+
+    def test_refuses_another_blas(self, monkeypatch):
+        monkeypatch.setattr(doctor.threadpoolctl, "threadpool_info", lambda: [MKL])
+        with pytest.raises(ValueError, match=r"mkl.*expected OpenBLAS"):
+            restart("SkylakeX", [], {})
+
+    def test_the_command_line_says_so_and_starts_over(self, monkeypatch, capsys):
+        calls = []
+
+        def execve(path, command, variables):
+            calls.append((command, variables))
+            raise KeyboardInterrupt
+
+        monkeypatch.delenv(doctor.VARIABLE, raising=False)
+        monkeypatch.setattr(bbvi.cli.os, "execve", execve)
+        assert main(["--blas-kernel", "SkylakeX", "doctor"]) == 130
+        assert "starting over with OPENBLAS_CORETYPE=SkylakeX" in capsys.readouterr().err
+        ((command, variables),) = calls
+        assert command[-3:] == ["--blas-kernel", "SkylakeX", "doctor"]
+        assert variables[doctor.VARIABLE] == "SkylakeX"
+        assert doctor.VARIABLE not in os.environ
+
+    def test_the_command_line_without_the_option_stays(self, monkeypatch, capsys, quick):
+        def execve(*args):
+            raise AssertionError(args)
+
+        monkeypatch.setattr(bbvi.cli.os, "execve", execve)
+        assert main(["doctor", "--seconds", "0.001"]) == 0
+        assert "GFLOP/s" in capsys.readouterr().out
+
+    def test_a_bad_name_is_one_line_and_status_2(self, capsys):
+        assert main(["--blas-kernel", "Fast", "doctor"]) == 2
+        assert "expected one of" in capsys.readouterr().err
+
+
+def test_numpys_own_report_is_read():
+    assert has_avx512() in (True, False)
