@@ -97,7 +97,7 @@ def measure_valued(
     Notes
     -----
     Mohamed et al. (2020), section 6 and table 1; Heidergott, Vazquez-Abad and Volk-Makarewicz
-    (2008); Rios, "measure-valued".
+    (2008).
     """
     _check_family(family, DiagonalGaussian, "measure_valued")
     check_arguments(family, target, lam, eps)
