@@ -1,6 +1,7 @@
 """Every estimator of the table against exact answers, and its contract against what it does."""
 
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from bbvi import backends, checks
 from bbvi.estimators import (
     ESTIMATORS,
     Cost,
+    contract_markdown,
     contract_rows,
     draw_noise,
     elbo_integrand,
@@ -314,6 +316,12 @@ def test_names_and_rows():
         "straight-through",
         "straight-through-gumbel",
     }
+
+
+def test_the_readme_holds_the_table():
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    begin, end = "<!-- estimators: begin -->\n", "<!-- estimators: end -->"
+    assert readme.split(begin)[1].split(end)[0] == contract_markdown()
 
 
 def test_cost_as_text():

@@ -14,7 +14,7 @@ from bbvi.estimators.baselines import (
     optimal_coefficients,
     var_grad,
 )
-from bbvi.estimators.contracts import contract_rows, find, require
+from bbvi.estimators.contracts import contract_markdown, contract_rows, find, require
 from bbvi.estimators.elbo import (
     elbo_integrand,
     plain_integrand,
@@ -56,6 +56,7 @@ __all__ = [
     "arm",
     "concrete",
     "constant",
+    "contract_markdown",
     "contract_rows",
     "control_variate",
     "coupled",

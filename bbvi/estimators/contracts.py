@@ -5,7 +5,7 @@ from typing import Any
 
 from bbvi.estimators.record import Record
 from bbvi.estimators.table import ESTIMATORS
-from bbvi.types import Target
+from bbvi.types import Family, Target
 
 
 def find(name: str, table: Mapping[str, Record] = ESTIMATORS) -> Record:
@@ -73,9 +73,17 @@ def contract_rows(table: Mapping[str, Record] = ESTIMATORS) -> list[dict[str, st
     ]
 
 
+def contract_markdown(table: Mapping[str, Record] = ESTIMATORS) -> str:
+    """The same table in Markdown; the README holds it between its two ``estimators`` marks."""
+    rows = contract_rows(table)
+    columns = list(rows[0])
+    lines = [columns, ["---"] * len(columns), *([row[c] for c in columns] for row in rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
+
+
 def _family_text(record: Record) -> str:
     kinds = record.family if isinstance(record.family, tuple) else (record.family,)
-    return " or ".join(kind.__name__ for kind in kinds)
+    return " or ".join("any" if kind is Family else kind.__name__ for kind in kinds)
 
 
 def _model_text(record: Record) -> str:
