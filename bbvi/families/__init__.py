@@ -5,6 +5,8 @@ from bbvi.families.categorical import Categorical
 from bbvi.families.diagonal_gaussian import DiagonalGaussian
 from bbvi.families.full_covariance_gaussian import FullCovarianceGaussian
 from bbvi.families.gamma import Gamma
+from bbvi.families.label_and_gaussian import LabelAndGaussian
+from bbvi.families.mean_field import MeanField, SmoothMeanField
 
 __all__ = [
     "Bernoulli",
@@ -12,4 +14,7 @@ __all__ = [
     "DiagonalGaussian",
     "FullCovarianceGaussian",
     "Gamma",
+    "LabelAndGaussian",
+    "MeanField",
+    "SmoothMeanField",
 ]

@@ -45,8 +45,8 @@ def check_lam(family: Any, lam: Array, x: Array) -> Array:
 
 
 def check_encoder(encoder: Any, family: Any, x: Array) -> MLP:
-    """The encoder, checked to map rows of x to rows of lam."""
-    if not isinstance(encoder, MLP):
+    """The encoder, an MLP or anything with its members, checked to map x's rows to lam's."""
+    if not (hasattr(encoder, "sizes") and hasattr(encoder, "init") and callable(encoder)):
         raise TypeError(
             f"encoder is {encoder!r}; expected an MLP from Dx to P, e.g. "
             f"MLP(({x.shape[1]}, 64, {family.num_params}))."
