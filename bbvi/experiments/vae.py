@@ -118,6 +118,7 @@ def train_vae(
     """
     x = as_float_array("x", x, ndim=2)
     epochs, log_every = as_count("epochs", epochs), as_count("log_every", log_every)
+    batch_size = as_count("batch_size", batch_size)
     _refuse_to_overwrite(folder, resume)
     optimizer = adam(rate)
     settings = {

@@ -1,0 +1,52 @@
+import pytest
+
+from bbvi.cli import main
+
+QUICK = ["vae", "--hidden", "4", "--batch-size", "700", "--epochs", "2"]
+
+
+def test_log_rows_and_pictures(tmp_path, capsys):
+    assert main([*QUICK, "--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "** epoch 1: objective" in printed
+    assert "held-out objective" in printed
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {
+        "checkpoint-00002.npz", "checkpoint.json", "epochs.csv", "iterations.csv", "manifest.json",
+        "averages.png", "interpolations.png", "latent_space.png", "manifold.png", "objective.png",
+        "reconstructions.png", "samples.png", "traversals.png",
+    }  # fmt: skip
+
+
+def test_a_run_is_not_overwritten_but_continued(tmp_path, capsys):
+    assert main([*QUICK, "--out", str(tmp_path)]) == 0
+    assert main([*QUICK, "--out", str(tmp_path)]) == 2
+    assert "holds a run already" in capsys.readouterr().err
+    assert main([*QUICK, "--out", str(tmp_path), "--resume", "--seed", "1"]) == 2
+    assert "another run" in capsys.readouterr().err
+    (tmp_path / "checkpoint.json").write_text("{")
+    assert main([*QUICK, "--out", str(tmp_path), "--resume"]) == 2
+    error = capsys.readouterr().err
+    assert "damaged" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        (["--dataset", "mnist"], "MNIST is not in"),
+        (["--latent-dim", "1"], "--latent-dim is 1"),
+        (["--rate", "-1"], "rate is -1.0"),
+        (["--epochs", "0"], "epochs is 0"),
+        (["--batch-size", "0"], "batch_size is 0"),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path, capsys, monkeypatch, arguments, match):
+    monkeypatch.delenv("BBVI_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    out = tmp_path / "out"
+    assert main(["vae", "--out", str(out), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert match in error
+    assert error.count("\n") == 1
+    assert not out.exists()
