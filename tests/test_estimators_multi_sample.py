@@ -93,6 +93,25 @@ def test_unweighted_theta_is_rejected():
     assert max(elbo, grad) < LIMIT < theta
 
 
+@pytest.mark.parametrize("S", [2, 3, 6])
+def test_vimco_by_a_plain_loop(S):
+    family = DiagonalGaussian(2)
+    _, _, _, target, lam = problem(family, N=3)
+    eps = family.noise(np.random.default_rng(0), S, 3)
+    z = family.transform(lam, eps)
+    log_w, score = target.value(z) - family.log_prob(lam, z), family.score(lam, z)
+    expected = np.zeros_like(lam)
+    for n in range(3):
+        bound = np.log(np.mean(np.exp(log_w[:, n])))
+        for s in range(S):
+            replaced = log_w[:, n].copy()
+            replaced[s] = np.delete(log_w[:, n], s).mean()
+            share = np.exp(log_w[s, n]) / np.exp(log_w[:, n]).sum()
+            baseline = np.log(np.mean(np.exp(replaced)))
+            expected[n] += (bound - baseline - share) * score[s, n]
+    np.testing.assert_allclose(vimco(family, target, lam, eps).grad, expected, rtol=1e-10)
+
+
 def test_vimco_without_the_direct_term_is_rejected():
     family = DiagonalGaussian(1)
     _, _, _, target, lam = problem(family)
@@ -131,6 +150,7 @@ def test_weights_far_apart_stay_finite(bound):
         value=lambda z: -1e6 * z[..., 0] ** 2,
         value_and_dz=lambda z: (-1e6 * z[..., 0] ** 2, -2e6 * z),
         value_and_dtheta=lambda z, weights=None: (-1e6 * z[..., 0] ** 2, {}),
+        value_and_grads=lambda z, weights=None: (-1e6 * z[..., 0] ** 2, -2e6 * z, {}),
     )
     eps = np.array([[[0.1]], [[3.0]], [[-20.0]]])
     found = bound(family, far, np.zeros((1, 2)), eps)

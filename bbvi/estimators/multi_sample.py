@@ -65,9 +65,10 @@ def renyi(
     check_reparameterizable(family, "renyi")
     check_arguments(family, target, lam, eps)
     z = family.transform(lam, eps)
-    log_w, dz = elbo_integrand(family, target, lam).value_and_dz(z)
+    f = elbo_integrand(family, target, lam)
+    log_w = f.value(z)
     weights = _normalized((1 - alpha) * log_w)
-    _, dtheta = target.value_and_dtheta(z, weights)
+    _, dz, dtheta = f.value_and_grads(z, weights)
     path = family.pullback(lam, eps, dz) - family.score(lam, z)
     grad = (weights[..., None] * path).sum(axis=0)
     if alpha == 1:
@@ -97,9 +98,10 @@ def dreg(family: Reparameterizable, target: Target, lam: Array, eps: Array) -> E
     check_reparameterizable(family, "dreg")
     check_arguments(family, target, lam, eps)
     z = family.transform(lam, eps)
-    log_w, dz = elbo_integrand(family, target, lam).value_and_dz(z)
+    f = elbo_integrand(family, target, lam)
+    log_w = f.value(z)
     weights = _normalized(log_w)
-    _, dtheta = target.value_and_dtheta(z, weights)
+    _, dz, dtheta = f.value_and_grads(z, weights)
     grad = (weights[..., None] ** 2 * family.pullback(lam, eps, dz)).sum(axis=0)
     return Estimate(_log_mean_exp(log_w), grad, dtheta)
 
@@ -145,10 +147,13 @@ def vimco(family: Family, target: Target, lam: Array, eps: Array) -> Estimate:
 def _leave_one_out_bounds(log_w: Array) -> Array:
     """log mean w, with log w_s replaced by the mean of the other log w: (S, N)."""
     S = len(log_w)
-    others = (log_w.sum(axis=0) - log_w) / (S - 1)
-    replaced = np.broadcast_to(log_w, (S, *log_w.shape)).copy()
-    replaced[np.arange(S), np.arange(S)] = others
-    return _log_mean_exp(np.moveaxis(replaced, 1, 0))
+    geometric = (log_w.sum(axis=0) - log_w) / (S - 1)
+    # Sums before and after s, never the total less w_s: that would lose all digits of the others
+    # where w_s dominates.
+    before = np.logaddexp.accumulate(log_w[:-1], axis=0)
+    after = np.logaddexp.accumulate(log_w[:0:-1], axis=0)[::-1]
+    others = np.concatenate([after[:1], np.logaddexp(before[:-1], after[1:]), before[-1:]])
+    return np.logaddexp(others, geometric) - float(np.log(S))
 
 
 def _log_mean_exp(log_w: Array) -> Array:

@@ -156,6 +156,25 @@ def prepared(
     ------
     ValueError
         If a plain expectation is asked of a bound.
+
+    Examples
+    --------
+    The variance of d/dmu E[(z + 3)^2] at q = N(1, 1), without and with a learned baseline:
+
+    >>> import numpy as np
+    >>> from bbvi import DiagonalGaussian
+    >>> from bbvi.estimators import ESTIMATORS, plain_integrand
+    >>> from bbvi.models.integrands import quadratic
+    >>> q, rng, R = DiagonalGaussian(1), np.random.default_rng(0), 50_000
+    >>> rows, target = np.tile([[1.0, 0.0]], (R, 1)), quadratic(-3.0, num_data=R)
+    >>> for name in ("score-function", "optimal-control-variate", "reparameterized"):
+    ...     record = ESTIMATORS[name]
+    ...     estimator = prepared(record, q, target, rows, None, rng, plain_integrand)
+    ...     grad = estimator(q, target, rows, draw_noise(record, q, rng, 1, R)).grad
+    ...     print(name, float(f"{grad[:, 0].var():.2g}"))
+    score-function 500.0
+    optimal-control-variate 180.0
+    reparameterized 4.0
     """
     estimator = record.expectation if integrand is plain_integrand else record.elbo
     if estimator is None:
