@@ -174,7 +174,7 @@ MODELS = {
         "could not be differentiated.*ignores theta or z",
     ),
     "detached z": (_log_joint(_detached), "d log_joint / dz differs.*getval"),
-    "detached theta": (_log_joint(_detached_theta), r"theta\['b'\] differs from central"),
+    "detached theta": (_log_joint(_detached_theta), r"theta\['b'\] differs from difference"),
     "promoted": (_log_joint(_promoted), "is float64 although theta, x and z are float32"),
     "prior dropped": (
         _log_joint(lambda self, t, x, z: right.log_likelihood(t, x, z)),

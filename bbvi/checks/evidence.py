@@ -51,16 +51,27 @@ def column_differences(
     return np.stack(columns, axis=-1)
 
 
+def nearest_slope(found: Array, function: Callable[[float], Array], step: float) -> Array:
+    """The difference quotient at 0, to the left or to the right, that is nearest to ``found``.
+
+    The two agree where the function is smooth; next to a kink, as of relu, only one is right.
+    """
+    down, here, up = (function(t) for t in (-step, 0.0, step))
+    left, right = (here - down) / step, (up - here) / step
+    return np.where(np.abs(left - found) < np.abs(right - found), left, right)
+
+
 def invariance(log_weight: Callable[[float], Array]) -> tuple[Mean, Mean]:
     """Test E_p[p_t / p] = 1, where p_t is the density moved by t and log_weight(t) = log p_t / p.
 
     Returned are the means of the odd part (w(t) - w(-t)) / 2, a test of first derivatives
     (E[score] = 0), and of the even part (w(t) + w(-t)) / 2 - 1, a test of curvature (the
     information equality).  Both are 0 if and only if the draws agree with p to second order.
-    The size of t is set from the Fisher information, so that the weights stay near 1.
+    The size of t is set from the Fisher information, so that the weights stay near 1: a larger t
+    would not show more, because the standard error grows with it, and would skew the weights.
     """
     slope = (log_weight(1e-4) - log_weight(-1e-4)) / 2e-4
-    t = min(0.5, 0.5 / max(float(np.sqrt(np.mean(slope**2))), 1e-12))
+    t = min(0.2, 0.2 / max(float(np.sqrt(np.mean(slope**2))), 1e-12))
     # A wrong density may give an enormous weight: the verdict is the same for a huge one.
     up, down = (np.exp(np.minimum(log_weight(s), 50.0)) for s in (t, -t))
     return mean_of((up - down) / 2), mean_of((up + down) / 2 - 1)
