@@ -35,7 +35,8 @@ class GradientStatistics(NamedTuple):
     evaluations : float
         Log-joint evaluations of one replicate, counted.
     seconds : float
-        Of one replicate, in chunks of many.
+        Processor seconds of one replicate, in chunks of many; unlike the wall's clock they hardly
+        depend on what else the machine does.
     """
 
     blocks: list[BlockStatistics]
@@ -94,8 +95,8 @@ def gradient_statistics(
         R >= 2.
     prepare : callable, optional
         (target, lam, rng) -> the estimator to use at these rows, for one that first learns
-        something, such as a baseline, from samples of its own (`bbvi.estimators.prepared`); what
-        it learns and what that costs are not part of the statistics.
+        something, such as a baseline, from samples of its own (`bbvi.estimators.prepared`), which
+        are not part of its cost; ``estimator`` is then its untaught form.
     exact : ndarray (P,), optional
         The exact gradient, for the bias.
     exact_theta : dict, optional
@@ -156,7 +157,9 @@ def gradient_statistics(
     def ready(target: Target, rows: Array) -> Estimator:
         return estimator if prepare is None else prepare(target, rows, pilots)
 
-    for estimate, elapsed in _chunks(ready, family, target_of, lam, noise, draws, R, counter):
+    for estimate, elapsed in _chunks(
+        estimator, ready, family, target_of, lam, noise, draws, R, counter
+    ):
         seconds += elapsed
         for name, columns in blocks.items():
             sums[name].add(estimate.grad[:, columns])
@@ -173,6 +176,7 @@ def gradient_statistics(
 
 
 def _chunks(
+    estimator: Estimator,
     ready: Callable[[Target, Array], Estimator],
     family: Family,
     target_of: Callable[[int], Target],
@@ -186,7 +190,7 @@ def _chunks(
     one = target_of(1)
     counted = Counter()
     eps = noise(rng, 1)
-    estimate = ready(one, lam)(family, counted.watch(one), lam, eps)
+    estimate = estimator(family, counted.watch(one), lam, eps)
     size = _chunk_rows(family, counted.evaluations, len(eps))
     if _has_squares(estimate):
         # Theta's replicates come in sums over a chunk, and the bootstrap needs many sums.
@@ -197,10 +201,10 @@ def _chunks(
         if rows not in at:
             target, tiled = target_of(rows), np.repeat(lam, rows, axis=0)
             at[rows] = ready(target, tiled), counter.watch(target), tiled
-        estimator, target, tiled = at[rows]
-        begin = time.perf_counter()
-        estimate = estimator(family, target, tiled, noise(rng, rows))
-        yield estimate, time.perf_counter() - begin
+        learned, target, tiled = at[rows]
+        begin = time.process_time()
+        estimate = learned(family, target, tiled, noise(rng, rows))
+        yield estimate, time.process_time() - begin
 
 
 def _chunk_rows(family: Family, evaluations: int, num_samples: int) -> int:

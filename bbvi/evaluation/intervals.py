@@ -8,7 +8,7 @@ from scipy import stats
 from bbvi.types import Array
 
 NUM_GROUPS = 200
-NUM_RESAMPLES = 999
+NUM_RESAMPLES = 499
 NORMAL_KURTOSIS = 0.1
 RESOLVED_LEVEL = 0.98
 

@@ -74,6 +74,16 @@ class Frozen(NamedTuple):
     x: Array | None
 
 
+DIMENSIONS = {
+    "quadratic": (1, 8, 64),
+    "cosine": (1,),
+    "linear-gaussian": (2, 8, 32),
+    "digits": (2, 8, 32),
+    "digits-discrete": (2, 8, 32),
+}
+"""The latent dimensions that each model is looked at by default."""
+
+
 def freeze(
     name: str, dimension: int, rng: np.random.Generator, num_steps: int = 1500, k: float = 1.0
 ) -> Frozen:

@@ -69,6 +69,7 @@ def run_sweep(
     seed: int,
     folder: Path | str | None = None,
     replicates: int = 1,
+    settings: Mapping[str, Any] | None = None,
     executor: Executor | None = None,
     workers: int | None = None,
     progress: bool | None = None,
@@ -91,6 +92,8 @@ def run_sweep(
         cells are kept with their traceback and tried again.  By default nothing is written.
     replicates : int
         Independent repetitions of every cell.
+    settings : mapping of plain values, optional
+        For the manifest, beside the cells, the seed and the environment.
     executor : concurrent.futures.Executor, optional
         Any executor, e.g. that of `bbvi.experiments.executors.cluster`; it is left open.
     workers : int, optional
@@ -119,7 +122,7 @@ def run_sweep(
     workers = as_count("workers", (os.cpu_count() or 1) if workers is None else workers)
     home = None if folder is None else Path(folder)
     if home is not None:
-        claim_folder(home, _identity(experiment, seed, replicates, grid))
+        claim_folder(home, _identity(experiment, seed, replicates, grid), settings)
     units = [Unit(json.dumps(cell), r) for cell in grid for r in range(replicates)]
     found, notes = _finished(home, units)
     bar = tqdm(

@@ -32,7 +32,9 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def claim_folder(folder: Path, identity: Mapping[str, Any]) -> None:
+def claim_folder(
+    folder: Path, identity: Mapping[str, Any], settings: Mapping[str, Any] | None = None
+) -> None:
     """Make ``folder`` the home of one experiment, or check that it already is.
 
     Parameters
@@ -41,6 +43,8 @@ def claim_folder(folder: Path, identity: Mapping[str, Any]) -> None:
         A new or empty folder, or the one of an earlier run of the same experiment.
     identity : mapping of plain values
         Everything that determines the results.
+    settings : mapping of plain values, optional
+        What else the manifest is to say.
 
     Raises
     ------
@@ -56,7 +60,8 @@ def claim_folder(folder: Path, identity: Mapping[str, Any]) -> None:
                 f"folder {folder} holds files but no manifest.json, so they are not this sweep's; "
                 "nothing was written. Choose a new or empty folder."
             )
-        write_json(path, {"identity": identity, "environment": environment()})
+        record = {"settings": settings or {}, "environment": environment(), "identity": identity}
+        write_json(path, record)
         return
     try:
         found = json.loads(path.read_text())["identity"]

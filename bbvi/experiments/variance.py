@@ -14,7 +14,7 @@ from bbvi.estimators.noise import NOISE_SOURCES
 from bbvi.estimators.record import Record, draw_noise, prepared
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.evaluation.gradients import BlockStatistics, GradientStatistics, gradient_statistics
-from bbvi.experiments.frozen import MODELS, POINTS, Frozen, freeze
+from bbvi.experiments.frozen import DIMENSIONS, MODELS, POINTS, Frozen, freeze
 from bbvi.experiments.sweep import Cell, Sweep, cell_rng, run_sweep
 from bbvi.types import Array, Target, hold_theta
 from bbvi.validation import as_count
@@ -34,8 +34,10 @@ class Grid(NamedTuple):
         Of `bbvi.experiments.frozen.MODELS`.
     estimators : sequence of str or None
         Of the table; None is every one that a model can use, where it can use it.
-    samples, dimensions : sequence of int
-        S and D.
+    samples : sequence of int
+        S.
+    dimensions : sequence of int or None
+        D; None is each model's own, `bbvi.experiments.frozen.DIMENSIONS`.
     noise : sequence of str
         Of `bbvi.estimators.noise.NOISE_SOURCES`.
     points : sequence of str
@@ -51,7 +53,7 @@ class Grid(NamedTuple):
     models: Sequence[str] = ("digits",)
     estimators: Sequence[str] | None = None
     samples: Sequence[int] = (1, 4, 16)
-    dimensions: Sequence[int] = (2, 8, 32)
+    dimensions: Sequence[int] | None = None
     noise: Sequence[str] = ("independent",)
     points: Sequence[str] = POINTS
     frequencies: Sequence[float] = FREQUENCIES
@@ -60,7 +62,13 @@ class Grid(NamedTuple):
 
 
 FULL = Grid()
-QUICK = Grid(samples=(1, 4), dimensions=(2, 8), replicates=400, training_steps=600)
+QUICK = Grid(
+    samples=(1, 4),
+    dimensions=(2, 8),
+    frequencies=(0.5, 1.5, 3.0),
+    replicates=400,
+    training_steps=600,
+)
 
 
 def variance(
@@ -92,11 +100,11 @@ def variance(
         One row for each cell and parameter block, with the columns
 
         * model, k, dimension, point, estimator, samples, noise, replicates; block, parameters;
-        * estimates (the bound), unbiased (by contract);
+        * by contract: estimates (the bound), unbiased, uses (values or gradients in z);
         * bias, bias_z: against the exact gradient, empty where none is known;
         * variance per parameter, variance_low, variance_high, and interval, how these were made;
         * snr, the signal-to-noise ratio of the block;
-        * evaluations of the log joint, and seconds, for one gradient;
+        * evaluations of the log joint, and processor seconds, of one gradient;
         * variance_x_evaluations, variance_x_seconds: variance at equal cost.
 
     Raises
@@ -112,6 +120,7 @@ def variance(
         _legal(_cells(grid, table), frozen, grid, table),
         experiment="variance",
         seed=seed,
+        settings=grid._asdict(),
         folder=folder,
         executor=executor,
         workers=workers,
@@ -137,26 +146,27 @@ def measure(
         x = None if here.x is None else np.repeat(here.x, len(lam), axis=0)
         return prepared(record, here.family, hold_theta(target), lam, x, rng, integrand)
 
-    def statistics(rows: Any, replicates: int) -> GradientStatistics:
+    def statistics(rows: Any, replicates: int, prepare: Any = None) -> GradientStatistics:
         return gradient_statistics(
-            record.elbo,
+            record.expectation if here.plain else record.elbo,  # type: ignore[arg-type]
             here.family,
             rows,
             lam,
             lambda rng, R: draw_noise(record, here.family, rng, S, R, lam.dtype, source),
             rng,
             replicates=replicates,
-            prepare=learn,
+            prepare=prepare,
             exact=None if truth is None else truth.grad[0],
             exact_theta=None if truth is None else truth.grad_theta,
         )
 
     R = cell["replicates"]
-    found = statistics(lambda num_rows: hold_theta(here.rows(num_rows)), R)
+    found = statistics(lambda num_rows: hold_theta(here.rows(num_rows)), R, learn)
     rows = [_row(block, found, record) for block in found.blocks]
     if here.rows_with_squares is not None:
-        # The squares are not part of the gradient's price, so it is timed without them.
-        timed = statistics(here.rows, R)
+        # The squares are not part of the gradient's price, so it is timed without them.  What is
+        # learned beforehand concerns lam alone.
+        timed = statistics(here.rows, max(2, R // 8))
         theta = statistics(here.rows_with_squares, R)
         rows += [_row(block, timed, record) for block in theta.blocks if block.block == "theta"]
     return rows
@@ -168,6 +178,7 @@ def _row(block: BlockStatistics, cost: GradientStatistics, record: Record) -> di
         "parameters": len(block.mean),
         "estimates": record.bound,
         "unbiased": record.unbiased,
+        "uses": "gradients in z" if record.differentiable else "values",
         "bias": block.bias,
         "bias_z": block.bias_z,
         "variance": block.variance,
@@ -190,7 +201,7 @@ def without_clock(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _check(grid: Grid, table: Mapping[str, Record]) -> None:
     as_count("replicates", grid.replicates, minimum=2)
     as_count("training_steps", grid.training_steps)
-    for name, values in (("samples", grid.samples), ("dimensions", grid.dimensions)):
+    for name, values in (("samples", grid.samples), ("dimensions", grid.dimensions or ())):
         for value in values:
             as_count(name, value)
     for name in grid.estimators or ():
@@ -214,7 +225,7 @@ def _settings(grid: Grid) -> list[dict[str, Any]]:
         {"model": model, "k": k, "dimension": D, "training_steps": steps}
         for model in dict.fromkeys(grid.models)
         for k in _constants(model, grid)
-        for D in dict.fromkeys(grid.dimensions)
+        for D in dict.fromkeys(grid.dimensions or DIMENSIONS[model])
         for steps in (grid.training_steps if model.startswith("digits") else None,)
     ]
 

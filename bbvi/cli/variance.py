@@ -1,0 +1,117 @@
+"""``bbvi variance``: bias, variance and cost of gradient estimators (floor 7)."""
+
+import argparse
+import contextlib
+import time
+from pathlib import Path
+from typing import Any
+
+from bbvi.estimators.noise import NOISE_SOURCES
+from bbvi.estimators.table import ESTIMATORS
+from bbvi.experiments.executors import cluster
+from bbvi.experiments.frozen import MODELS, POINTS
+from bbvi.experiments.records import format_table, write_csv, write_json
+from bbvi.experiments.sweep import Sweep
+from bbvi.experiments.variance import FULL, QUICK, Grid, variance, without_clock
+from bbvi.plotting import variance as plotting
+from bbvi.plotting.style import save
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command's options."""
+    parser = subparsers.add_parser(
+        "variance",
+        help="gradient estimators at frozen points: bias, variance, signal-to-noise, cost",
+        description="Measure gradient estimators over independent replicates, at frozen points "
+        "along the trajectory of Step 1.  A run that was stopped goes on where it was.",
+    )
+    several = {"nargs": "+", "metavar": "X"}
+    parser.add_argument("--model", default=FULL.models, help=_some_of(MODELS), **several)
+    parser.add_argument("--estimators", help="all that fit; or " + _some_of(ESTIMATORS), **several)
+    parser.add_argument("--samples", type=int, help="S (default 1 4 16)", **several)
+    parser.add_argument("--dimensions", type=int, help="D (default: each model's own)", **several)
+    parser.add_argument("--points", help=_some_of(POINTS), **several)
+    parser.add_argument("--noise", help=_some_of(NOISE_SOURCES), **several)
+    parser.add_argument("--frequencies", type=float, help="k of the cosine", **several)
+    parser.add_argument("--replicates", type=int, help="estimates per variance (default 2000)")
+    parser.add_argument("--seed", type=int, default=0, help="same seed, same numbers")
+    parser.add_argument("--workers", type=int, help="processes (default: one per CPU)")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="of a running dask scheduler")
+    parser.add_argument(
+        "--out", type=Path, default=Path("bbvi-out/variance"), help="results folder"
+    )
+    parser.add_argument("--quick", action="store_true", help="a small grid, in seconds")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, print the ranking, write rows, manifest and figures."""
+    grid = grid_from(args)
+    start = time.perf_counter()
+    with contextlib.ExitStack() as stack:
+        executor = stack.enter_context(cluster(args.scheduler)) if args.scheduler else None
+        sweep = variance(
+            grid, seed=args.seed, folder=args.out, executor=executor, workers=args.workers
+        )
+    seconds = time.perf_counter() - start
+    write(args, sweep, seconds)
+    print(report(sweep))
+    print(f"\n{seconds:.0f} s; rows, manifest and figures are in {args.out}")
+    return 1 if sweep.failures else 0
+
+
+def grid_from(args: argparse.Namespace) -> Grid:
+    """The default's or --quick's grid, with what was given on the command line."""
+    names = ("estimators", "samples", "dimensions", "points", "noise", "frequencies", "replicates")
+    given = {name: getattr(args, name) for name in names}
+    given = {name: value for name, value in given.items() if value is not None}
+    return (QUICK if args.quick else FULL)._replace(models=args.model, **given)
+
+
+def report(sweep: Sweep) -> str:
+    """The ranking of each model as text, and the failed cells."""
+    parts = []
+    for name, block, rows in plotting.pictures(sweep.rows):
+        fixed = plotting.base_point(rows)
+        here = plotting.matching(rows, fixed)
+        here.sort(key=lambda row: row["variance_x_evaluations"])
+        lines = [
+            {
+                "estimator": row["estimator"],
+                "bias z": "" if row["bias_z"] is None else f"{row['bias_z']:.1f}",
+                "variance": f"{row['variance']:.3g}",
+                "95% interval": f"{row['variance_low']:.3g} .. {row['variance_high']:.3g}",
+                "by": row["interval"],
+                "snr": f"{row['snr']:.2g}",
+                "evaluations": f"{row['evaluations']:g}",
+                "var x eval": f"{row['variance_x_evaluations']:.3g}",
+                "var x s": f"{row['variance_x_seconds']:.2g}",
+            }
+            for row in here
+        ]
+        head = f"{name}: gradient in the {block}, " + ", ".join(
+            f"{key} {value}" for key, value in fixed.items() if value is not None
+        )
+        parts.append(f"{head}\n\n{format_table(lines, lines[0])}")
+    for failure in sweep.failures:
+        parts.append(f"failed: {failure}")
+    return "\n\n".join(parts)
+
+
+def write(args: argparse.Namespace, sweep: Sweep, seconds: float) -> None:
+    """variance.csv, the same without what a clock measured, failures, manifest and figures."""
+    out = args.out
+    write_csv(out / "variance.csv", sweep.rows)
+    write_csv(out / "reproducible.csv", without_clock(sweep.rows))
+    if sweep.failures:
+        write_csv(out / "failures.csv", sweep.failures)
+    arguments = {key: value for key, value in vars(args).items() if key != "run"}
+    record = {"command": arguments, "seconds": seconds, "notes": sweep.notes}
+    write_json(out / "run.json", record)
+    for name, block, rows in plotting.pictures(sweep.rows):
+        for kind, figure in plotting.figures(name, block, rows).items():
+            save(figure, out / f"{name}-{block}-{kind}.png")
+
+
+def _some_of(names: Any) -> str:
+    return f"some of: {', '.join(names)}"

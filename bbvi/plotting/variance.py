@@ -1,0 +1,288 @@
+"""The pictures of `bbvi.experiments.variance` (floor 6).
+
+Curves show at most eight estimators, the ranking shows all.  A variance of zero, up to rounding,
+has no place on a logarithmic axis: it is drawn at the bottom as an open triangle.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from bbvi.plotting.style import COLORS, LINES, MARKERS, new_figure, styled
+
+Row = Mapping[str, Any]
+
+HEADLINES = (
+    "score-function",
+    "leave-one-out",
+    "optimal-control-variate",
+    "measure-valued",
+    "reparameterized",
+    "sticking-the-landing",
+    "linearized",
+    "measure-valued-bernoulli",
+    "disarm",
+    "rebar",
+    "relax",
+    "concrete",
+)
+"""Drawn first when there are more than eight estimators."""
+TITLES = {
+    "quadratic": "$f(z) = \\sum_d (z_d - k)^2$",
+    "cosine": "$f(z) = \\sum_d \\cos(k z_d)$",
+    "linear-gaussian": "Probabilistic PCA of the digits",
+    "digits": "Binarized digits, Gaussian latents",
+    "digits-discrete": "Binarized digits, binary latents",
+}
+USES = {"values": COLORS[0], "gradients in z": COLORS[3]}
+ZERO = 1e-13
+"""Of the largest variance in the picture: below it is drawn as zero."""
+
+
+def pictures(rows: Sequence[Row]) -> list[tuple[str, str, list[Row]]]:
+    """(model, block, its rows) for every model and block of lam."""
+    keys = dict.fromkeys((row["model"], row["block"]) for row in rows if row["block"] != "theta")
+    return [(*key, [row for row in rows if (row["model"], row["block"]) == key]) for key in keys]
+
+
+def figures(model: str, block: str, rows: Sequence[Row]) -> dict[str, Figure]:
+    """The figures of one of the `pictures`, by name: curves, ranking, and frequencies if varied."""
+    title = TITLES.get(model, model)
+    drawn = {
+        "curves": curves_figure(rows, block, f"How noisy is the gradient?  {title}"),
+        "ranking": ranking_figure(rows, block, f"What a gradient costs.  {title}"),
+    }
+    if len(_distinct(rows, "k")) > 1:
+        drawn["frequencies"] = frequency_figure(rows, block)
+    return drawn
+
+
+def curves_figure(rows: Sequence[Row], block: str, title: str) -> Figure:
+    """Variance against S, against D and along the trajectory, side by side.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        Of one model and block.
+    block : str
+        Its name, e.g. "mean".
+    title : str
+        Of the figure.
+    """
+    rows = [row for row in rows if row["estimates"] == "ELBO"]
+    names = drawn_estimators(rows)
+    rows = [row for row in rows if row["estimator"] in names]
+    here = base_point(rows)
+    labels = {
+        "samples": "samples per gradient, $S$",
+        "dimension": "latent dimension, $D$",
+        "point": "along the trajectory",
+    }
+    varied = [column for column in labels if len(_distinct(rows, column)) > 1] or ["samples"]
+    with styled():
+        figure = new_figure(5.0 * len(varied) + 3.6, 5.6)
+        figure.suptitle(title, fontsize=18)
+        panels = figure.subplots(1, len(varied), sharey=True, squeeze=False)[0]
+        held = {column: {key: here[key] for key in here if key != column} for column in varied}
+        if "dimension" in held:
+            # At the start q is the same N(0, I) for every D.
+            held["dimension"]["point"] = _distinct(rows, "point")[0]
+        shown = {column: matching(rows, held[column]) for column in varied}
+        bottom = _bottom([row for mine in shown.values() for row in mine])
+        for axes, column in zip(panels, varied):
+            curves(axes, shown[column], column, names, bottom)
+            axes.set_xlabel(labels[column])
+            axes.set_title(_caption(held[column]), fontsize=13)
+        panels[0].set_ylabel(f"variance of the gradient in the {block}\n(per parameter)")
+        panels[0].set_ylim(bottom=bottom)
+        figure.legend(handles=_handles(names, rows), loc="outside right center", fontsize=12.5)
+    return figure
+
+
+def frequency_figure(rows: Sequence[Row], block: str) -> Figure:
+    """Variance against the frequency k of f = cos(k z): where the pathwise gradient loses."""
+    names = drawn_estimators(rows)
+    rows = [row for row in rows if row["estimator"] in names]
+    fixed = {**base_point(rows), "point": _distinct(rows, "point")[0]}
+    del fixed["k"]
+    shown = matching(rows, fixed)
+    with styled():
+        figure = new_figure(10.5, 5.8)
+        axes = figure.subplots()
+        curves(axes, shown, "k", names, _bottom(shown))
+        axes.set_xlabel("frequency $k$ of the integrand $\\cos(kz)$")
+        axes.set_ylabel(f"variance of the gradient in the {block}")
+        axes.set_title(
+            f"A wavy integrand turns the ranking over\n({_caption(fixed)}, $\\sigma = 1$)"
+        )
+        axes.set_ylim(bottom=_bottom(shown))
+        figure.legend(handles=_handles(names, rows), loc="outside right center", fontsize=12.5)
+    return figure
+
+
+def ranking_figure(rows: Sequence[Row], block: str, title: str) -> Figure:
+    """Every estimator by variance times cost: evaluations on the left, seconds on the right.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        Of one model and block.
+    block : str
+        Its name, e.g. "mean".
+    title : str
+        Of the figure.
+    """
+    fixed = base_point(rows)
+    shown = sorted(matching(rows, fixed), key=lambda row: -row["variance_x_evaluations"])
+    with styled():
+        figure = new_figure(14.5, 1.9 + 0.36 * len(shown))
+        figure.suptitle(f"{title}\n{_caption(fixed)}, gradient in the {block}", fontsize=16)
+        panels = figure.subplots(1, 2, sharey=True)
+        costs = {"evaluations": "log-joint evaluations", "seconds": "seconds"}
+        for axes, (cost, name) in zip(panels, costs.items()):
+            dots(axes, shown, cost)
+            axes.set_xlabel(f"variance $\\times$ {name}")
+        handles = [
+            Line2D([], [], marker="o", linestyle="", markersize=9, color=color, label=f"uses {use}")
+            for use, color in USES.items()
+        ]
+        hollow: Any = {"marker": "o", "linestyle": "", "markersize": 9, "color": "#444444"}
+        if not all(row["unbiased"] for row in shown):
+            handles.append(Line2D([], [], markerfacecolor="white", label="biased", **hollow))
+        figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=12.5)
+    return figure
+
+
+def curves(
+    axes: Axes, rows: Sequence[Row], column: str, names: Sequence[str], bottom: float
+) -> None:
+    """Variance with its interval against a column, one line per estimator; log scales.
+
+    What is below ``bottom`` is zero up to rounding, and drawn just above it.
+    """
+    places = _distinct(rows, column)
+    words = isinstance(places[0], str)
+    floor = 1.5 * bottom
+    for row_name in names:
+        mine = [row for row in rows if row["estimator"] == row_name]
+        mine.sort(key=lambda row: places.index(row[column]))
+        x = [places.index(row[column]) if words else row[column] for row in mine]
+        y = [max(row["variance"], floor) for row in mine]
+        low = [max(row["variance_low"], floor) for row in mine]
+        high = [max(row["variance_high"], floor) for row in mine]
+        style = _look(row_name, names)
+        axes.plot(x, y, **style)
+        axes.fill_between(x, low, high, color=style["color"], alpha=0.15, linewidth=0)
+        zeros = [i for i, row in enumerate(mine) if row["variance"] < floor]
+        where = [x[i] for i in zeros], [y[i] for i in zeros]
+        axes.plot(*where, "v", color=style["color"], markersize=13, markerfacecolor="white")
+    axes.set_yscale("log")
+    if words:
+        axes.set_xticks(range(len(places)), places)
+        axes.set_xlim(-0.25, len(places) - 0.75)
+    else:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(FixedLocator(places))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.set_xticklabels([f"{place:g}" for place in places])
+
+
+def dots(axes: Axes, rows: Sequence[Row], cost: str) -> None:
+    """Variance times cost as one dot per estimator, and how many times the best's it is."""
+    product = f"variance_x_{cost}"
+    # What estimates another bound has another gradient: it is shown, but it is not the best.
+    fair = [row[product] for row in rows if row["estimates"] == "ELBO" and row["unbiased"]]
+    best = min([value for value in fair if value > 0], default=1.0)
+    floor = best * 0.1
+    for place, row in enumerate(rows):
+        value = row[product]
+        color = USES[row["uses"]]
+        face = color if row["unbiased"] else "white"
+        marker = "o" if value > 0 else "v"
+        axes.plot(max(value, floor), place, marker, color=color, markerfacecolor=face, markersize=9)
+        factor = value / best
+        text = f"{factor:.3g}" if factor < 1000 else f"{factor:.0e}".replace("e+0", "e")
+        axes.annotate(
+            f"{text}$\\times$",
+            (max(value, floor), place),
+            xytext=(9, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=10.5,
+        )
+    axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    axes.set_xlim(low, high * 6)
+    names = [
+        row["estimator"] + ("" if row["estimates"] == "ELBO" else f"  ({row['estimates']} bound)")
+        for row in rows
+    ]
+    axes.set_yticks(range(len(rows)), names, fontsize=12)
+    axes.set_ylim(-0.7, len(rows) - 0.3)
+
+
+def drawn_estimators(rows: Sequence[Row]) -> list[str]:
+    """At most eight of the rows' estimators: the headline ones first, then the others."""
+    present = _distinct(rows, "estimator")
+    if len(present) <= len(COLORS):
+        return present
+    chosen = [name for name in HEADLINES if name in present] or present
+    return [name for name in present if name in chosen[: len(COLORS)]]
+
+
+def base_point(rows: Sequence[Row]) -> dict[str, Any]:
+    """Where the panels cross: the middle k, S and point, the smallest D, the first noise."""
+    samples, points = sorted(_distinct(rows, "samples")), _distinct(rows, "point")
+    constants = _distinct(rows, "k")
+    return {
+        "k": constants[len(constants) // 2],
+        "samples": samples[len(samples) // 2],
+        "dimension": min(_distinct(rows, "dimension")),
+        "point": points[len(points) // 2],
+        "noise": rows[0]["noise"],
+    }
+
+
+def matching(rows: Sequence[Row], fixed: Mapping[str, Any]) -> list[Row]:
+    """The rows with these values."""
+    return [row for row in rows if all(row[key] == value for key, value in fixed.items())]
+
+
+def _distinct(rows: Sequence[Row], column: str) -> list[Any]:
+    return list(dict.fromkeys(row[column] for row in rows))
+
+
+def _caption(fixed: Mapping[str, Any]) -> str:
+    names = {"k": "$k$ = {}", "samples": "$S$ = {}", "dimension": "$D$ = {}", "point": "at “{}”"}
+    return ", ".join(
+        text.format(fixed[key]) for key, text in names.items() if fixed.get(key) is not None
+    )
+
+
+def _bottom(rows: Sequence[Row]) -> float:
+    """Below the smallest variance that is not zero up to rounding."""
+    largest = max((row["variance"] for row in rows), default=1.0)
+    return min((row["variance"] for row in rows if row["variance"] > ZERO * largest), default=1) / 4
+
+
+def _look(name: str, names: Sequence[str]) -> dict[str, Any]:
+    looks: dict[str, int] = {}
+    for other in names:
+        # An estimator keeps its look from figure to figure as far as eight looks allow.
+        wish = HEADLINES.index(other) if other in HEADLINES else 0
+        free = [(wish + step) % len(COLORS) for step in range(len(COLORS))]
+        looks[other] = next((look for look in free if look not in looks.values()), 0)
+    i = looks[name]
+    return {"color": COLORS[i], "marker": MARKERS[i], "linestyle": LINES[i], "markersize": 8}
+
+
+def _handles(names: Sequence[str], rows: Sequence[Row]) -> list[Line2D]:
+    unbiased = {row["estimator"]: row["unbiased"] for row in rows}
+    return [
+        Line2D([], [], label=name if unbiased[name] else f"{name} (biased)", **_look(name, names))
+        for name in names
+    ]
