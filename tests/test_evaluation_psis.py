@@ -75,6 +75,9 @@ def test_streaming_sees_what_importance_sampling_sees(problem):
     raw = log_evidence_is(family, target, lam, np.random.default_rng(3), 500)
     smooth = log_evidence_psis(family, target, lam, np.random.default_rng(3), 500)
     assert np.abs(raw.value - smooth.value).max() < 3 * raw.standard_error.max()
+    assert smooth.raw == pytest.approx(raw.value, abs=1e-12)
+    assert smooth.raw_standard_error == pytest.approx(raw.standard_error, abs=1e-12)
+    assert (smooth.raw != smooth.value).any()
 
 
 def test_parts_do_not_matter(problem, monkeypatch):

@@ -29,6 +29,8 @@ class PsisEvidence(NamedTuple):
         Log of the mean smoothed weight, nats.
     standard_error : ndarray (N,)
         By the delta method, of the smoothed weights.
+    raw, raw_standard_error : ndarray (N,)
+        The same without smoothing: plain importance sampling from the same samples.
     khat : ndarray (N,)
         Shape of the tail; -inf where all weights are equal.
     threshold : float
@@ -37,6 +39,8 @@ class PsisEvidence(NamedTuple):
 
     value: Array
     standard_error: Array
+    raw: Array
+    raw_standard_error: Array
     khat: Array
     threshold: float
 
@@ -86,14 +90,8 @@ def log_evidence_psis(
     S = as_count("num_samples", num_samples, minimum=25)
     size = int(min(S // 5, 3 * np.sqrt(S)))
     tail, rest = _stream(log_weights(family, target, lam, rng, S), size, len(lam))
-    highest = tail[-1]
     smoothed, khat = smooth_tail(tail)
-    w = np.exp(smoothed - highest)
-    shrink = np.exp(rest.highest - highest)
-    total = rest.total * shrink + w.sum(axis=0)
-    squares = rest.squares * shrink**2 + (w**2).sum(axis=0)
-    mean = total / S
-    variance = np.maximum(squares / S - mean**2, 0) * S / (S - 1)
+    value, error = _mean(smoothed, rest, S)
     threshold = min(1 - 1 / np.log10(S), 0.7)
     if (bad := int((khat > threshold).sum())) > 0:
         warnings.warn(
@@ -103,7 +101,7 @@ def log_evidence_psis(
             UnreliableWarning,
             stacklevel=2,
         )
-    return PsisEvidence(highest + np.log(mean), np.sqrt(variance / S) / mean, khat, threshold)
+    return PsisEvidence(value, error, *_mean(tail, rest, S), khat, threshold)
 
 
 def smooth_tail(tail: Array) -> tuple[Array, Array]:
@@ -163,6 +161,18 @@ def fit_generalized_pareto(exceedances: Array) -> tuple[Array, Array]:
         scale = np.where(best == 0, x.mean(axis=0), -shape / best) * largest
     khat = (M * shape + 10 * 0.5) / (M + 10)
     return np.where(largest > 0, khat, -np.inf), np.where(largest > 0, scale, 0.0)
+
+
+def _mean(tail: Array, rest: _Rest, num_samples: int) -> tuple[Array, Array]:
+    """Log of the mean of all weights (N,), and its standard error by the delta method."""
+    S, highest = num_samples, tail[-1]
+    w = np.exp(tail - highest)
+    shrink = np.exp(rest.highest - highest)
+    total = rest.total * shrink + w.sum(axis=0)
+    squares = rest.squares * shrink**2 + (w**2).sum(axis=0)
+    mean = total / S
+    variance = np.maximum(squares / S - mean**2, 0) * S / (S - 1)
+    return highest + np.log(mean), np.sqrt(variance / S) / mean
 
 
 def _stream(parts: object, size: int, num_data: int) -> tuple[Array, _Rest]:
