@@ -15,6 +15,7 @@ from bbvi.families import (
     MeanField,
     SmoothMeanField,
 )
+from bbvi.models import LinearGaussianStateSpace
 from bbvi.models.integrands import quadratic
 from bbvi.nets import softplus
 
@@ -135,6 +136,47 @@ def test_a_plain_integrand_uses_its_blankets():
     found = rao_blackwellized(family, target, lam, eps, plain_integrand)
     expected = np.tile((z - 1.0) ** 2, 2) * family.score(lam, z)
     np.testing.assert_allclose(found.grad, expected[0], rtol=1e-12)
+
+
+def chain(T):
+    """A state-space model of T steps, one sequence, and q near its posterior."""
+    model, family = LinearGaussianStateSpace(1, 1, T), DiagonalGaussian(T)
+    theta = {**model.init(np.random.default_rng(0)), "C": np.ones((1, 1))}
+    x = np.sin(np.arange(T))[None]
+    lam = np.concatenate([0.5 * x, np.full((1, T), -1.0)], axis=1)
+    return family, backends.autodiff.target(model, theta, x), lam
+
+
+def test_a_long_chain_costs_no_more_variance_than_a_short_one():
+    variances = {}
+    for T in (4, 32):
+        family, target, lam = chain(T)
+        for estimator in (rao_blackwellized, score_function):
+            rng = np.random.default_rng(0)
+            found = replicate(estimator, family, target, lam, 1, rng, num_replicates=20_000)
+            variances[estimator, T] = found.grad[:, 0, 1].var()
+    assert variances[score_function, 32] > 10 * variances[score_function, 4]
+    assert variances[rao_blackwellized, 32] < 1.2 * variances[rao_blackwellized, 4]
+
+
+def test_a_chain_of_the_package_tells_its_blankets():
+    """Moving one latent changes the joint by as much as it changes that latent's blanket."""
+    _, target, _ = chain(5)
+    z = np.random.default_rng(0).standard_normal((3, 1, 5))
+    blankets = target.blankets(z)
+    for d in range(5):
+        moved = z.copy()
+        moved[..., d] += 0.7
+        change = target.value(moved) - target.value(z)
+        np.testing.assert_allclose((target.blankets(moved) - blankets)[..., d], change, rtol=1e-10)
+
+
+def test_a_chain_with_its_blankets_is_unbiased():
+    family, target, lam = chain(3)
+    found = replicate(rao_blackwellized, family, target, lam, 1, np.random.default_rng(0))
+    path = replicate(reparameterized_mc, family, target, lam, 1, np.random.default_rng(1))
+    error = np.sqrt((found.grad.var(axis=0) + path.grad.var(axis=0)) / len(found.grad))
+    assert np.abs((found.grad - path.grad).mean(axis=0) / error).max() < LIMIT
 
 
 def test_factors_of_several_latents():

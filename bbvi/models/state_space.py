@@ -75,12 +75,28 @@ class LinearGaussianStateSpace:
 
     def log_joint(self, theta: Theta, x: Array, z: Array) -> Array:
         """log p(z_1) + sum_t log p(z_t | z_{t-1}) + sum_t log p(x_t | z_t): (S, N), nats."""
+        moves, sightings = self._terms(theta, x, z)
+        return anp.sum(moves, axis=-1) + anp.sum(sightings, axis=-1)
+
+    def log_joint_blankets(self, theta: Theta, x: Array, z: Array) -> Array:
+        """log p(z_t | z_{t-1}) + log p(z_{t+1} | z_t) + log p(x_t | z_t), for each latent of z_t.
+
+        The terms of ``log_joint`` that contain it, its Markov blanket, (S, N, D): what
+        `bbvi.estimators.rao_blackwellized` needs of a chain for its variance not to grow with T.
+        """
+        moves, sightings = self._terms(theta, x, z)
+        next_moves = anp.concatenate([moves[..., 1:], np.zeros_like(moves[..., :1])], axis=-1)
+        return anp.repeat(moves + next_moves + sightings, self.state_dim, axis=-1)
+
+    def _terms(self, theta: Theta, x: Array, z: Array) -> tuple[Array, Array]:
+        """log p(z_t | z_{t-1}), with log p(z_1) first, and log p(x_t | z_t): each (S, N, T)."""
         states = anp.reshape(z, (*z.shape[:2], self.num_steps, self.state_dim))
         observed = anp.reshape(x, (x.shape[0], self.num_steps, self.step_dim))
-        log_p = -0.5 * anp.sum(states[:, :, 0] ** 2 + LOG_2PI, axis=-1)
+        first = -0.5 * anp.sum(states[:, :, :1] ** 2 + LOG_2PI, axis=-1)
         steps = states[:, :, 1:] - anp.dot(states[:, :, :-1], theta["A"].T)
         errors = observed - anp.dot(states, theta["C"].T)
-        return log_p + _log_noise(steps, theta["log_q"]) + _log_noise(errors, theta["log_r"])
+        moves = anp.concatenate([first, _log_noise(steps, theta["log_q"])], axis=-1)
+        return moves, _log_noise(errors, theta["log_r"])
 
     def sample(self, rng: np.random.Generator, theta: Theta, num: int) -> tuple[Array, Array]:
         """Ancestral sampling: x (num, T p), z (num, T d)."""
@@ -153,6 +169,6 @@ class LinearGaussianStateSpace:
 
 
 def _log_noise(errors: Array, log_scale: Array) -> Array:
-    """sum_t log N(error_t; 0, diag(scale^2)): (S, N, T, k) -> (S, N)."""
+    """log N(error_t; 0, diag(scale^2)) of each step: (S, N, T, k) -> (S, N, T)."""
     log_density = -0.5 * ((errors * anp.exp(-log_scale)) ** 2 + LOG_2PI) - log_scale
-    return anp.sum(log_density, axis=(-2, -1))
+    return anp.sum(log_density, axis=-1)
