@@ -1,0 +1,77 @@
+"""Checks of exercises: a student's function against the equation, the mistake named."""
+
+from bbvi.checks.exercises.answers import (
+    check_answer,
+)
+from bbvi.checks.exercises.baselines import (
+    check_leave_one_out,
+    check_moving_average,
+    check_optimal_baseline,
+)
+from bbvi.checks.exercises.bounds import (
+    check_elbo,
+    check_gap_split,
+    check_gaussian_kl,
+    check_iwae_bound,
+    check_kl_to_prior,
+    check_posterior_mean,
+)
+from bbvi.checks.exercises.components import (
+    check_full_covariance_transform,
+    check_log_mixture,
+)
+from bbvi.checks.exercises.densities import (
+    check_ancestral_sampling,
+    check_log_evidence,
+    check_log_normal,
+)
+from bbvi.checks.exercises.gradients import (
+    check_bernoulli_score,
+    check_pathwise_gradient,
+    check_score,
+    check_score_gradient,
+    check_score_variance,
+)
+from bbvi.checks.exercises.likelihoods import (
+    check_bernoulli_log_likelihood,
+    check_lecture_loss,
+    check_masked_log_likelihood,
+)
+from bbvi.checks.exercises.updates import (
+    check_antithetic,
+    check_encoder_gradient,
+    check_step_1,
+    check_step_1_loop,
+    check_theta_gradient,
+)
+
+__all__ = [
+    "check_ancestral_sampling",
+    "check_answer",
+    "check_antithetic",
+    "check_bernoulli_log_likelihood",
+    "check_bernoulli_score",
+    "check_elbo",
+    "check_encoder_gradient",
+    "check_full_covariance_transform",
+    "check_gap_split",
+    "check_gaussian_kl",
+    "check_iwae_bound",
+    "check_kl_to_prior",
+    "check_leave_one_out",
+    "check_lecture_loss",
+    "check_log_evidence",
+    "check_log_mixture",
+    "check_log_normal",
+    "check_masked_log_likelihood",
+    "check_moving_average",
+    "check_optimal_baseline",
+    "check_pathwise_gradient",
+    "check_posterior_mean",
+    "check_score",
+    "check_score_gradient",
+    "check_score_variance",
+    "check_step_1",
+    "check_step_1_loop",
+    "check_theta_gradient",
+]

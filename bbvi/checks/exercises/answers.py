@@ -1,0 +1,130 @@
+"""Is a student's function the equation on the blackboard? (floor 5)
+
+A wrong number is compared with what the known mistakes would give, and the one that gives it is
+named.  Every check of this kind goes through `check_answer`.
+"""
+
+import copy
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from bbvi.checks.verdicts import Suspect, fail, require_close
+from bbvi.types import Array
+
+Answer = Callable[..., Any]
+"""A student's function; it is called with the arguments in order."""
+
+
+def check_answer(
+    answer: Answer,
+    arguments: Mapping[str, Any],
+    expected: Any,
+    suspects: Iterable[Suspect] = (),
+    *,
+    otherwise: str = "a dropped or misplaced term",
+    part: int | None = None,
+) -> None:
+    """Check that ``answer(*arguments)`` is ``expected``, and name the mistake if it is not.
+
+    Parameters
+    ----------
+    answer : callable
+        The function to check.
+    arguments : mapping
+        Name -> value, passed by position; none of them may be changed.
+    expected : ndarray, or tuple of ndarray
+        The right answer.
+    suspects : iterable of Suspect
+        What known mistakes would give, in any shape.
+    otherwise : str
+        The likely mistake if no suspect fits.
+    part : int, optional
+        Which entry of a tuple of answers this is about; by default the answer is one array.
+
+    Raises
+    ------
+    AssertionError
+        With the worst entry and the likely mistake.
+    NotImplementedError
+        From an answer that has not been written yet.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> def mean_square(x):
+    ...     return np.sum(x**2)
+    >>> x = np.array([1.0, 2.0])
+    >>> check_answer(mean_square, {"x": x}, np.mean(x**2), [Suspect("a sum", np.sum(x**2))])
+    Traceback (most recent call last):
+    ...
+    AssertionError: mean_square: entry is 5 and should be 2.5 ... Likely mistake: a sum.
+    """
+    found = call(answer, arguments)
+    name = name_of(answer)
+    if part is not None:
+        if not (isinstance(found, tuple | list) and len(found) > part):
+            fail(f"{name} returned {_kind(found)}.", "it should return a tuple: return a, b")
+        found, name = found[part], f"{name} [{part}]"
+    require_answer(name, found, expected, suspects, otherwise)
+
+
+def call(answer: Answer, arguments: Mapping[str, Any]) -> Any:
+    """``answer(*arguments)``, refusing None and changed arguments."""
+    arrays = {key: value for key, value in arguments.items() if isinstance(value, np.ndarray)}
+    before = copy.deepcopy(arrays)
+    found = answer(*arguments.values())
+    for key, value in arrays.items():
+        if not np.array_equal(value, before[key]):
+            fail(
+                f"{name_of(answer)} changed its argument {key}.",
+                "an in-place operation (+=, item assignment) on the argument; work on a copy",
+            )
+    if found is None:
+        fail(f"{name_of(answer)} returned None.", "the return statement is missing")
+    return found
+
+
+def require_answer(
+    name: str,
+    found: Any,
+    expected: Any,
+    suspects: Iterable[Suspect] = (),
+    otherwise: str = "a dropped or misplaced term",
+) -> None:
+    """Raise AssertionError unless an array is the expected one, in shape and value."""
+    found, expected = _as_array(name, found), np.asarray(expected, dtype=float)
+    suspects = list(suspects)
+    if found.shape != expected.shape:
+        fail(
+            f"{name} has shape {found.shape} and should have {expected.shape}.",
+            _explain_shape(found, suspects),
+        )
+    alike = [s for s in suspects if np.shape(s.consequence) == expected.shape]
+    limit = 1e-7 * (1 + np.abs(expected))
+    require_close(name, found, expected, limit, alike, otherwise=otherwise)
+
+
+def name_of(answer: Answer) -> str:
+    """What to call a student's function in a message."""
+    return getattr(answer, "__name__", type(answer).__name__)
+
+
+def _as_array(name: str, found: Any) -> Array:
+    try:
+        return np.asarray(found, dtype=float)
+    except (TypeError, ValueError):
+        fail(f"{name} returned {_kind(found)}.", "it should return one array of numbers")
+
+
+def _explain_shape(found: Array, suspects: list[Suspect]) -> str:
+    for suspect in suspects:
+        consequence = np.asarray(suspect.consequence, dtype=float)
+        if found.shape == consequence.shape and np.allclose(found, consequence, rtol=1e-6):
+            return suspect.mistake
+    return "a sum or mean over the wrong axis (samples are axis 0, datapoints 1, dimensions -1)"
+
+
+def _kind(found: Any) -> str:
+    return f"{len(found)} values" if isinstance(found, tuple | list) else type(found).__name__
