@@ -10,12 +10,13 @@ from bbvi.estimators import plain_integrand, rao_blackwellized
 from bbvi.evaluation import enumeration
 from bbvi.families import (
     Bernoulli,
+    Categorical,
     DiagonalGaussian,
     FullCovarianceGaussian,
     MeanField,
     SmoothMeanField,
 )
-from bbvi.models import LinearGaussianStateSpace
+from bbvi.models import HiddenMarkovModel, LinearGaussianStateSpace
 from bbvi.models.integrands import quadratic
 from bbvi.nets import softplus
 
@@ -177,6 +178,21 @@ def test_a_chain_with_its_blankets_is_unbiased():
     path = replicate(reparameterized_mc, family, target, lam, 1, np.random.default_rng(1))
     error = np.sqrt((found.grad.var(axis=0) + path.grad.var(axis=0)) / len(found.grad))
     assert np.abs((found.grad - path.grad).mean(axis=0) / error).max() < LIMIT
+
+
+def test_a_hidden_markov_chain_with_its_blankets():
+    model, family = HiddenMarkovModel(num_states=2, num_steps=5), Categorical(5, 2)
+    theta = model.init(np.random.default_rng(0))
+    x = np.array([[2.0, 1.0, -1.0, 0.5, -2.0]])
+    lam = np.random.default_rng(1).standard_normal((1, 10))
+    target = backends.autodiff.target(model, theta, x)
+    exact = enumeration(family, target, lam)
+    variances = []
+    for estimator in (rao_blackwellized, score_function):
+        found = replicate(estimator, family, target, lam, 1, np.random.default_rng(0))
+        assert max(z_scores(found, exact)) < LIMIT
+        variances.append(found.grad.var(axis=0).sum())
+    assert variances[0] < 0.6 * variances[1]
 
 
 def test_factors_of_several_latents():

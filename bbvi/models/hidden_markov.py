@@ -100,11 +100,26 @@ class HiddenMarkovModel:
 
         Linear in each step's one-hot state, so that relaxed z are accepted too.
         """
+        moves, emissions = self._terms(theta, x, z)
+        return anp.sum(moves, axis=-1) + anp.sum(emissions, axis=-1)
+
+    def log_joint_blankets(self, theta: Theta, x: Array, z: Array) -> Array:
+        """log A[z_{t-1}, z_t] + log A[z_t, z_{t+1}] + log N(x_t; ...), for each step: (S, N, T).
+
+        The terms of ``log_joint`` that contain z_t, its Markov blanket; see
+        `bbvi.estimators.rao_blackwellized`.
+        """
+        moves, emissions = self._terms(theta, x, z)
+        next_moves = anp.concatenate([moves[..., 1:], np.zeros_like(moves[..., :1])], axis=-1)
+        return moves + next_moves + emissions
+
+    def _terms(self, theta: Theta, x: Array, z: Array) -> tuple[Array, Array]:
+        """log A[z_{t-1}, z_t], with log pi[z_1] first, and log N(x_t; ...): each (S, N, T)."""
         h = anp.reshape(z, (*z.shape[:2], self.num_steps, self.num_states))
-        log_p = anp.sum(h[:, :, 0] * self.log_initial(theta), axis=-1)
-        moves = anp.dot(h[:, :, :-1], self.log_transition(theta)) * h[:, :, 1:]
-        emissions = h * self.log_emission(theta, x)
-        return log_p + anp.sum(moves, axis=(-2, -1)) + anp.sum(emissions, axis=(-2, -1))
+        first = anp.sum(h[:, :, :1] * self.log_initial(theta), axis=-1)
+        moves = anp.sum(anp.dot(h[:, :, :-1], self.log_transition(theta)) * h[:, :, 1:], axis=-1)
+        emissions = anp.sum(h * self.log_emission(theta, x), axis=-1)
+        return anp.concatenate([first, moves], axis=-1), emissions
 
     def sample(self, rng: np.random.Generator, theta: Theta, num: int) -> tuple[Array, Array]:
         """Ancestral sampling: x (num, T), z (num, T K)."""
