@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from bbvi.backends.kernel.blocks import Block, Buffers, split_rows, thread_buffers
+from bbvi.backends.kernel.layers import Pass
 from bbvi.backends.kernel.pieces import Pieces, add, gather, observed
 from bbvi.nets import join
 from bbvi.threads import deal, run_hands, thread_count
@@ -14,7 +15,7 @@ from bbvi.types import Array, Theta
 THREAD_WORK = 2**23
 """Multiply-adds below which a second thread costs more than it saves."""
 MANY_ROWS = 2
-"""Rows for each unit of the last hidden layer from which stacking its bias pays."""
+"""Rows for each unit of the last hidden layer from which stacking the biases pays."""
 
 
 def evaluate_value(pieces: Pieces, z: Array, num_threads: int | None) -> Array:
@@ -27,8 +28,8 @@ def evaluate_value(pieces: Pieces, z: Array, num_threads: int | None) -> Array:
         buffers = thread_buffers(z.dtype)
         for block in blocks:
             rows = features_first(z, block, buffers)
-            u = pieces.layers.forward(rows, buffers, slopes=False, stacked=stacked).outputs
-            value = pieces.prior.value(pieces.prior_state, rows)
+            u = _forward(pieces, rows, stacked, buffers, slopes=False).outputs
+            value = pieces.prior.value(pieces.prior_state, rows[:-1])
             value += pieces.likelihood.value(
                 pieces.likelihood_state, observed(pieces, block), u, buffers
             )
@@ -65,15 +66,15 @@ def evaluate_grads(
 def _one_block(
     pieces: Pieces,
     y: Array,
-    z: Array,
+    rows: Array,
     weights: Array | None,
-    stacked: Array | None,
+    stacked: list[Array] | None,
     buffers: Buffers,
     dtheta: dict[str, Theta],
 ) -> tuple[Array, Array]:
     """log p (R,) and dz (D, R); the block's share is added to the parts of ``dtheta``."""
-    layers = pieces.layers
-    done = layers.forward(z, buffers, slopes=True, stacked=stacked)
+    layers, z = pieces.layers, rows[:-1]
+    done = _forward(pieces, rows, stacked, buffers, slopes=True)
     value, dlikelihood = pieces.likelihood.value_and_grads(
         pieces.likelihood_state, y, done.outputs, buffers, weights
     )
@@ -88,7 +89,14 @@ def _one_block(
     return value, dz
 
 
-def _stack_for(pieces: Pieces, z: Array) -> Array | None:
+def _forward(
+    pieces: Pieces, rows: Array, stacked: list[Array] | None, buffers: Buffers, slopes: bool
+) -> Pass:
+    z = rows[:-1] if stacked is None else rows
+    return pieces.layers.forward(z, buffers, slopes, stacked)
+
+
+def _stack_for(pieces: Pieces, z: Array) -> list[Array] | None:
     layers = pieces.layers
     return layers.stack() if z.shape[0] * z.shape[1] >= MANY_ROWS * layers.sizes[-2] else None
 
@@ -112,9 +120,10 @@ def split_work(pieces: Pieces, z: Array, num_threads: int | None) -> list[Sequen
 
 
 def features_first(z: Array, block: Block, buffers: Buffers) -> Array:
-    """The block's rows of z as (D, R)."""
+    """The block's rows of z, and a row of ones below: (D + 1, R)."""
     rows = z[block]
     s, n, D = rows.shape
-    out = buffers("z", D, s * n)
-    out.reshape(D, s, n)[...] = rows.transpose(2, 0, 1)
+    out = buffers("z", D + 1, s * n)
+    out[:-1].reshape(D, s, n)[...] = rows.transpose(2, 0, 1)
+    out[-1] = 1
     return out

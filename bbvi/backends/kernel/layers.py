@@ -8,8 +8,9 @@ layer, which is narrow, rather than on the outputs:
 
     u = c (W^T h_L + b) = W^T (c h_L) + c b.
 
-Where there are many rows, the bias becomes one more input of the last layer, [W; b^T]^T [c h_L; c],
-so that adding it costs no pass over (O, R).
+Where there are many rows, each bias becomes one more row of its weights, met by a row of ones
+(c ones in the last layer) below the activations, [W; b^T]^T [c h; c], so that adding biases costs
+no pass.
 
 Given du = d log p / du, with g_l the derivative at the pre-activation of hidden layer l,
 
@@ -101,44 +102,40 @@ class Layers:
         self.biases = [params[f"b{layer}"] for layer in range(self.depth)]
         self.scale = scale
 
-    def stack(self) -> Array | None:
-        """[W; b^T] of the last layer; None where there is no hidden layer to take the bias."""
-        if self.depth == 1:
-            return None
-        return np.concatenate([self.weights[-1], self.biases[-1][None]])
+    def stack(self) -> list[Array]:
+        """[W; b^T] of each layer, worth its making when it is used for many rows."""
+        return [np.concatenate([W, b[None]]) for W, b in zip(self.weights, self.biases)]
 
     def forward(
-        self, z: Array, buffers: Buffers, slopes: bool, stacked: Array | None = None
+        self, z: Array, buffers: Buffers, slopes: bool, stacked: list[Array] | None = None
     ) -> Pass:
         """U (O, R) of z (D, R); with ``slopes`` also what `backward` will need.
 
-        ``stacked``, from `stack`, is worth its making when it is used for many rows.
+        With ``stacked``, from `stack`, z is expected to have a row of ones below, (D + 1, R).
         """
         R, h = z.shape[1], z
+        ones = 0 if stacked is None else 1
+        weights = self.weights if stacked is None else stacked
         inputs: list[Array] = []
         found: list[Array] = []
         for layer, width in enumerate(self.sizes[1:-1]):
             inputs.append(h)
-            # One row more than the width: the last layer's input for its bias.
-            h = buffers(f"h{layer}", width + 1, R)[:-1]
-            np.matmul(self.weights[layer].T, inputs[-1], out=h)
-            h += self.biases[layer][:, None]
+            h = buffers(f"h{layer}", width + ones, R)
+            a = np.matmul(weights[layer].T, inputs[-1], out=h[:width])
+            if stacked is None:
+                a += self.biases[layer][:, None]
+            h[width:] = 1
             if slopes:
                 found.append(buffers(f"slope{layer}", width, R))
-            self.activate(h, found[-1] if slopes else None, buffers("scratch", width, R))
+            self.activate(a, found[-1] if slopes else None, buffers("scratch", width, R))
         if self.scale != 1:
-            out = h if self.depth > 1 else buffers("scaled", *z.shape)
+            out = h if self.depth > 1 else buffers("scaled", *h.shape)
             h = np.multiply(h, self.scale, out=out)
         inputs.append(h)
-        u = buffers("outputs", self.sizes[-1], R)
+        u = np.matmul(weights[-1].T, h, out=buffers("outputs", self.sizes[-1], R))
         if stacked is None:
-            np.matmul(self.weights[-1].T, h, out=u)
             u += (self.biases[-1] * self.scale)[:, None]
-        else:
-            with_bias = buffers(f"h{self.depth - 2}", self.sizes[-2] + 1, R)
-            with_bias[-1] = self.scale
-            np.matmul(stacked.T, with_bias, out=u)
-        return Pass(inputs, found, u)
+        return Pass([h[:width] for h, width in zip(inputs, self.sizes)], found, u)
 
     def backward(self, done: Pass, du: Array, buffers: Buffers) -> list[Array]:
         """Each layer's output gradient, [g_1, ..., g_L, du], from du (O, R)."""

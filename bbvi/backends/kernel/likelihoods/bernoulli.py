@@ -35,11 +35,14 @@ def _observe(state: None, y: Array) -> None:
 def log_product(factors: Array) -> Array:
     """sum_j log(factors_j / 2) of factors (Dx, R) in [1, 2]: (R,).  Overwrites factors."""
     whole = len(factors) // FACTORS * FACTORS
-    lanes = [factors[whole:] * 0.5]
+    factors[whole:] *= 0.5
+    lanes = factors[whole:]
     if whole:
         groups = factors[:whole].reshape(FACTORS, -1, factors.shape[1])
-        lanes.append(np.multiply.reduce(groups, axis=0) * 0.5**FACTORS)
-    return sum(column_sums(np.log(lane, out=lane)) for lane in lanes)  # type: ignore[return-value]
+        products = np.multiply.reduce(groups, axis=0)
+        products *= 0.5**FACTORS
+        lanes = np.concatenate([products, lanes]) if len(lanes) else products
+    return column_sums(np.log(lanes, out=lanes))
 
 
 def _value(state: None, y: Array, u: Array, buffers: Buffers) -> Array:
