@@ -17,8 +17,8 @@
 #
 # # 4. Black-box variational inference
 #
-# **Question.** We can estimate the gradient of the ELBO in $\lambda$ and in $\theta$. In which order
-# should they move?
+# **Question.** We can estimate the gradient of the ELBO in $\lambda$ and in $\theta$. In which
+# order should they move?
 #
 # The Ermon/Grover notes answer with a loop that looks like EM. For each minibatch $B$:
 #
@@ -153,7 +153,7 @@ print(f"learned {model.log_evidence(fit.theta, x).mean():.3f}, maximum {best:.3f
 
 # %%
 images = digits().x
-decoder = digits_decoder(np.random.default_rng(0), num_steps=200 if SMOKE else 2000)
+decoder = digits_decoder(np.random.default_rng(0), num_steps=100 if SMOKE else 2000)
 two = images[[5, 8]]
 course = watch_step_1(
     decoder.model, decoder.family, decoder.theta, two, np.random.default_rng(2), num_steps=60
@@ -174,7 +174,7 @@ step_1_figure(grids, decoder.family, course, two, (8, 8))
 # $\log p(x) - \mathrm{ELBO}$, averaged over 100 digits:
 
 # %%
-hundred = images[:: len(images) // (20 if SMOKE else 100)]
+hundred = images[:: len(images) // (10 if SMOKE else 100)]
 log_p = log_evidence_quadrature(decoder.model, decoder.theta, hundred, tolerance=1e-3).value
 steps = 60 if SMOKE else 300
 optimizers = {
