@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 from bbvi.cli import main
@@ -50,3 +52,10 @@ def test_bad_input_is_one_line(tmp_path, capsys, monkeypatch, arguments, match):
     assert match in error
     assert error.count("\n") == 1
     assert not out.exists()
+
+
+def test_download_without_pooch_is_one_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    arguments = ["vae", "--dataset", "mnist", "--download", "--root", str(tmp_path)]
+    assert main(arguments) == 2
+    assert "pip install 'bbvi[download]'" in capsys.readouterr().err
