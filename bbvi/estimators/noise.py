@@ -104,6 +104,11 @@ NOISE_SOURCES: dict[str, NoiseSource] = {
 def with_noise(family: Any, source: NoiseSource) -> Any:
     """The same family, its ``noise`` drawn from ``source``: for the ``fit_*`` procedures.
 
+    Requires
+    --------
+    An estimator that only averages over its samples, with one draw each: neither
+    ``Record.couples_samples`` nor ``Record.draws`` above 1.  A family cannot see to that.
+
     Parameters
     ----------
     family : Family

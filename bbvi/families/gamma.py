@@ -142,7 +142,8 @@ def implicit_shape_derivative(a: Array, y: Array) -> Array:
 
     Notes
     -----
-    The relative error is about 1e-10 in float64; float32 input is computed in float64.
+    Against quadrature of dP/da the relative error is below 1e-8 for shapes from 0.05 to 2000 and
+    probabilities from 1e-6 to 1 - 1e-9.  float32 input is computed in float64.
     """
     a, y = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(y, np.float64))
     h = 1e-3 * a
