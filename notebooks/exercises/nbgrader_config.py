@@ -1,0 +1,9 @@
+"""Settings of nbgrader for this course; copied into the course folder by release.py."""
+
+c = get_config()  # noqa: F821  (nbgrader defines it)
+
+c.CourseDirectory.course_id = "bbvi"
+c.ClearSolutions.code_stub = {"python": "# YOUR CODE HERE\nraise NotImplementedError()"}
+c.ClearSolutions.text_stub = "YOUR ANSWER HERE"
+# A loop that never ends must not stop the grading of a class.
+c.ExecutePreprocessor.timeout = 120
