@@ -21,6 +21,7 @@ def execute(source: Path) -> Path:
     # Ids by position and no times: running again changes nothing but the outputs that differ.
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"
+        cell.metadata = nbformat.from_dict({})
     NotebookClient(notebook, timeout=600, kernel_name="python3", record_timing=False).execute()
     notebook.metadata = nbformat.from_dict(
         {"jupytext": {"formats": "ipynb,py:percent"}, "kernelspec": KERNEL}
