@@ -92,7 +92,7 @@ class DiagonalGaussian:
         return rng.standard_normal((num_samples, num_data, self.latent_dim), dtype=dtype)
 
     def transform(self, lam: Array, eps: Array) -> Array:
-        """Z = mu + sigma * eps: (S, N, D)."""
+        """z = mu + sigma * eps: (S, N, D)."""
         mean, log_scale = self.split(lam)
         return mean + anp.exp(log_scale) * eps
 

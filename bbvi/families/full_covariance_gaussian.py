@@ -83,7 +83,7 @@ class FullCovarianceGaussian:
         return rng.standard_normal((num_samples, num_data, self.latent_dim), dtype=dtype)
 
     def transform(self, lam: Array, eps: Array) -> Array:
-        """Z = mu + L eps: (S, N, D)."""
+        """z = mu + L eps: (S, N, D)."""
         mean, L = self.factor(lam)
         return mean + anp.einsum("nij,snj->sni", L, eps)
 
