@@ -2,6 +2,11 @@ import os
 
 import pytest
 import threadpoolctl
+from hypothesis import settings
+
+# The same examples in every run; no deadline, because a busy machine is not a mistake.
+settings.register_profile("bbvi", derandomize=True, deadline=None)
+settings.load_profile("bbvi")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -16,7 +16,7 @@ def tables(draw):
     """A family and a table lam of one to three rows."""
     q = FullCovarianceGaussian(draw(SIZES))
     shape = (draw(st.integers(1, 3)), q.num_params)
-    return q, draw(hnp.arrays(np.float64, shape, elements=st.floats(-2, 2)))
+    return q, draw(hnp.arrays(np.float64, shape, elements=st.floats(-1, 1)))
 
 
 @settings(max_examples=50)
