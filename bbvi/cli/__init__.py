@@ -10,10 +10,10 @@ import sys
 from collections.abc import Sequence
 
 import bbvi
-from bbvi.cli import compare, doctor, uses, vae, variance
+from bbvi.cli import compare, doctor, figures, uses, vae, variance
 from bbvi.doctor import BLAS_KERNELS, VARIABLE, restart
 
-COMMANDS = (compare, vae, variance, uses, doctor)
+COMMANDS = (compare, vae, variance, uses, figures, doctor)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

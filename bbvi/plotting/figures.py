@@ -1,0 +1,224 @@
+"""All figures of the README and of the notebooks, each with the rows behind it (floor 6)."""
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from bbvi import backends
+from bbvi.datasets import digits
+from bbvi.estimators import sticking_the_landing
+from bbvi.experiments import compare as comparing
+from bbvi.experiments import lectures, methods, variance
+from bbvi.experiments.images import load_images
+from bbvi.experiments.latent import vae_pictures
+from bbvi.experiments.networks import lecture_network
+from bbvi.experiments.problems import problem_from
+from bbvi.experiments.records import write_atomically, write_csv
+from bbvi.experiments.vae import train_vae
+from bbvi.families import DiagonalGaussian
+from bbvi.models import LinearGaussian, MixtureOfGaussians
+from bbvi.nets import part
+from bbvi.plotting import compare as compare_plots
+from bbvi.plotting import lectures as plots
+from bbvi.plotting import vae as vae_plots
+from bbvi.plotting import variance as variance_plots
+from bbvi.plotting.moving import step_1_page
+from bbvi.plotting.style import styled
+
+Rows = Sequence[Mapping[str, Any]]
+
+SHOWN = (0, 5)
+"""Digits whose posteriors are drawn."""
+
+
+class Drawn(NamedTuple):
+    """One file: a figure, or an HTML page, and the rows behind it (None if another has them)."""
+
+    picture: Figure | str
+    rows: Rows | None
+
+
+def naive_evidence(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
+    """Why log p(x) is not estimated from the prior."""
+    sizes: dict[str, Any] = {"samples": (1, 10, 100, 1000), "replicates": 40} if quick else {}
+    rows = lectures.naive_evidence(rng, **sizes)
+    return {"naive_evidence": Drawn(plots.naive_figure(rows), rows)}
+
+
+def elbo_gap(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
+    """log p(x) = ELBO + KL, where q can be exact and where it cannot."""
+    x, family = digits(binarize=False).x, DiagonalGaussian(2)
+    model = LinearGaussian(2, x.shape[1])
+    linear = lectures.watch_step_1(
+        model, family, model.fit_ml(x), x[:1], rng, estimator=sticking_the_landing
+    )
+    decoder = lectures.digits_decoder(rng, 300 if quick else 1500)
+    one = digits().x[list(SHOWN[:1])]
+    deep = lectures.watch_step_1(decoder.model, family, decoder.theta, one, rng)
+    courses = {
+        "Linear decoder: the posterior is such a q": linear,
+        "Decoder network: no such q is exact": deep,
+    }
+    rows = [
+        {"model": name, **row}
+        for name, course in courses.items()
+        for row in lectures.course_rows(family, course)
+    ]
+    picture = plots.gap_figure({name: (course, 0) for name, course in courses.items()})
+    return {"elbo_gap": Drawn(picture, rows)}
+
+
+def step_1(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
+    """Step 1 watched on two digits, as a still and as a moving picture."""
+    decoder = lectures.digits_decoder(rng, 300 if quick else 1500)
+    model, family, x = decoder.model, decoder.family, digits().x[list(SHOWN)]
+    course = lectures.watch_step_1(model, family, decoder.theta, x, rng)
+    grids = lectures.landscapes(model, decoder.theta, x)
+    frames = (0, 3, 10, 60) if quick else None
+    page = step_1_page(grids[0], family, course, x[0], (8, 8), frames=frames)
+    return {
+        "step_1": Drawn(
+            plots.step_1_figure(grids, family, course, x, (8, 8)),
+            lectures.course_rows(family, course),
+        ),
+        "step_1_moving": Drawn(page, None),
+    }
+
+
+def compare(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
+    """Three ways to infer, side by side, as by ``bbvi compare``."""
+    data_rng, rng = rng.spawn(2)
+    problem = problem_from("digits", data_rng)
+    settings = methods.QUICK if quick else methods.Settings()
+    result = comparing.compare(problem, rng, settings=settings, progress=False)
+    picture = compare_plots.figure(
+        result.rows,
+        result.curves,
+        result.posteriors,
+        problem.test.x,
+        problem.image_shape,
+        "Three ways to infer on digits, at equal evaluations",
+    )
+    return {"compare": Drawn(picture, result.rows)}
+
+
+def gradient_variance(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
+    """How noisy each gradient is: on digits, and where the pathwise one loses."""
+    seed = int(rng.integers(2**31))
+    grid = variance.QUICK if quick else variance.FULL
+    drawn = {}
+    for model, estimators in (
+        ("digits", None),
+        ("cosine", ("score-function", "leave-one-out", "reparameterized", "measure-valued")),
+    ):
+        chosen = grid._replace(models=(model,), estimators=estimators)
+        if model == "cosine":
+            chosen = chosen._replace(samples=(4,), dimensions=(1,), points=("start",))
+        rows = variance.variance(chosen, seed=seed, progress=False).rows
+        [*_, (_, block, mine)] = [p for p in variance_plots.pictures(rows) if p[1] == "mean"]
+        figures = variance_plots.figures(model, block, mine)
+        wanted = ("frequencies",) if model == "cosine" else ("curves", "ranking")
+        for name in wanted:
+            table = mine if name != "ranking" else None
+            drawn[f"variance_{model}_{name}"] = Drawn(figures[name], table)
+    return drawn
+
+
+def mixture_prior(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
+    """The components that a trainable mixture prior has learned, over the digits' posteriors."""
+    prior = MixtureOfGaussians(latent_dim=2, num_components=6)
+    decoder = lectures.digits_decoder(rng, 300 if quick else 3000, prior)
+    weights, means, covariances = prior.moments(part(decoder.theta, "prior"))
+    x, labels = digits()
+    chosen = backends.resolve("auto", decoder.model)
+    lam, _ = chosen.encode(decoder.encoder, decoder.phi, x)
+    assert labels is not None
+    picture = plots.mixture_figure(weights, means, covariances, lam[:, :2], labels)
+    rows = [
+        {
+            "component": k,
+            "weight": weights[k],
+            **{f"mean_{d + 1}": means[k, d] for d in range(2)},
+            **{f"cov_{i + 1}{j + 1}": covariances[k, i, j] for i in range(2) for j in range(2)},
+        }
+        for k in range(len(weights))
+    ]
+    return {"mixture_prior": Drawn(picture, rows)}
+
+
+def vae(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
+    """The latent space of the lecture's autoencoder on held-out digits, and its manifold."""
+    data_rng, train_rng, picture_rng = rng.spawn(3)
+    images = load_images("digits", data_rng)
+    network = lecture_network(images.train.x.shape[1])
+    trained = train_vae(
+        network,
+        images.train.x,
+        train_rng,
+        epochs=8 if quick else images.epochs,
+        batch_size=images.batch_size,
+        evaluation_samples=images.evaluation_samples,
+        log_every=images.log_every,
+        progress=False,
+    )
+    x, labels = images.test
+    assert labels is not None
+    shown = vae_pictures(network, trained.theta, trained.phi, x, labels, picture_rng)
+    figures = vae_plots.vae_figures(shown, trained.iterations, trained.epochs)
+    points = [
+        {"label": int(label), **{f"mean_{d + 1}": value for d, value in enumerate(mean)}}
+        for label, mean in zip(shown.labels, shown.means)
+    ]
+    epochs = [{key: row[key] for key in ("epoch", "objective")} for row in trained.epochs]
+    return {
+        "vae_latent_space": Drawn(figures["latent_space"], points),
+        "vae_manifold": Drawn(figures["manifold"], None),
+        "vae_objective": Drawn(figures["objective"], epochs),
+    }
+
+
+FIGURES: dict[str, Callable[[np.random.Generator, bool], dict[str, Drawn]]] = {
+    "compare": compare,
+    "variance": gradient_variance,
+    "naive-evidence": naive_evidence,
+    "elbo-gap": elbo_gap,
+    "step-1": step_1,
+    "mixture-prior": mixture_prior,
+    "vae": vae,
+}
+"""Name -> (rng, quick) -> file name -> what to write there."""
+
+
+def compact_png(figure: Figure, widest: int = 1500) -> bytes:
+    """The figure as a PNG of 256 colours, at most ``widest`` pixels wide, without a time stamp.
+
+    A third of the size of a PNG in full colour: these pictures are kept under version control.
+    """
+    full, compact = io.BytesIO(), io.BytesIO()
+    with styled():
+        dpi = min(120.0, widest / figure.get_size_inches()[0])
+        figure.savefig(full, format="png", dpi=dpi)
+    image = Image.open(full).convert("RGB")
+    image.quantize(256, method=Image.Quantize.MEDIANCUT).save(compact, "png", optimize=True)
+    return compact.getvalue()
+
+
+def write(folder: Path, drawn: Mapping[str, Drawn]) -> list[Path]:
+    """Write each figure as PNG, each page as HTML, and the rows as CSV; returns the paths."""
+    paths = []
+    for name, (picture, rows) in drawn.items():
+        if isinstance(picture, str):
+            paths.append(folder / f"{name}.html")
+            write_atomically(paths[-1], picture.encode())
+        else:
+            paths.append(folder / f"{name}.png")
+            write_atomically(paths[-1], compact_png(picture))
+        if rows is not None:
+            paths.append(folder / f"{name}.csv")
+            write_csv(paths[-1], rows)
+    return paths
