@@ -78,16 +78,21 @@ class MLP:
         return len(self.sizes) - 1
 
     def init(self, rng: np.random.Generator) -> Theta:
-        """Draw weights from N(0, gain / fan_in) (gain 2 for relu, else 1); biases start at 0.
+        """Draw weights from N(0, gain / fan_in) (gain 2 before a relu, else 1); biases are 0.
+
+        Hidden biases of a relu network are drawn from U(-1, 1) / sqrt(fan_in): at 0 all its kinks
+        would pass through the origin, and a decoder of few latents would start as a cone.
 
         Source: Glorot and Bengio (2010); He et al. (2015) for relu.
         """
-        gain = 2.0 if self.activation == "relu" else 1.0
         params = {}
         for layer, (fan_in, fan_out) in enumerate(zip(self.sizes[:-1], self.sizes[1:])):
-            scale = np.sqrt((gain if layer + 1 < self.num_layers else 1.0) / fan_in)
+            rectified = self.activation == "relu" and layer + 1 < self.num_layers
+            scale = np.sqrt((2.0 if rectified else 1.0) / fan_in)
             params[f"W{layer}"] = scale * rng.standard_normal((fan_in, fan_out))
             params[f"b{layer}"] = np.zeros(fan_out)
+            if rectified:
+                params[f"b{layer}"] = rng.uniform(-1, 1, fan_out) * fan_in**-0.5
         return params
 
     def __call__(self, params: Theta, inputs: Array) -> Array:

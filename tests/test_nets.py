@@ -58,7 +58,8 @@ def test_weights_have_the_stated_variance():
         params = MLP((400, 300, 200), activation).init(np.random.default_rng(0))
         assert params["W0"].var() == pytest.approx(gain / 400, rel=0.02)
         assert params["W1"].var() == pytest.approx(1.0 / 300, rel=0.02)
-        assert not params["b0"].any()
+        assert np.abs(params["b0"]).max() < 400**-0.5
+        assert params["b0"].any() == (activation == "relu")
         assert not params["b1"].any()
 
 
