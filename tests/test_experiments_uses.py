@@ -4,15 +4,8 @@ import pytest
 from bbvi import StandardNormal
 from bbvi.cli import main
 from bbvi.datasets import Dataset, digits, train_test_split
-from bbvi.experiments.marginal import (
-    Budget,
-    denoising,
-    inpainting,
-    marginal_inference,
-    restore,
-    restore_by_pca,
-    super_resolution,
-)
+from bbvi.experiments.damage import denoising, inpainting, restore_by_pca, super_resolution
+from bbvi.experiments.marginal import Budget, marginal_inference, restore
 from bbvi.experiments.representation import (
     compare_representations,
     linear_classifier_accuracy,

@@ -8,10 +8,10 @@ from bbvi.datasets.small import (
     binarize,
     digits,
     iris,
-    load_array,
     old_faithful,
     train_test_split,
 )
+from bbvi.datasets.tables import load_array
 
 __all__ = [
     "Dataset",

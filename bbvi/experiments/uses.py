@@ -7,17 +7,10 @@ import numpy as np
 from bbvi.datasets import Dataset
 from bbvi.datasets import binarize as to_binary
 from bbvi.estimators import reparameterized_kl
+from bbvi.experiments.damage import denoising, inpainting, super_resolution
 from bbvi.experiments.images import Images
 from bbvi.experiments.latent import posterior_means
-from bbvi.experiments.marginal import (
-    Budget,
-    Restored,
-    Row,
-    denoising,
-    inpainting,
-    marginal_inference,
-    super_resolution,
-)
+from bbvi.experiments.marginal import Budget, Restored, Row, marginal_inference
 from bbvi.experiments.networks import Network, bernoulli_network
 from bbvi.experiments.representation import compare_representations
 from bbvi.inference import Fit, fit_amortized
