@@ -115,6 +115,10 @@ def test_restored_blocks_have_the_counts_that_were_seen():
     y = task.observe((rng.random((3, 16)) < 0.5).astype(float), rng)
     found = restore(model, DiagonalGaussian(2), theta, np.zeros((3, 4)), y, rng, 8)
     assert task.likelihood.observe(found) == pytest.approx(y)
+    single = [a.astype(np.float32) for a in (np.zeros((3, 4)), y)]
+    theta = astype(theta, np.float32)
+    found = restore(model, DiagonalGaussian(2), theta, *single, np.random.default_rng(1), 2)
+    assert found.dtype == np.float32
 
 
 @pytest.mark.slow

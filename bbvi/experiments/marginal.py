@@ -52,10 +52,10 @@ def restore(
     num_samples: int,
 ) -> Array:
     """E_q[E[x | y, z]] (N, pixels): the whole image as far as q(z) knows it."""
-    total = np.zeros(())
+    total = np.zeros((len(y), model.decoder.sizes[-1]), y.dtype)
     for _ in range(as_count("num_samples", num_samples)):
         z = family.transform(lam, family.noise(rng, 1, len(y), y.dtype))
-        total = total + restored_mean(model.likelihood, {}, y, model.decode(theta, z))[0]
+        total += restored_mean(model.likelihood, {}, y, model.decode(theta, z))[0]
     return total / num_samples
 
 
