@@ -21,6 +21,7 @@ from bbvi.validation import as_count, as_float_array
 Prepare = Callable[[Target, Array, np.random.Generator], Estimator]
 CHUNK_NUMBERS = 2**20
 CHUNK_EVALUATIONS = 2**15
+LEARNING_ROWS = 2**10
 
 
 class GradientStatistics(NamedTuple):
@@ -147,19 +148,14 @@ def gradient_statistics(
             f"lam has shape {lam.shape}; expected one row (1, P): replicates of one point are "
             "made here. Measure several points one by one."
         )
+    setting = _Setting(estimator, prepare, family, target_of, lam, noise)
     draws, bootstrap, pilots = rng.spawn(3)
     counter = Counter()
     blocks = parameter_blocks(family)
     sums = {name: Moments() for name in blocks}
     theta = Moments()
     seconds = 0.0
-
-    def ready(target: Target, rows: Array) -> Estimator:
-        return estimator if prepare is None else prepare(target, rows, pilots)
-
-    for estimate, elapsed in _chunks(
-        estimator, ready, family, target_of, lam, noise, draws, R, counter
-    ):
+    for estimate, elapsed in _chunks(setting, draws, pilots, R, counter):
         seconds += elapsed
         for name, columns in blocks.items():
             sums[name].add(estimate.grad[:, columns])
@@ -175,42 +171,58 @@ def gradient_statistics(
     return GradientStatistics(statistics, R, counter.evaluations / R, seconds / R)
 
 
+class _Setting(NamedTuple):
+    """The arguments of `gradient_statistics` that say what is measured."""
+
+    estimator: Estimator
+    prepare: Prepare | None
+    family: Family
+    target_of: Callable[[int], Target]
+    lam: Array
+    noise: Callable[[np.random.Generator, int], Array]
+
+    def at(self, rows: int, pilots: np.random.Generator) -> tuple[Estimator, Target, Array]:
+        """The estimator, having learned what it must, its target and lam, for so many rows."""
+        target, tiled = self.target_of(rows), np.repeat(self.lam, rows, axis=0)
+        if self.prepare is None:
+            return self.estimator, target, tiled
+        return self.prepare(target, tiled, pilots), target, tiled
+
+
 def _chunks(
-    estimator: Estimator,
-    ready: Callable[[Target, Array], Estimator],
-    family: Family,
-    target_of: Callable[[int], Target],
-    lam: Array,
-    noise: Callable[[np.random.Generator, int], Array],
+    setting: _Setting,
     rng: np.random.Generator,
+    pilots: np.random.Generator,
     replicates: int,
     counter: Counter,
 ) -> Iterator[tuple[Estimate, float]]:
     """Estimates of many replicates each, and their seconds."""
-    one = target_of(1)
-    counted = Counter()
-    eps = noise(rng, 1)
-    estimate = estimator(family, counted.watch(one), lam, eps)
-    size = _chunk_rows(family, counted.evaluations, len(eps))
-    if _has_squares(estimate):
-        # Theta's replicates come in sums over a chunk, and the bootstrap needs many sums.
-        size = min(size, -(-replicates // 64))
-    at: dict[int, tuple[Estimator, Target, Array]] = {}
+    size = _chunk_rows(setting, setting.noise(rng, 1), replicates)
+    ready: dict[int, tuple[Estimator, Target, Array]] = {}
     for start in range(0, replicates, size):
         rows = min(size, replicates - start)
-        if rows not in at:
-            target, tiled = target_of(rows), np.repeat(lam, rows, axis=0)
-            at[rows] = ready(target, tiled), counter.watch(target), tiled
-        learned, target, tiled = at[rows]
+        if rows not in ready:
+            ready[rows] = setting.at(rows, pilots)
+        estimator, target, lam = ready[rows]
         begin = time.process_time()
-        estimate = learned(family, target, tiled, noise(rng, rows))
+        eps = setting.noise(rng, rows)
+        estimate = estimator(setting.family, counter.watch(target), lam, eps)
         yield estimate, time.process_time() - begin
 
 
-def _chunk_rows(family: Family, evaluations: int, num_samples: int) -> int:
-    """Replicates that fit `CHUNK_NUMBERS` and `CHUNK_EVALUATIONS`."""
-    numbers = max(evaluations * family.latent_dim, num_samples * family.num_params)
-    return max(1, min(CHUNK_NUMBERS // numbers, CHUNK_EVALUATIONS // max(1, evaluations)))
+def _chunk_rows(setting: _Setting, eps: Array, replicates: int) -> int:
+    """Replicates that may be held in memory together, judged by one of them."""
+    counter, family = Counter(), setting.family
+    estimate = setting.estimator(family, counter.watch(setting.target_of(1)), setting.lam, eps)
+    numbers = max(counter.evaluations * family.latent_dim, len(eps) * family.num_params)
+    rows = min(CHUNK_NUMBERS // numbers, CHUNK_EVALUATIONS // max(1, counter.evaluations))
+    if setting.prepare is not None:
+        # Learning takes many evaluations a row: the rows of one chunk learn for all chunks.
+        rows = min(rows, LEARNING_ROWS)
+    if _has_squares(estimate):
+        # Theta's replicates come in sums over a chunk, and the bootstrap needs many sums.
+        rows = min(rows, -(-replicates // 64))
+    return max(1, rows)
 
 
 def _has_squares(estimate: Estimate) -> bool:

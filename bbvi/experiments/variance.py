@@ -146,6 +146,8 @@ def measure(
         x = None if here.x is None else np.repeat(here.x, len(lam), axis=0)
         return prepared(record, here.family, hold_theta(target), lam, x, rng, integrand)
 
+    teach = None if record.prepare is None else learn
+
     def statistics(rows: Any, replicates: int, prepare: Any = None) -> GradientStatistics:
         return gradient_statistics(
             record.expectation if here.plain else record.elbo,  # type: ignore[arg-type]
@@ -161,7 +163,7 @@ def measure(
         )
 
     R = cell["replicates"]
-    found = statistics(lambda num_rows: hold_theta(here.rows(num_rows)), R, learn)
+    found = statistics(lambda num_rows: hold_theta(here.rows(num_rows)), R, teach)
     rows = [_row(block, found, record) for block in found.blocks]
     if here.rows_with_squares is not None:
         # The squares are not part of the gradient's price, so it is timed without them.  What is
