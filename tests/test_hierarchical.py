@@ -26,10 +26,12 @@ def linear(seed=0):
 def test_evidence_plus_posterior_is_the_joint_at_any_z():
     model, theta, x = linear()
     z = np.random.default_rng(1).standard_normal((5, 4, 3))
-    mean, covariance = model.posterior(theta, x)
+    mean, covariance = model.linear_posterior(theta, x)
     log_posterior = np.stack([log_normal(z[:, n], mean[n], covariance) for n in range(4)], axis=1)
     np.testing.assert_allclose(
-        model.log_evidence(theta, x) + log_posterior, model.log_joint(theta, x, z), rtol=1e-10
+        model.linear_log_evidence(theta, x) + log_posterior,
+        model.log_joint(theta, x, z),
+        rtol=1e-10,
     )
 
 
@@ -44,7 +46,7 @@ def test_evidence_matches_the_covariance_of_samples():
     error = products.std(axis=0) / 200
     assert (np.abs(products.mean(axis=0) - covariance) < 5 * error).all()
     expected = log_normal(centered[:4], np.zeros(3), covariance)
-    np.testing.assert_allclose(model.log_evidence(theta, x[:4]), expected, rtol=1e-10)
+    np.testing.assert_allclose(model.linear_log_evidence(theta, x[:4]), expected, rtol=1e-10)
 
 
 def test_full_covariance_meets_the_evidence():
@@ -53,7 +55,7 @@ def test_full_covariance_meets_the_evidence():
     fit = infer(model, family, theta, x, np.random.default_rng(0), num_samples=4, num_steps=600)
     eps = family.noise(np.random.default_rng(1), 20, 4)
     elbo = sticking_the_landing(family, autodiff.target(model, theta, x), fit.local, eps).elbo
-    np.testing.assert_allclose(elbo, model.log_evidence(theta, x), atol=1e-3)
+    np.testing.assert_allclose(elbo, model.linear_log_evidence(theta, x), atol=1e-3)
 
 
 def test_bad_input():
@@ -61,12 +63,12 @@ def test_bad_input():
         HierarchicalModel(MLP((1, 2)), MLP((3, 4)), BernoulliLikelihood())
     model, theta, x = linear()
     with pytest.raises(ValueError, match="expected 3"):
-        model.log_evidence(theta, x[:, :2])
+        model.linear_log_evidence(theta, x[:, :2])
     deep = HierarchicalModel(MLP((1, 4, 2)), MLP((2, 3)), GaussianLikelihood(1.0))
     with pytest.raises(ValueError, match="networks of 2 and 1 layers"):
-        deep.log_evidence(deep.init(np.random.default_rng(0)), x)
+        deep.linear_log_evidence(deep.init(np.random.default_rng(0)), x)
     binary = HierarchicalModel(MLP((1, 2)), MLP((2, 3)), BernoulliLikelihood())
     with pytest.raises(ValueError, match="BernoulliLikelihood; its evidence"):
-        binary.posterior(theta, x)
+        binary.linear_posterior(theta, x)
     with pytest.raises(ValueError, match="not all 0 or 1"):
         autodiff.target(binary, theta, x)

@@ -11,6 +11,7 @@ from bbvi.experiments.compare import Comparison, compare
 from bbvi.experiments.methods import METHODS, QUICK, Settings
 from bbvi.experiments.problems import Problem, problem_from
 from bbvi.experiments.records import environment, format_table, write_csv, write_json
+from bbvi.experiments.zoo import MODELS, Entry, entry_of
 from bbvi.plotting import compare as plotting
 from bbvi.plotting.style import save
 
@@ -23,15 +24,18 @@ def add_parser(subparsers: Any) -> None:
         description="Learn one model by each method at the same number of log-joint evaluations, "
         "then compare ELBO, evidence, inference gaps, gradient variance and cost on held-out data.",
     )
-    parser.add_argument(
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
         "--dataset", default="digits", help="digits, iris, or the path of a .npy or .csv table"
+    )
+    what.add_argument(
+        "--model", metavar="NAME", help=f"a model with data of its own: {', '.join(MODELS)}"
     )
     parser.add_argument(
         "--methods",
         nargs="+",
-        default=list(METHODS),
         metavar="METHOD",
-        help=f"some of: {', '.join(METHODS)}",
+        help=f"some of: {', '.join(METHODS)}; a discrete --model has others",
     )
     parser.add_argument("--latent-dim", type=int, default=2, help="D (default 2: drawable)")
     parser.add_argument("--samples", type=int, help="S per gradient (default 8)")
@@ -46,11 +50,19 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare, print the table, write rows, curves, manifest and figure."""
-    settings = settings_from(args)
     data_rng, rng = np.random.default_rng(args.seed).spawn(2)
-    problem = problem_from(args.dataset, data_rng, args.latent_dim, np.dtype(args.dtype))
+    dtype = np.dtype(args.dtype)
+    entry = entry_of(args.model) if args.model else None
+    settings = settings_from(args, entry)
+    table = entry.methods if entry else METHODS
+    problem = (
+        entry.problem(data_rng, dtype)
+        if entry
+        else problem_from(args.dataset, data_rng, args.latent_dim, dtype)
+    )
     start = time.perf_counter()
-    result = compare(problem, rng, methods=args.methods, settings=settings)
+    methods = args.methods or list(table)
+    result = compare(problem, rng, methods=methods, settings=settings, table=table)
     seconds = time.perf_counter() - start
     print(report(problem, result))
     write(args, problem, settings, result, seconds)
@@ -58,9 +70,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def settings_from(args: argparse.Namespace) -> Settings:
+def settings_from(args: argparse.Namespace, entry: Entry | None = None) -> Settings:
     """The budget: the default's or --quick's, with what was given on the command line."""
     settings = QUICK if args.quick else Settings()
+    if entry is not None:
+        settings = entry.quick if args.quick else entry.settings
     given = {
         "num_samples": args.samples,
         "evaluations": args.evaluations,
@@ -78,6 +92,7 @@ def report(problem: Problem, result: Comparison) -> str:
             "train ELBO": _pm(row, "train_elbo"),
             "test ELBO": _pm(row, "test_elbo"),
             "test log p(x)": _pm(row, "test_log_evidence"),
+            "by": row["evidence_by"],
             "approx. gap": _pm(row, "approximation_gap", 3),
             "amort. gap": _pm(row, "amortization_gap", 3),
             "grad. var.": f"{row['gradient_variance']:.3g}",
@@ -125,4 +140,5 @@ def write(
 
 
 def _pm(row: dict[str, Any], key: str, digits: int = 2) -> str:
-    return f"{row[key]:.{digits}f} ± {row[f'{key}_se']:.{digits}f}"
+    error = row[f"{key}_se"]
+    return f"{row[key]:.{digits}f}" + (f" ± {error:.{digits}f}" if np.isfinite(error) else "")

@@ -1,16 +1,19 @@
 """log p(x) - ELBO, split into approximation gap and amortization gap (floor 5)."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from bbvi import backends
+from bbvi.estimators import sticking_the_landing
 from bbvi.evaluation.importance import log_evidence_is
 from bbvi.evaluation.monte_carlo import elbo
 from bbvi.evaluation.quadrature import log_evidence_quadrature
 from bbvi.inference import infer
 from bbvi.nets import astype
-from bbvi.types import Array, Family, Model, Theta
+from bbvi.optimizers import Optimizer
+from bbvi.types import Array, Estimator, Family, Model, Theta
 
 
 class InferenceGap(NamedTuple):
@@ -20,6 +23,8 @@ class InferenceGap(NamedTuple):
     ----------
     log_evidence, log_evidence_error
         log p(x) and the error of its computation.
+    evidence_by : str
+        How log p(x) was computed: "exact", "quadrature" or "importance sampling".
     elbo, elbo_error
         At the given lam, with standard error.
     elbo_optimum, elbo_optimum_error
@@ -34,6 +39,7 @@ class InferenceGap(NamedTuple):
 
     log_evidence: Array
     log_evidence_error: Array
+    evidence_by: str
     elbo: Array
     elbo_error: Array
     elbo_optimum: Array
@@ -53,13 +59,17 @@ def inference_gap(
     *,
     num_steps: int = 500,
     num_samples: int = 1000,
+    estimator: Estimator = sticking_the_landing,
+    optimizer: Optimizer | None = None,
+    exact_log_evidence: Callable[[Theta, Array], Array] | None = None,
     backend: str = "auto",
     progress: bool | None = None,
 ) -> InferenceGap:
     """Split each datapoint's gap log p(x) - ELBO(lam) at the ELBO's optimum over lam.
 
-    log p(x) is the model's own ``log_evidence`` where it has one, quadrature for D <= 2, and
-    importance sampling from the optimum otherwise.  Everything is computed in float64.
+    log p(x) is ``exact_log_evidence`` or the model's own ``log_evidence`` where there is one,
+    quadrature for D <= 2, and importance sampling from the optimum otherwise.  Everything is
+    computed in float64.
 
     Parameters
     ----------
@@ -73,6 +83,12 @@ def inference_gap(
         For Step 1 and for the two ELBOs, which see the same samples.
     num_steps, num_samples : int
         Of Step 1, which starts from lam; of each ELBO.
+    estimator : callable
+        Step 1's; a discrete family needs one by the score function.
+    optimizer : Optimizer, optional
+        Step 1's; by default that of `bbvi.infer`.
+    exact_log_evidence : callable, optional
+        (theta, x) -> log p(x) (N,).
     backend : {"auto", "kernel", "autodiff"}
         As for `bbvi.fit_bbvi`.
     progress : bool, optional
@@ -95,23 +111,29 @@ def inference_gap(
         x,
         rng,
         lam=lam,
+        estimator=estimator,
         num_samples=16,
         num_steps=num_steps,
+        optimizer=optimizer,
         backend=backend,
         progress=progress,
     ).local
     seed = rng.integers(2**63)
     here = elbo(family, target, lam, np.random.Generator(np.random.PCG64(seed)), num_samples)
     there = elbo(family, target, optimum, np.random.Generator(np.random.PCG64(seed)), num_samples)
-    if hasattr(model, "log_evidence"):
-        evidence, error = model.log_evidence(theta, x), np.zeros(len(x))
+    exact = exact_log_evidence or getattr(model, "log_evidence", None)
+    if exact is not None:
+        by, evidence, error = "exact", exact(theta, x), np.zeros(len(x))
     elif model.latent_dim <= 2:
+        by = "quadrature"
         evidence, error, _ = log_evidence_quadrature(model, theta, x, backend=backend)
     else:
+        by = "importance sampling"
         evidence, error, _ = log_evidence_is(family, target, optimum, rng, 5 * num_samples)
     return InferenceGap(
         log_evidence=evidence,
         log_evidence_error=error,
+        evidence_by=by,
         elbo=here.value,
         elbo_error=here.standard_error,
         elbo_optimum=there.value,

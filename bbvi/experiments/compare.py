@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bbvi import backends
+from bbvi.estimators import sticking_the_landing
 from bbvi.evaluation import elbo, inference_gap
 from bbvi.evaluation.quadrature import find_boxes, grid
 from bbvi.experiments.methods import METHODS, Learned, Method, Settings, estimator_of
@@ -14,7 +15,7 @@ from bbvi.experiments.problems import Problem
 from bbvi.inference import Fit, fit_amortized
 from bbvi.nets import astype
 from bbvi.optimizers import adam, cosine_decay
-from bbvi.types import Array, Theta
+from bbvi.types import Array, Estimator, Reparameterizable, Theta
 from bbvi.validation import as_count
 
 
@@ -168,6 +169,9 @@ def _evaluate(
         test,
         rng,
         num_steps=settings.optimum_steps,
+        estimator=_smooth_or_own(problem, learned),
+        optimizer=adam(cosine_decay(settings.optimum_rate, settings.optimum_steps)),
+        exact_log_evidence=problem.exact_log_evidence,
         progress=progress,
     )
     columns = {
@@ -180,12 +184,25 @@ def _evaluate(
     row: dict[str, Any] = {"method": name, "gradient": learned.method.estimator}
     for key, values in columns.items():
         row[key] = float(values.mean())
-        row[f"{key}_se"] = float(values.std(ddof=1) / np.sqrt(len(values)))
+        row[f"{key}_se"] = _standard_error(values)
+    row["evidence_by"] = gap.evidence_by
     row["gradient_variance"] = _gradient_variance(problem, learned, lam, rng, settings)
     row["seconds"] = float(fit.trace.seconds[-1])
     row["seconds_per_new"] = seconds_new
     row["evaluations"] = int(fit.trace.evaluations[-1])
     return row, lam
+
+
+def _standard_error(values: Array) -> float:
+    """Of the mean over datapoints; NaN for a single one, such as a whole data set."""
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
+
+
+def _smooth_or_own(problem: Problem, learned: Learned) -> Estimator:
+    """The estimator that finds the optimum best: the path derivative where q allows it."""
+    if isinstance(problem.family, Reparameterizable):
+        return sticking_the_landing
+    return estimator_of(learned.method)
 
 
 def _infer_timed(

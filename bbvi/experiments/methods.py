@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bbvi import backends
+from bbvi.estimators import summed_label
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.experiments.problems import Problem
 from bbvi.inference import Fit, fit_amortized, fit_bbvi, fit_semi_amortized, infer
@@ -26,8 +27,10 @@ class Settings(NamedTuple):
         Adam's step size for theta and phi, falling to 0 by a cosine; and for lam.
     new_steps, refine_steps : int
         Step 1's steps for a new datapoint: from a cold start, and from the encoder's answer.
-    optimum_steps, test_rows : int
-        Step 1's steps to the optimum that splits the gap; held-out rows evaluated, at most.
+    optimum_steps, optimum_rate
+        Step 1's steps to the optimum that splits the gap, and their step size.
+    test_rows : int
+        Held-out rows evaluated, at most.
     """
 
     evaluations: int = 3_000_000
@@ -39,6 +42,7 @@ class Settings(NamedTuple):
     new_steps: int = 300
     refine_steps: int = 20
     optimum_steps: int = 300
+    optimum_rate: float = 0.2
     test_rows: int = 10_000
 
 
@@ -51,6 +55,8 @@ class Method(NamedTuple):
     procedure: Callable[..., Fit]
     estimator: str
     infer_new: Callable[..., Array]
+    # For an estimator that is not in the table, because it serves one family only.
+    own_estimator: Estimator | None = None
 
 
 class Learned(NamedTuple):
@@ -95,10 +101,33 @@ METHODS: dict[str, Method] = {
 }
 """The methods of ``bbvi compare``; add a line to compare your own."""
 
+DISCRETE_METHODS: dict[str, Method] = {
+    "bbvi-score": METHODS["bbvi-score"],
+    "bbvi-leave-one-out": METHODS["bbvi-leave-one-out"],
+    "amortized-leave-one-out": Method(fit_amortized, "leave-one-out", by_encoder),
+    "semi-amortized-leave-one-out": Method(
+        fit_semi_amortized, "leave-one-out", by_encoder_and_step_1
+    ),
+}
+"""The methods for a family that is not reparameterizable."""
+
+LABEL_METHODS: dict[str, Method] = {
+    **{
+        name: Method(procedure, "summed-label", infer_new, summed_label)
+        for name, procedure, infer_new in (
+            ("bbvi-summed-label", fit_bbvi, by_step_1),
+            ("amortized-summed-label", fit_amortized, by_encoder),
+            ("semi-amortized-summed-label", fit_semi_amortized, by_encoder_and_step_1),
+        )
+    },
+    "amortized-sampled-label": Method(fit_amortized, "leave-one-out", by_encoder),
+}
+"""The methods for a label that can be summed out."""
+
 
 def estimator_of(method: Method) -> Estimator:
     """The method's estimator of the ELBO's gradient."""
-    return ESTIMATORS[method.estimator].elbo
+    return method.own_estimator or ESTIMATORS[method.estimator].elbo
 
 
 def _step_1(

@@ -1,5 +1,6 @@
 """A model, a family, an encoder and data that fit each other (floor 6)."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from bbvi.models import (
     StandardNormal,
 )
 from bbvi.nets import MLP
-from bbvi.types import Array, Family, Model
+from bbvi.types import Array, Family, Model, Theta
 
 
 class Problem(NamedTuple):
@@ -31,15 +32,18 @@ class Problem(NamedTuple):
         Data by a seeded permutation.
     image_shape : tuple of int, or None
         How to draw a row of x, where it is a picture.
+    exact_log_evidence : callable, optional
+        (theta, x) -> log p(x) (N,), where it is known but is not the model's own method.
     """
 
     name: str
     model: Model
     family: Family
-    encoder: MLP
+    encoder: Any
     train: Dataset
     test: Dataset
-    image_shape: tuple[int, int] | None
+    image_shape: tuple[int, int] | None = None
+    exact_log_evidence: Callable[[Theta, Array], Array] | None = None
 
 
 def problem_from(

@@ -20,7 +20,7 @@ from bbvi.models.likelihoods import (
     restored_mean,
 )
 from bbvi.models.linear_gaussian import LinearGaussian
-from bbvi.models.logistic_regression import LogisticRegression
+from bbvi.models.logistic_regression import LogisticRegression, SummaryEncoder
 from bbvi.models.priors import MixtureOfGaussians, StandardNormal
 from bbvi.models.semi_supervised import LabelBlind, SemiSupervised, attach_labels
 from bbvi.models.state_space import LinearGaussianStateSpace
@@ -49,6 +49,7 @@ __all__ = [
     "ScalarScaleGaussian",
     "SemiSupervised",
     "StandardNormal",
+    "SummaryEncoder",
     "attach_labels",
     "linear_decoder",
     "restored_mean",

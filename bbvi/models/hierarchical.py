@@ -107,7 +107,7 @@ class HierarchicalModel:
         x = self.likelihood.sample(rng, part(theta, "likelihood"), outputs)
         return x, np.concatenate([top, low], axis=-1)
 
-    def log_evidence(self, theta: Theta, x: Array) -> Array:
+    def linear_log_evidence(self, theta: Theta, x: Array) -> Array:
         """log p(x) when both networks are linear and the noise is c I: (N,), nats, exact.
 
         z ~ N(m, C) with C = [[I, A^T], [A, A A^T + diag(s^2)]] for f(z_top) = A z_top + a; then
@@ -123,7 +123,7 @@ class HierarchicalModel:
         noise = c * np.eye(len(b), dtype=x.dtype)
         return log_normal(x, G @ mean + b, G @ C @ G.T + noise)
 
-    def posterior(self, theta: Theta, x: Array) -> GaussianPosterior:
+    def linear_posterior(self, theta: Theta, x: Array) -> GaussianPosterior:
         """p(z_top, z_low | x) when both networks are linear and the noise is c I, exact.
 
         Covariance (C^-1 + G^T G / c)^-1; mean m + covariance G^T (x - G m - b) / c.
@@ -131,7 +131,7 @@ class HierarchicalModel:
         Raises
         ------
         TypeError, ValueError
-            As `log_evidence`.
+            As `linear_log_evidence`.
         """
         x, mean, C, G, b, c = self._linear(theta, x)
         covariance = np.linalg.inv(np.linalg.inv(C) + G.T @ G / c)

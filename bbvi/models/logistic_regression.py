@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import autograd.numpy as anp
 import numpy as np
 
-from bbvi.nets import softplus
+from bbvi.nets import MLP, softplus
 from bbvi.types import Array, Theta
 from bbvi.validation import as_count, as_float_array, check_width
 
@@ -185,3 +185,38 @@ class LogisticRegression:
                 f"labels run from {labels.min():g} to {labels.max():g} and are not all 0 or 1; "
                 "expected 0 and 1. For labels -1 and 1 use (labels + 1) / 2."
             )
+
+
+@dataclass(frozen=True)
+class SummaryEncoder:
+    """An encoder that reads a data set through its summary d^T (y - 1/2) / R, of D numbers.
+
+    The order of the rows is lost, and so is their number: what an encoder of data sets should not
+    depend on.
+
+    Parameters
+    ----------
+    model : LogisticRegression
+        Whose rows x it reads.
+    net : MLP
+        From D inputs to P outputs.
+    """
+
+    model: LogisticRegression
+    net: MLP
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Widths, from a row of x to P."""
+        width = self.model.num_rows * (self.model.num_features + 1)
+        return (width, *self.net.sizes)
+
+    def init(self, rng: np.random.Generator) -> Theta:
+        """The network's own start."""
+        return self.net.init(rng)
+
+    def __call__(self, params: Theta, inputs: Array) -> Array:
+        """Map data sets (N, R (F + 1)) to lam (N, P)."""
+        design, labels = self.model.unpack(inputs)
+        centred = labels - np.asarray(0.5, labels.dtype)
+        return self.net(params, np.einsum("nrd,nr->nd", design, centred) / self.model.num_rows)
