@@ -207,6 +207,16 @@ def test_the_state_on_disk_is_the_whole_state(images, tmp_path):
     assert all((state.theta[key] == run.theta[key]).all() for key in run.theta)
 
 
+def test_a_folder_that_cannot_be_had_is_an_error_before_training(images, tmp_path):
+    (tmp_path / "file").write_text("")
+
+    def never(row):
+        raise AssertionError("trained")
+
+    with pytest.raises(OSError, match="file"):
+        train(images, tmp_path / "file", report=never)
+
+
 @pytest.mark.parametrize(
     ("wrong", "match"), [({"epochs": 0}, "epochs"), ({"log_every": 0}, "log_every")]
 )

@@ -121,17 +121,11 @@ def train_vae(
     batch_size = as_count("batch_size", batch_size)
     _refuse_to_overwrite(folder, resume)
     optimizer = adam(rate)
-    settings = {
-        "network": repr(network),
-        "estimator": getattr(estimator, "__name__", repr(estimator)),
-        "batch_size": batch_size,
-        "rate": rate,
-        "evaluation_samples": evaluation_samples,
-        "log_every": log_every,
-        "data_sha256": hashlib.sha256(x.tobytes()).hexdigest(),
-        "dtype": str(x.dtype),
-        "rng_start": hashlib.sha256(repr(rng.bit_generator.state).encode()).hexdigest(),
-    }
+    plain = {"batch_size": batch_size, "rate": rate, "log_every": log_every}
+    settings = _settings(network, x, rng, estimator, evaluation_samples=evaluation_samples, **plain)
+    if folder is not None:
+        # Now rather than after an epoch, in case it cannot be had.
+        folder.mkdir(parents=True, exist_ok=True)
     theta = astype(network.model.init(rng), x.dtype)
     state = begin_with_encoder(network.encoder, theta, x, rng, optimizer)
     logs: dict[str, list[Row]] = {"iterations": [], "epochs": []}
@@ -192,6 +186,20 @@ def evaluate_encoder(
     """The objective per image of data that the encoder may not have seen."""
     lam, _ = backends.resolve("auto", network.model).encode(network.encoder, phi, x)
     return evaluate_objective(network, theta, lam, x, rng, num_samples)
+
+
+def _settings(
+    network: Network, x: Array, rng: np.random.Generator, estimator: Estimator, **plain: Any
+) -> dict[str, Any]:
+    """All that a run's numbers depend on, so that another run's checkpoint is not continued."""
+    return {
+        "network": repr(network),
+        "estimator": getattr(estimator, "__name__", repr(estimator)),
+        **plain,
+        "dtype": str(x.dtype),
+        "data_sha256": hashlib.sha256(x.tobytes()).hexdigest(),
+        "rng_start": hashlib.sha256(repr(rng.bit_generator.state).encode()).hexdigest(),
+    }
 
 
 def _refuse_to_overwrite(folder: Path | None, resume: bool) -> None:
