@@ -45,21 +45,21 @@ class Drawn(NamedTuple):
 
 def naive_evidence(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
     """Why log p(x) is not estimated from the prior."""
-    sizes: dict[str, Any] = {"samples": (1, 10, 100, 1000), "replicates": 40} if quick else {}
+    sizes: dict[str, Any] = {"samples": (1, 10, 100), "replicates": 40} if quick else {}
     rows = lectures.naive_evidence(rng, **sizes)
     return {"naive_evidence": Drawn(plots.naive_figure(rows), rows)}
 
 
 def elbo_gap(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
     """log p(x) = ELBO + KL, where q can be exact and where it cannot."""
+    decoder = lectures.digits_decoder(rng, 150 if quick else 1500)
     x, family = digits(binarize=False).x, DiagonalGaussian(2)
     model = LinearGaussian(2, x.shape[1])
     linear = lectures.watch_step_1(
-        model, family, model.fit_ml(x), x[:1], rng, estimator=sticking_the_landing
+        model, family, model.fit_ml(x), x[:1], rng, estimator=sticking_the_landing, num_steps=100
     )
-    decoder = lectures.digits_decoder(rng, 300 if quick else 1500)
     one = digits().x[list(SHOWN[:1])]
-    deep = lectures.watch_step_1(decoder.model, family, decoder.theta, one, rng)
+    deep = lectures.watch_step_1(decoder.model, family, decoder.theta, one, rng, num_steps=100)
     courses = {
         "Linear decoder: the posterior is such a q": linear,
         "Decoder network: no such q is exact": deep,
@@ -75,15 +75,16 @@ def elbo_gap(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
 
 def step_1(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
     """Step 1 watched on two digits, as a still and as a moving picture."""
-    decoder = lectures.digits_decoder(rng, 300 if quick else 1500)
+    decoder = lectures.digits_decoder(rng, 150 if quick else 1500)
     model, family, x = decoder.model, decoder.family, digits().x[list(SHOWN)]
-    course = lectures.watch_step_1(model, family, decoder.theta, x, rng)
+    steps = (0, 5, 10, 20) if quick else (0, 5, 15, 60)
+    course = lectures.watch_step_1(model, family, decoder.theta, x, rng, num_steps=steps[-1])
     grids = lectures.landscapes(model, decoder.theta, x)
-    frames = (0, 3, 10, 60) if quick else None
+    frames = steps if quick else None
     page = step_1_page(grids[0], family, course, x[0], (8, 8), frames=frames)
     return {
         "step_1": Drawn(
-            plots.step_1_figure(grids, family, course, x, (8, 8)),
+            plots.step_1_figure(grids, family, course, x, (8, 8), steps),
             lectures.course_rows(family, course),
         ),
         "step_1_moving": Drawn(page, None),
@@ -132,7 +133,7 @@ def gradient_variance(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]
 def mixture_prior(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
     """The components that a trainable mixture prior has learned, over the digits' posteriors."""
     prior = MixtureOfGaussians(latent_dim=2, num_components=6)
-    decoder = lectures.digits_decoder(rng, 300 if quick else 3000, prior)
+    decoder = lectures.digits_decoder(rng, 150 if quick else 3000, prior)
     weights, means, covariances = prior.moments(part(decoder.theta, "prior"))
     x, labels = digits()
     chosen = backends.resolve("auto", decoder.model)
