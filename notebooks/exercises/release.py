@@ -27,7 +27,8 @@ def make(course):
     """Build the course directory and return the paths of the student copies in it."""
     course = Path(course)
     course.mkdir(parents=True, exist_ok=True)
-    shutil.copy(HERE / "nbgrader_config.py", course)
+    if not (course / "nbgrader_config.py").exists():  # a course may have added its own settings
+        shutil.copy(HERE / "nbgrader_config.py", course)
     for source in SOURCES:
         notebook = course / "source" / source.stem / f"{source.stem}.ipynb"
         notebook.parent.mkdir(parents=True, exist_ok=True)
