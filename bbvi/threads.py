@@ -10,7 +10,7 @@ import functools
 import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -95,7 +95,11 @@ def deal(items: Sequence[T], num_hands: int) -> list[Sequence[T]]:
 
 
 def run_hands(work: Callable[[T], Any], hands: Sequence[T]) -> list[Any]:
-    """``[work(hand) for hand in hands]``, one thread per hand, the last on the caller's own."""
+    """``[work(hand) for hand in hands]``, one thread per hand, the last on the caller's own.
+
+    The caller takes over a hand that no thread has begun when its own is done: on a busy machine
+    a late thread costs nothing, and who does a hand does not change its result.
+    """
     with one_blas_thread:
         if len(hands) == 1:
             return [work(hands[0])]
@@ -105,5 +109,11 @@ def run_hands(work: Callable[[T], Any], hands: Sequence[T]) -> list[Any]:
         try:
             last = work(hands[-1])
         finally:
-            done = [future.result() for future in pending]
+            # Nobody may still be at work, with BLAS held to one thread, when this returns.
+            idle = [future.cancel() for future in pending]
+            wait(future for future, late in zip(pending, idle) if not late)
+        done = [
+            work(hand) if late else future.result()
+            for hand, future, late in zip(hands, pending, idle)
+        ]
         return [*done, last]

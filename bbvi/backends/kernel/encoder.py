@@ -1,12 +1,16 @@
 """The encoder's forward pass and its pullback (floor 3)."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 
 from bbvi.backends.kernel.blocks import Buffers
-from bbvi.backends.kernel.layers import Layers
+from bbvi.backends.kernel.evaluate import THREAD_WORK
+from bbvi.backends.kernel.layers import Layers, Pass
+from bbvi.backends.kernel.pieces import add
 from bbvi.nets import MLP
+from bbvi.threads import cut, run_hands, thread_count
 from bbvi.types import Array, Theta
 
 
@@ -28,13 +32,31 @@ def encode(encoder: MLP, phi: Theta, x: Array) -> tuple[Array, Callable[[Array],
     pullback : callable
         dlam (N, P) -> gradient in phi.
     """
-    layers, buffers = Layers(encoder, phi, 1.0), Buffers(x.dtype)
-    done = layers.forward(x.T, buffers, slopes=True)
+    layers = Layers(encoder, phi, 1.0)
+    lam = np.empty((len(x), encoder.sizes[-1]), x.dtype)
+    work = len(x) * sum(a * b for a, b in pairwise(encoder.sizes))
+    parts = cut(len(x), min(len(x), thread_count(None)) if work >= THREAD_WORK else 1)
+
+    def forward(rows: slice) -> tuple[slice, Pass, Buffers]:
+        # The thread's own buffers would be overwritten before the pullback.
+        buffers = Buffers(x.dtype)
+        done = layers.forward(x[rows].T, buffers, slopes=True)
+        lam[rows] = done.outputs.T
+        return rows, done, buffers
+
+    passes = run_hands(forward, parts)
 
     def pullback(dlam: Array) -> Theta:
-        gradient: Theta = {}
-        gradients = layers.backward(done, dlam.T, buffers)
-        layers.add_gradient(gradient, done, gradients, None, buffers)
-        return gradient
+        def backward(part: tuple[slice, Pass, Buffers]) -> Theta:
+            rows, done, buffers = part
+            gradient: Theta = {}
+            gradients = layers.backward(done, dlam[rows].T, buffers)
+            layers.add_gradient(gradient, done, gradients, None, buffers)
+            return gradient
 
-    return np.ascontiguousarray(done.outputs.T), pullback
+        first, *others = run_hands(backward, passes)
+        for more in others:
+            add(first, more)
+        return first
+
+    return lam, pullback

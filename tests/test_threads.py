@@ -1,0 +1,92 @@
+"""Hands of work on threads: order, errors, and BLAS as it was before."""
+
+import threading
+
+import pytest
+import threadpoolctl
+
+from bbvi import threads
+from bbvi.threads import cut, deal, one_blas_thread, run_hands, thread_count
+
+
+def blas_threads():
+    return [info["num_threads"] for info in threadpoolctl.threadpool_info()]
+
+
+@pytest.mark.parametrize(("total", "parts"), [(10, 3), (3, 3), (7, 1), (0, 1), (2, 5)])
+def test_cut_covers_everything_once_and_evenly(total, parts):
+    slices = cut(total, parts)
+    assert [i for part in slices for i in range(part.start, part.stop)] == list(range(total))
+    lengths = [part.stop - part.start for part in slices]
+    assert max(lengths) - min(lengths) <= 1
+
+
+def test_deal_gives_no_empty_hand():
+    assert deal([1, 2, 3], 5) == [[1], [2], [3]]
+    assert deal([1, 2, 3], 2) == [[1], [2, 3]]
+
+
+@pytest.mark.parametrize("hands", [[5], [1, 2], list(range(20))])
+def test_results_come_in_the_order_of_the_hands(hands):
+    assert run_hands(lambda hand: hand**2, hands) == [hand**2 for hand in hands]
+
+
+def test_blas_is_held_to_one_thread_and_restored():
+    before = blas_threads()
+    inside = run_hands(lambda hand: blas_threads(), [1, 2])
+    assert all(set(found) == {1} for found in inside)
+    assert blas_threads() == before
+
+
+@pytest.mark.parametrize("bad", [0, 1])
+def test_an_error_reaches_the_caller_and_blas_is_restored(bad):
+    def work(hand):
+        if hand == bad:
+            raise ZeroDivisionError(f"hand {hand}")
+        return hand
+
+    before = blas_threads()
+    with pytest.raises(ZeroDivisionError, match=f"hand {bad}"):
+        run_hands(work, [0, 1])
+    assert blas_threads() == before
+
+
+def test_the_caller_takes_over_what_no_thread_has_begun():
+    executor = threads._executor(1, threads.os.getpid())
+    release = threading.Event()
+    blocker = executor.submit(release.wait)
+    names = run_hands(lambda hand: threading.current_thread().name, [0, 1])
+    release.set()
+    assert blocker.result()
+    assert names == [threading.current_thread().name] * 2
+
+
+def test_entering_concurrently_restores_once():
+    before = blas_threads()
+    inside, leave = threading.Event(), threading.Event()
+
+    def other():
+        with one_blas_thread:
+            inside.set()
+            leave.wait()
+
+    thread = threading.Thread(target=other, daemon=True)
+    thread.start()
+    inside.wait()
+    with one_blas_thread:
+        assert set(blas_threads()) == {1}
+    assert set(blas_threads()) == {1}
+    assert thread_count(None) == min(before)
+    leave.set()
+    thread.join()
+    assert blas_threads() == before
+
+
+def test_the_thread_count():
+    assert thread_count(3) == 3
+    with threadpoolctl.threadpool_limits(1, user_api="blas"):
+        assert thread_count(None) == 1
+    with pytest.raises(ValueError, match="num_threads is 0; expected at least 1"):
+        thread_count(0)
+    with pytest.raises(TypeError, match=r"num_threads is 1\.5"):
+        thread_count(1.5)
