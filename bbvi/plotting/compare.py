@@ -43,25 +43,25 @@ def figure(
     drawn = sorted({posterior.row for posterior in posteriors})
     with styled():
         fig = new_figure(17, 5.8 + 3.0 * len(drawn))
-        top, *bottom = (
-            fig.subfigures(
-                1 + bool(drawn), 1, height_ratios=[5.8] + [3.0 * len(drawn)] * bool(drawn)
-            )
-            if drawn
-            else [fig]
-        )
+        heights = [5.8, 3.0 * len(drawn)] if drawn else [5.8]
+        parts = np.atleast_1d(np.asarray(fig.subfigures(len(heights), 1, height_ratios=heights)))
         fig.suptitle(title, fontsize=18)
-        by_evaluations, by_seconds, gaps = top.subplots(1, 3, width_ratios=[1, 1, 1.15])
-        for axes, column in ((by_evaluations, "evaluations"), (by_seconds, "seconds")):
-            learning_curves(axes, curves, methods, column)
-        by_seconds.set_ylabel("")
-        gap_bars(gaps, rows)
-        entries = [axes.get_legend_handles_labels() for axes in (by_evaluations, gaps)]
-        handles, labels = (sum(parts, []) for parts in zip(*entries))
-        top.legend(handles, labels, loc="outside lower center", ncols=4)
+        _numbers(parts[0], rows, curves, methods)
         if drawn:
-            _posterior_panels(bottom[0], posteriors, methods, drawn, x_test, image_shape)
+            _posterior_panels(parts[1], posteriors, methods, drawn, x_test, image_shape)
     return fig
+
+
+def _numbers(fig: Any, rows: Sequence[Row], curves: Sequence[Row], methods: Sequence[str]) -> None:
+    """Learning per evaluation and per second, and the gap bars, under one legend."""
+    by_evaluations, by_seconds, gaps = fig.subplots(1, 3, width_ratios=[1, 1, 1.15])
+    for axes, column in ((by_evaluations, "evaluations"), (by_seconds, "seconds")):
+        learning_curves(axes, curves, methods, column)
+    by_seconds.set_ylabel("")
+    gap_bars(gaps, rows)
+    lines, names = by_evaluations.get_legend_handles_labels()
+    bars, kinds = gaps.get_legend_handles_labels()
+    fig.legend(lines + bars, names + kinds, loc="outside lower center", ncols=4)
 
 
 def learning_curves(axes: Axes, curves: Sequence[Row], methods: Sequence[str], column: str) -> None:
@@ -80,7 +80,8 @@ def learning_curves(axes: Axes, curves: Sequence[Row], methods: Sequence[str], c
         )
         lowest.append(np.quantile(elbo, 0.15))
         highest.append(elbo.max())
-    span = max(highest) - min(lowest)
+    # A budget of one step draws one point, whose span would be 0.
+    span = max(highest) - min(lowest) or 1.0
     axes.set_ylim(min(lowest) - 0.15 * span, max(highest) + 0.05 * span)
     axes.set_xscale("log")
     axes.set_xlabel("log-joint evaluations" if column == "evaluations" else "seconds")
