@@ -114,6 +114,7 @@ def variance(
         the grid, R < 2, or the folder holds another experiment.  Nothing is computed then.
     """
     _check(grid, table)
+    as_count("seed", seed, minimum=0)
     frozen = _freeze_all(grid, seed)
     return run_sweep(
         partial(measure, frozen, table),
