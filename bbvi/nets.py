@@ -1,5 +1,6 @@
 """Multilayer perceptrons on dicts of arrays (floor 1)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 from autograd.extend import defvjp, primitive
 
 from bbvi.types import Array, Theta
+from bbvi.validation import as_count
 
 
 def _relu(a: Array) -> Array:
@@ -46,6 +48,8 @@ class MLP:
 
     Raises
     ------
+    TypeError
+        If sizes is not a sequence of whole numbers.
     ValueError
         If there are fewer than two sizes, a size below 1, or the activation is unknown.
 
@@ -62,11 +66,12 @@ class MLP:
     activation: str = "tanh"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sizes", tuple(int(size) for size in self.sizes))
-        if len(self.sizes) < 2 or min(self.sizes) < 1:
-            raise ValueError(
-                f"sizes is {self.sizes}; expected at least (inputs, outputs), each 1 or more."
-            )
+        if not isinstance(self.sizes, Iterable):
+            raise TypeError(f"sizes is {self.sizes!r}; expected widths such as (2, 64, 784).")
+        sizes = tuple(as_count(f"sizes[{i}]", size) for i, size in enumerate(self.sizes))
+        object.__setattr__(self, "sizes", sizes)
+        if len(sizes) < 2:
+            raise ValueError(f"sizes is {sizes}; expected at least (inputs, outputs).")
         if self.activation not in ACTIVATIONS:
             raise ValueError(
                 f"activation is {self.activation!r}; expected one of {', '.join(ACTIVATIONS)}."
@@ -83,7 +88,7 @@ class MLP:
         Hidden biases of a relu network are drawn from U(-1, 1) / sqrt(fan_in): at 0 all its kinks
         would pass through the origin, and a decoder of few latents would start as a cone.
 
-        Source: Glorot and Bengio (2010); He et al. (2015) for relu.
+        Source: LeCun, Bottou, Orr and Mueller (1998), section 4.6; He et al. (2015) for relu.
         """
         params = {}
         for layer, (fan_in, fan_out) in enumerate(zip(self.sizes[:-1], self.sizes[1:])):

@@ -23,6 +23,7 @@ import numpy as np
 
 from bbvi.threads import cut, deal, run_hands, thread_count
 from bbvi.types import Array
+from bbvi.validation import as_count
 
 Params = Any
 """An array or a flat dict of arrays."""
@@ -59,9 +60,17 @@ def cosine_decay(rate: float, num_steps: int) -> Callable[[Array], Array]:
 
     A constant step size leaves lam shaking in gradient noise; a falling one lets it settle.
 
-    Source: Loshchilov and Hutter (2017), equation 5, without restarts.
+    Raises
+    ------
+    TypeError, ValueError
+        If the rate is not a positive number, or ``num_steps`` not a whole number of at least 1.
+
+    Notes
+    -----
+    Loshchilov and Hutter (2017), equation 5, without restarts.
     """
     _check_rate(rate)
+    as_count("num_steps", num_steps)
 
     def decayed(count: Array) -> Array:
         return 0.5 * rate * (1 + np.cos(np.pi * np.minimum((count - 1) / num_steps, 1)))
@@ -74,8 +83,8 @@ def sgd(rate: float) -> Optimizer:
 
     Raises
     ------
-    ValueError
-        If the rate is not positive and finite.
+    TypeError, ValueError
+        If the rate is not a positive, finite number.
     """
     _check_rate(rate)
 
@@ -98,14 +107,23 @@ def adam(rate: Rate, beta1: float = 0.9, beta2: float = 0.999, tiny: float = 1e-
     beta1, beta2, tiny : float
         Decay of the first and second moment; guard against division by zero.
 
-    Source: Kingma and Ba (2015), Algorithm 1.
-
     Raises
     ------
-    ValueError
-        If the rate is not positive and finite.
+    TypeError, ValueError
+        If the rate is neither a positive, finite number nor a function, if a decay is outside
+        [0, 1), or if ``tiny`` is not positive.
+
+    Notes
+    -----
+    Kingma and Ba (2015), Algorithm 1.
     """
-    _check_rate(rate)
+    if not callable(rate):
+        _check_rate(rate)
+    for name, beta in (("beta1", beta1), ("beta2", beta2)):
+        if not 0 <= beta < 1:
+            raise ValueError(f"{name} is {beta}; expected a decay in [0, 1), e.g. 0.9.")
+    if not tiny > 0:
+        raise ValueError(f"tiny is {tiny}; expected a small positive number, e.g. 1e-8.")
 
     def init(params: Params, rows: bool = False) -> AdamState:
         steps = np.zeros((len(params), 1) if rows else (), dtype=np.int64)
@@ -192,6 +210,10 @@ def put_rows(state: Any, rows: Array, moved: Any) -> None:
         leaf[rows] = value
 
 
-def _check_rate(rate: Rate) -> None:
-    if not callable(rate) and not 0 < rate < np.inf:
+def _check_rate(rate: Any) -> None:
+    if not isinstance(rate, int | float | np.number):
+        raise TypeError(
+            f"rate is {rate!r} ({type(rate).__name__}); expected a positive step size, e.g. 0.01."
+        )
+    if not 0 < rate < np.inf:
         raise ValueError(f"rate is {rate}; expected a positive step size, e.g. 0.01.")

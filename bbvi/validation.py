@@ -23,7 +23,13 @@ def as_float_array(name: str, value: Any, ndim: int) -> Array:
     ValueError
         If the number of axes is wrong, or there are no elements, or NaN or infinite values.
     """
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(
+            f"{name} has rows of different lengths; expected a rectangular array of floats. "
+            "Pad or drop the short rows."
+        ) from None
     if array.dtype not in _FLOATS:
         raise TypeError(
             f"{name} has dtype {array.dtype}; expected float32 or float64. "
@@ -44,6 +50,27 @@ def as_float_array(name: str, value: Any, ndim: int) -> Array:
             "expected finite numbers. Drop or impute those rows."
         )
     return array
+
+
+def check_rng(rng: Any) -> None:
+    """Raise TypeError unless rng is a numpy Generator."""
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(
+            f"rng is {type(rng).__name__}; expected a numpy Generator: np.random.default_rng(seed)."
+        )
+
+
+def check_members(name: str, value: Any, members: tuple[str, ...], example: str) -> None:
+    """Raise TypeError unless ``value`` is an object (not a class) that has all ``members``."""
+    if isinstance(value, type):
+        raise TypeError(
+            f"{name} is the class {value.__name__}; expected an object. Make one: {example}."
+        )
+    missing = [member for member in members if not hasattr(value, member)]
+    if missing:
+        raise TypeError(
+            f"{name} is {value!r}, which has no {', '.join(missing)}; expected e.g. {example}."
+        )
 
 
 def check_theta(theta: Any) -> None:

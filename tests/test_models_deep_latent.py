@@ -110,7 +110,20 @@ def test_bad_data_are_refused(name):
         autodiff.target(model, theta, x)
 
 
-@pytest.mark.parametrize("scale", [0.0, -1.0, np.nan, np.inf])
+@pytest.mark.parametrize(
+    ("prior", "decoder", "likelihood", "message"),
+    [
+        (StandardNormal, MLP((2, 3)), BernoulliLikelihood(), "prior is the class StandardNormal"),
+        (StandardNormal(2), None, BernoulliLikelihood(), "decoder is None, which has no init"),
+        (StandardNormal(2), MLP((2, 3)), BernoulliLikelihood, "likelihood is the class Bernoulli"),
+    ],
+)
+def test_parts_are_objects_and_not_their_classes(prior, decoder, likelihood, message):
+    with pytest.raises(TypeError, match=message):
+        DeepLatentModel(prior, decoder, likelihood)
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, np.nan, np.inf, "1", None, np.ones(2)])
 def test_a_scale_is_positive(scale):
     with pytest.raises(ValueError, match=r"scale is .*positive standard deviation \(not its log\)"):
         GaussianLikelihood(scale)

@@ -79,9 +79,21 @@ def test_sizes_become_a_tuple_so_that_networks_can_be_compared():
     assert hash(MLP([2, 3])) == hash(MLP((2, 3)))
 
 
-@pytest.mark.parametrize("sizes", [(2,), (), (2, 0), (-1, 3)])
-def test_bad_sizes_are_refused(sizes):
-    with pytest.raises(ValueError, match=r"sizes is .*expected at least \(inputs, outputs\)"):
+@pytest.mark.parametrize(
+    ("sizes", "error", "message"),
+    [
+        ((2,), ValueError, r"sizes is \(2,\); expected at least \(inputs, outputs\)"),
+        ((), ValueError, r"sizes is \(\); expected at least \(inputs, outputs\)"),
+        ((2, 0), ValueError, r"sizes\[1\] is 0; expected at least 1"),
+        ((-1, 3), ValueError, r"sizes\[0\] is -1; expected at least 1"),
+        ((2.5, 3), TypeError, r"sizes\[0\] is 2\.5 \(float\); expected a whole number"),
+        (("a", 3), TypeError, r"sizes\[0\] is 'a'"),
+        (5, TypeError, r"sizes is 5; expected widths such as \(2, 64, 784\)"),
+    ],
+    ids=str,
+)
+def test_bad_sizes_are_refused(sizes, error, message):
+    with pytest.raises(error, match=message):
         MLP(sizes)
 
 

@@ -134,3 +134,31 @@ def test_a_decaying_rate_falls_from_the_rate_to_zero():
 def test_a_rate_must_be_positive(make, rate):
     with pytest.raises(ValueError, match=r"rate is .*expected a positive step size"):
         make(rate)
+
+
+@pytest.mark.parametrize("make", [sgd, adam, lambda rate: cosine_decay(rate, 5)])
+@pytest.mark.parametrize("rate", ["0.1", None])
+def test_a_rate_must_be_a_number(make, rate):
+    with pytest.raises(TypeError, match=r"rate is .*expected a positive step size"):
+        make(rate)
+
+
+def test_only_adam_takes_a_decaying_rate():
+    decay = cosine_decay(0.1, 5)
+    assert adam(decay).init(np.zeros(2)).steps == 0
+    with pytest.raises(TypeError, match=r"rate is .*\(function\)"):
+        sgd(decay)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: adam(0.1, beta1=1.0), r"beta1 is 1\.0; expected a decay in \[0, 1\)"),
+        (lambda: adam(0.1, beta2=-0.1), r"beta2 is -0\.1; expected a decay"),
+        (lambda: adam(0.1, tiny=0.0), r"tiny is 0\.0; expected a small positive number"),
+        (lambda: cosine_decay(0.1, 0), "num_steps is 0; expected at least 1"),
+    ],
+)
+def test_what_would_divide_by_zero_is_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

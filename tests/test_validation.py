@@ -4,7 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from bbvi.validation import as_count, as_float_array, check_theta, check_width, same_dtype
+from bbvi.validation import (
+    as_count,
+    as_float_array,
+    check_members,
+    check_rng,
+    check_theta,
+    check_width,
+    same_dtype,
+)
 
 FINITE = st.floats(-1e6, 1e6, width=32)
 
@@ -45,6 +53,7 @@ def test_lists_of_floats_become_float64():
         (np.zeros((2, 2), np.float16), TypeError, "x has dtype float16"),
         (np.zeros((2, 2), complex), TypeError, "x has dtype complex128"),
         ([["a"]], TypeError, "x has dtype <U1"),
+        ([[1.0, 2.0], [3.0]], ValueError, "x has rows of different lengths; expected a rectangul"),
         (np.zeros(3), ValueError, r"x has shape \(3,\); expected \(N, Dx\).*x\[None\]"),
         (np.zeros((2, 2, 2)), ValueError, r"x has shape \(2, 2, 2\); expected \(N, Dx\)\.$"),
         (np.zeros((0, 3)), ValueError, r"x is empty \(shape \(0, 3\)\)"),
@@ -83,6 +92,20 @@ def test_same_dtype_names_both_sides_and_the_fix():
 def test_check_theta_refuses(theta, error, message):
     with pytest.raises(error, match=message):
         check_theta(theta)
+
+
+def test_a_seed_is_not_a_generator():
+    assert check_rng(np.random.default_rng(0)) is None
+    with pytest.raises(TypeError, match=r"rng is int; expected a numpy Generator.*default_rng"):
+        check_rng(0)
+
+
+def test_a_class_is_not_its_object_and_what_lacks_a_member_is_named():
+    assert check_members("family", np.zeros(2), ("shape", "dtype"), "zeros(2)") is None
+    with pytest.raises(TypeError, match=r"family is the class Generator; expected an object.*f\(2"):
+        check_members("family", np.random.Generator, ("random",), "f(2)")
+    with pytest.raises(TypeError, match=r"family is None, which has no init; expected e\.g\. f\(2"):
+        check_members("family", None, ("init",), "f(2)")
 
 
 def test_check_theta_accepts_floats_and_nothing():

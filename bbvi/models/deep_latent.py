@@ -8,7 +8,7 @@ import numpy as np
 from bbvi.models.priors import StandardNormal
 from bbvi.nets import MLP, dtype_of, join, part
 from bbvi.types import Array, Theta
-from bbvi.validation import check_width
+from bbvi.validation import check_members, check_width
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class DeepLatentModel:
 
     Raises
     ------
+    TypeError
+        If a part is a class or lacks what its place needs.
     ValueError
         If the decoder's input width is not the prior's latent dimension.
 
@@ -51,6 +53,10 @@ class DeepLatentModel:
     likelihood: Any
 
     def __post_init__(self) -> None:
+        members = ("init", "log_prob", "sample")
+        check_members("prior", self.prior, ("latent_dim", *members), "StandardNormal(2)")
+        check_members("decoder", self.decoder, ("init", "sizes"), "MLP((2, 64, 784))")
+        check_members("likelihood", self.likelihood, members, "BernoulliLikelihood()")
         if self.decoder.sizes[0] != self.prior.latent_dim:
             raise ValueError(
                 f"decoder.sizes is {self.decoder.sizes}: its input width is "

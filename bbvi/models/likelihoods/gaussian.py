@@ -38,7 +38,7 @@ class GaussianLikelihood:
     scale: float
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.scale) and self.scale > 0):
+        if not (isinstance(self.scale, int | float | np.number) and 0 < self.scale < np.inf):
             raise ValueError(
                 f"scale is {self.scale!r}; expected a positive standard deviation (not its log)."
             )
