@@ -225,6 +225,16 @@ BAD = {
     "lam too wide": ({"lam": np.ones((2, 5))}, ValueError, r"\(2, 5\); expected \(N, P\)"),
     "lam of one axis": ({"lam": LAM[0]}, ValueError, r"lam has shape \(4,\).*family\.init\(2\)"),
     "lam in float32": ({"lam": LAM.astype(np.float32)}, TypeError, "lam is float32.*float64"),
+    "lam of lists": (
+        {"lam": LAM.tolist()},
+        TypeError,
+        r"lam is a list; expected an array \(N, P\)",
+    ),
+    "a model for the target": (
+        {"target": LinearGaussian(2, 3)},
+        TypeError,
+        r"target is a LinearGaussian; expected a Target.*autodiff\.target",
+    ),
     "lam of integers": ({"lam": np.ones((2, 4), int)}, TypeError, "lam is int64 but the target"),
     "family of other D": (
         {"family": DiagonalGaussian(3)},
@@ -239,7 +249,7 @@ BAD = {
 def test_bad_arguments_are_refused_and_change_nothing(name, mistake):
     changes, error, message = BAD[mistake]
     arguments = altered(**changes)
-    kept = arguments["lam"].copy()
+    kept = np.array(arguments["lam"])
     with pytest.raises(error, match=message):
         ESTIMATORS[name](*arguments.values())
     np.testing.assert_array_equal(arguments["lam"], kept)

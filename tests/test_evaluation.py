@@ -10,6 +10,7 @@ from bbvi import (
     LinearGaussian,
     StandardNormal,
     backends,
+    log_evidence_psis,
 )
 from bbvi.datasets import digits
 from bbvi.evaluation import elbo, inference_gap, log_evidence_is, log_evidence_quadrature
@@ -194,3 +195,54 @@ def test_bad_arguments_are_named(gaussian):
         log_evidence_quadrature(model3, model3.init(rng), x)
     with pytest.raises(ValueError, match="max_nodes is 16"):
         log_evidence_quadrature(model, theta, x, max_nodes=16)
+
+
+BAD_TABLES = {
+    r"lam has shape \(1, 4\); expected \(N, P\) = \(20, 4\)": {"lam": np.zeros((1, 4))},
+    r"lam has shape \(20, 5\)": {"lam": np.zeros((20, 5))},
+    "lam is float32 but the target": {"lam": np.zeros((20, 4), np.float32)},
+    "lam is a list; expected an array": {"lam": [[0.0] * 4] * 20},
+    "family has latent_dim 3": {"family": DiagonalGaussian(3)},
+    "target is a LinearGaussian; expected a Target": {"target": LinearGaussian(2, 5)},
+    "rng is int; expected a numpy Generator": {"rng": 0},
+}
+
+
+@pytest.mark.parametrize("message", BAD_TABLES)
+@pytest.mark.parametrize("evaluate", [elbo, log_evidence_is, log_evidence_psis])
+def test_what_does_not_fit_the_target_is_named_and_not_broadcast(gaussian, evaluate, message):
+    model, theta, x = gaussian
+    arguments = {
+        "family": DiagonalGaussian(2),
+        "target": backends.kernel.target(model, theta, x),
+        "lam": np.zeros((20, 4)),
+        "rng": np.random.default_rng(0),
+        "num_samples": 30,
+    }
+    with pytest.raises((ValueError, TypeError), match=message):
+        evaluate(**arguments | BAD_TABLES[message])
+
+
+BAD_GAPS = {
+    "x has dtype int64": {"x": np.ones((20, 5), int)},
+    "lam has dtype object": {"lam": None},
+    r"lam has shape \(3, 4\); expected": {"lam": np.zeros((3, 4))},
+    "theta is a NoneType; expected a dict": {"theta": None},
+}
+
+
+@pytest.mark.parametrize("message", BAD_GAPS)
+def test_the_gap_converts_precision_but_not_integers(gaussian, message):
+    model, theta, x = gaussian
+    arguments = {"model": model, "family": DiagonalGaussian(2), "theta": theta, "x": x}
+    arguments |= {"lam": np.zeros((20, 4), np.float32), "rng": np.random.default_rng(0)}
+    arguments |= {"num_steps": 1, "num_samples": 2}
+    assert inference_gap(**arguments).amortization.dtype == np.float64
+    with pytest.raises((ValueError, TypeError), match=message):
+        inference_gap(**arguments | BAD_GAPS[message])
+
+
+@pytest.mark.parametrize("tolerance", [0.0, -1.0, np.nan])
+def test_quadrature_wants_a_positive_tolerance(gaussian, tolerance):
+    with pytest.raises(ValueError, match=r"tolerance is .*; expected nats above 0"):
+        log_evidence_quadrature(*gaussian, tolerance=tolerance)

@@ -332,6 +332,66 @@ def test_a_wrong_theta_or_lam_is_named(small):
         infer(model, family, theta, x, rng, lam=np.zeros((3, 4), np.float32))
 
 
+BAD_PARTS = {
+    "estimator is 'reparameterized'; expected a function": {"estimator": "reparameterized"},
+    r"optimizer is 0\.1; expected an Optimizer, e\.g\. adam": {"optimizer": 0.1},
+    "optimizer is <function adam": {"optimizer": adam},
+    "family is the class DiagonalGaussian; expected an object": {"family": DiagonalGaussian},
+    "family is None, which has no": {"family": None},
+    "model is the class LinearGaussian; expected an object": {"model": LinearGaussian},
+    "model is None, which has no latent_dim": {"model": None},
+    r"theta\['b'\] has 2 NaN": {"theta": {"b": np.full(2, np.nan, np.float32)}},
+    "theta is a list; expected a dict": {"theta": [1.0]},
+}
+
+
+@pytest.mark.parametrize("message", BAD_PARTS)
+@pytest.mark.parametrize("procedure", [*PROCEDURES, infer])
+def test_what_is_not_a_model_family_estimator_optimizer_or_theta_is_named(
+    small, procedure, message
+):
+    model, family, x, encoder = small
+    if procedure is infer:
+        theta = model.init(np.random.default_rng(0))
+        more = {"theta": {key: value.astype(np.float32) for key, value in theta.items()}}
+    else:
+        more = {"encoder": encoder}
+    arguments = {"model": model, "family": family, "x": x, **more, **BAD_PARTS[message]}
+    with pytest.raises((ValueError, TypeError), match=message):
+        procedure(**arguments, rng=np.random.default_rng(0))
+
+
+def test_step_1_wants_its_own_optimizer_and_a_theta(small):
+    model, family, x, encoder = small
+    rng = np.random.default_rng(0)
+    for procedure in (fit_bbvi, fit_semi_amortized):
+        with pytest.raises(TypeError, match=r"local_optimizer is 0\.1; expected an Optimizer"):
+            procedure(model, family, x, rng, encoder=encoder, local_optimizer=0.1)
+    with pytest.raises(TypeError, match="theta is a NoneType; expected a dict"):
+        infer(model, family, None, x, rng)
+
+
+@pytest.mark.parametrize("procedure", PROCEDURES)
+def test_a_state_of_other_rows_or_of_another_procedure_is_refused(small, procedure):
+    model, family, x, encoder = small
+
+    def run(procedure, x, state=None):
+        rng = np.random.default_rng(0)
+        return procedure(
+            model, family, x, rng, encoder=encoder, num_steps=1, batch_size=10, state=state
+        )
+
+    fit = run(procedure, x)
+    for other in (x[:20], np.concatenate([x, x])):
+        with pytest.raises(ValueError, match=f"state is of 60 rows but x has {len(other)}"):
+            run(procedure, other, fit.state)
+    with pytest.raises(TypeError, match=r"state is Fit; expected a State: fit\.state"):
+        run(procedure, x, fit)
+    stranger = run(fit_amortized if procedure is fit_bbvi else fit_bbvi, x).state
+    with pytest.raises(ValueError, match="it comes from another procedure"):
+        run(procedure, x, stranger)
+
+
 def test_the_counter_counts_every_kind_of_call(small):
     model, _, x, _ = small
     theta = {k: v.astype(np.float32) for k, v in model.init(np.random.default_rng(0)).items()}

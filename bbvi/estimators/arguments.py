@@ -7,16 +7,26 @@ import numpy as np
 from bbvi.types import Array, Target
 
 
-def check_arguments(family: Any, target: Target, lam: Array, eps: Array) -> None:
-    """Raise unless lam is (N, P), eps (S >= 1, N, ...), and the sizes and dtypes agree.
+def check_table(family: Any, target: Target, lam: Array) -> None:
+    """Raise unless lam is (N, P), and the sizes and dtypes of q and the target agree.
 
     Raises
     ------
     TypeError
-        If lam and the target differ in dtype.
+        If target is no Target, lam no array, or their dtypes differ.
     ValueError
-        If a shape is wrong or S = 0.
+        If a shape is wrong.
     """
+    if not isinstance(target, Target):
+        raise TypeError(
+            f"target is a {type(target).__name__}; expected a Target, as from "
+            "bbvi.backends.autodiff.target(model, theta, x)."
+        )
+    if not isinstance(lam, np.ndarray):
+        raise TypeError(
+            f"lam is a {type(lam).__name__}; expected an array (N, P), as from "
+            f"family.init({target.num_data})."
+        )
     if family.latent_dim != target.latent_dim:
         raise ValueError(
             f"family has latent_dim {family.latent_dim} but the target's model has "
@@ -24,9 +34,9 @@ def check_arguments(family: Any, target: Target, lam: Array, eps: Array) -> None
             f"latent_dim={target.latent_dim}."
         )
     expected = (target.num_data, family.num_params)
-    if np.shape(lam) != expected:
+    if lam.shape != expected:
         raise ValueError(
-            f"lam has shape {np.shape(lam)}; expected (N, P) = {expected}: one row of "
+            f"lam has shape {lam.shape}; expected (N, P) = {expected}: one row of "
             f"variational parameters per datapoint, as from family.init({target.num_data})."
         )
     if lam.dtype != target.dtype:
@@ -34,6 +44,17 @@ def check_arguments(family: Any, target: Target, lam: Array, eps: Array) -> None
             f"lam is {lam.dtype} but the target's x and theta are {target.dtype}; expected one "
             f"dtype. Use lam.astype(np.{target.dtype})."
         )
+
+
+def check_arguments(family: Any, target: Target, lam: Array, eps: Array) -> None:
+    """Raise unless `check_table` passes and eps is (S >= 1, N, ...) of the target's dtype.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `check_table` does; if eps has another shape or dtype, or S = 0.
+    """
+    check_table(family, target, lam)
     if np.ndim(eps) < 2 or eps.shape[1] != target.num_data:
         raise ValueError(
             f"eps has shape {np.shape(eps)}; expected (S, N, ...) with N = {target.num_data}, as "

@@ -212,6 +212,7 @@ def reparameterized_kl(
             "KL to N(0, I) (kl_standard_normal_and_grad). Use reparameterized or "
             "reparameterized_mc."
         )
+    check_arguments(family, target, lam, eps)
     log_lik, grad, dtheta = expectations.pathwise(family, log_likelihood(target), lam, eps)
     kl, dkl = family.kl_standard_normal_and_grad(lam)
     return Estimate(log_lik - kl, grad - dkl, dtheta)

@@ -14,6 +14,7 @@ from bbvi.inference import infer
 from bbvi.nets import astype
 from bbvi.optimizers import Optimizer
 from bbvi.types import Array, Estimator, Family, Model, Theta
+from bbvi.validation import as_float_array, check_theta
 
 
 class InferenceGap(NamedTuple):
@@ -98,11 +99,21 @@ def inference_gap(
     -------
     InferenceGap
 
+    Raises
+    ------
+    TypeError, ValueError
+        If x, lam or theta is not a finite float array, or they do not fit each other.
+
     Notes
     -----
     Cremer, Li and Duvenaud (2018), section 3.
     """
-    theta, x, lam = astype(theta, np.float64), x.astype(np.float64), lam.astype(np.float64)
+    check_theta(theta)
+    theta = astype(theta, np.float64)
+    x, lam = (
+        as_float_array(name, value, ndim=2).astype(np.float64)
+        for name, value in (("x", x), ("lam", lam))
+    )
     target = backends.resolve(backend, model).target(model, theta, x)
     optimum = infer(
         model,

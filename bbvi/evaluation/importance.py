@@ -49,8 +49,8 @@ def log_evidence_is(
 
     Raises
     ------
-    ValueError
-        If S < 2.
+    TypeError, ValueError
+        If S < 2, lam is not (N, P) of the target's dtype, or rng is no Generator.
 
     Notes
     -----
@@ -58,9 +58,10 @@ def log_evidence_is(
     Burda, Grosse and Salakhutdinov (2016), section 5.
     """
     S = as_count("num_samples", num_samples, minimum=2)
+    parts = log_weights(family, target, lam, rng, S)
     highest = np.full(len(lam), -np.inf)
     total, squares = np.zeros(len(lam)), np.zeros(len(lam))
-    for log_w in log_weights(family, target, lam, rng, S):
+    for log_w in parts:
         # Log-sum-exp as it streams: when a new maximum comes, rescale what has been summed.
         new = np.maximum(highest, log_w.max(axis=0))
         shrink = np.exp(highest - new)

@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bbvi.estimators.arguments import check_table
 from bbvi.types import Array, Family, Target
-from bbvi.validation import as_count
+from bbvi.validation import as_count, check_rng
 
 _ROWS = 2**16
 
@@ -46,8 +47,9 @@ def elbo(
 
     Raises
     ------
-    ValueError
-        If S < 2: one sample has no standard error.
+    TypeError, ValueError
+        If S < 2 (one sample has no standard error), lam is not (N, P) of the target's dtype, or
+        rng is no Generator.
 
     Notes
     -----
@@ -55,8 +57,9 @@ def elbo(
     """
     S = as_count("num_samples", num_samples, minimum=2)
     # The first part's mean is the origin of the sums, so that no digits cancel in the variance.
+    parts = log_weights(family, target, lam, rng, S)
     origin, total, squares = np.full(len(lam), np.nan), np.zeros(len(lam)), np.zeros(len(lam))
-    for log_w in log_weights(family, target, lam, rng, S):
+    for log_w in parts:
         origin = np.where(np.isnan(origin), log_w.mean(axis=0), origin)
         total += (log_w - origin).sum(axis=0)
         squares += ((log_w - origin) ** 2).sum(axis=0)
@@ -68,7 +71,21 @@ def elbo(
 def log_weights(
     family: Family, target: Target, lam: Array, rng: np.random.Generator, num_samples: int
 ) -> Iterator[Array]:
-    """log p(x, z_s) - log q(z_s) for S samples, in float64 parts of shape (at most S, N)."""
+    """log p(x, z_s) - log q(z_s) for S samples, in float64 parts of shape (at most S, N).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If lam, the family and the target do not fit each other, or rng is no Generator.
+    """
+    check_table(family, target, lam)
+    check_rng(rng)
+    return _parts(family, target, lam, rng, num_samples)
+
+
+def _parts(
+    family: Family, target: Target, lam: Array, rng: np.random.Generator, num_samples: int
+) -> Iterator[Array]:
     part = max(1, _ROWS // target.num_data)
     for start in range(0, num_samples, part):
         size = min(part, num_samples - start)

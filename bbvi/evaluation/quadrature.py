@@ -19,7 +19,7 @@ import numpy as np
 from bbvi import backends
 from bbvi.nets import astype
 from bbvi.types import Array, Model, Target, Theta
-from bbvi.validation import as_count, as_float_array
+from bbvi.validation import as_count, as_float_array, check_theta
 
 NEGLIGIBLE = 25.0
 _ROWS = 2**16
@@ -76,8 +76,9 @@ def log_evidence_quadrature(
 
     Raises
     ------
-    ValueError
-        If the latent dimension is above 2.
+    TypeError, ValueError
+        If the latent dimension is above 2, the tolerance is not above 0, or x or theta is not as
+        a back end expects it.
 
     Examples
     --------
@@ -95,7 +96,10 @@ def log_evidence_quadrature(
             f"model has latent_dim {model.latent_dim}; quadrature is for 1 or 2. "
             "Use log_evidence_is for more dimensions."
         )
+    if not tolerance > 0:
+        raise ValueError(f"tolerance is {tolerance}; expected nats above 0, e.g. 1e-6.")
     as_count("max_nodes", max_nodes, minimum=32)
+    check_theta(theta)
     x = as_float_array("x", x, ndim=2).astype(np.float64)
     theta, chosen = astype(theta, np.float64), backends.resolve(backend, model)
     low, high = find_boxes(model, theta, x, chosen)

@@ -10,7 +10,13 @@ from bbvi.estimators import reparameterized
 from bbvi.inference.learning import Learning, maximum_likelihood
 from bbvi.inference.loop import check_finite, copy_state, mean_gradient, run
 from bbvi.inference.records import Fit, State, as_trace
-from bbvi.inference.settings import begin_with_encoder, check_encoder, prepare
+from bbvi.inference.settings import (
+    begin_with_encoder,
+    check_encoder,
+    check_parts,
+    prepare,
+    state_or_start,
+)
 from bbvi.nets import MLP
 from bbvi.optimizers import Optimizer, adam
 from bbvi.types import Array, Estimate, Estimator, Family, Model, Target, Theta
@@ -80,7 +86,8 @@ def fit_amortized(
     Ermon/Grover notes, "Amortized variational inference"; Kingma and Welling (2014), Algorithm 1;
     Rios, "Inference network gradient"; Swaney lecture, "Amortized optimization".
     """
-    x, theta = prepare(model, x, theta if state is None else state.theta, rng)
+    check_parts(family, estimator, optimizer=optimizer)
+    x, theta = prepare(model, x, state_or_start(state, x, theta, "phi"), rng)
     encoder = check_encoder(encoder, family, x)
     S = as_count("num_samples", num_samples)
     optimizer = optimizer or adam(0.003)

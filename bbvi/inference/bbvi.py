@@ -11,7 +11,7 @@ from bbvi.inference.learning import Learning, maximum_likelihood
 from bbvi.inference.local import ascend
 from bbvi.inference.loop import check_finite, copy_state, mean_gradient, run
 from bbvi.inference.records import Fit, State, as_trace
-from bbvi.inference.settings import prepare
+from bbvi.inference.settings import check_parts, prepare, state_or_start
 from bbvi.nets import MLP
 from bbvi.optimizers import Optimizer, adam, put_rows, take_rows
 from bbvi.types import Array, Estimate, Estimator, Family, Model, Target, Theta
@@ -98,7 +98,8 @@ def fit_bbvi(
     -----
     Ermon/Grover notes, "Black-box variational inference"; Ranganath, Gerrish and Blei (2014).
     """
-    x, theta = prepare(model, x, theta if state is None else state.theta, rng)
+    check_parts(family, estimator, optimizer=optimizer, local_optimizer=local_optimizer)
+    x, theta = prepare(model, x, state_or_start(state, x, theta, "lam"), rng)
     S, inner_steps = as_count("num_samples", num_samples), as_count("inner_steps", inner_steps)
     optimizer = optimizer or adam(0.003)
     rows = local_optimizer or adam(0.05)

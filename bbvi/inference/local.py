@@ -9,10 +9,10 @@ from bbvi import backends
 from bbvi.estimators import sticking_the_landing
 from bbvi.inference.counting import Counter
 from bbvi.inference.records import Fit, NotFiniteError, as_trace
-from bbvi.inference.settings import check_lam, prepare, progress_bar
+from bbvi.inference.settings import check_lam, check_parts, prepare, progress_bar
 from bbvi.optimizers import Optimizer, adam, cosine_decay
 from bbvi.types import Array, Estimate, Estimator, Family, Model, Target, Theta, hold_theta
-from bbvi.validation import as_count
+from bbvi.validation import as_count, check_theta
 
 
 def ascend(
@@ -97,6 +97,8 @@ def infer(
     """
     num_samples = as_count("num_samples", num_samples)
     num_steps = as_count("num_steps", num_steps)
+    check_parts(family, estimator, optimizer=optimizer)
+    check_theta(theta)
     x, theta = prepare(model, x, theta, rng)
     counter = Counter()
     target = counter.watch(backends.resolve(backend, model).target(model, theta, x))

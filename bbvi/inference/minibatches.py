@@ -11,7 +11,7 @@ from bbvi.estimators import reparameterized
 from bbvi.inference.counting import Counter
 from bbvi.inference.local import ascend
 from bbvi.inference.records import Fit, NotFiniteError, as_trace
-from bbvi.inference.settings import check_lam, prepare
+from bbvi.inference.settings import check_lam, check_parts, prepare
 from bbvi.optimizers import Optimizer, adam
 from bbvi.types import Array, Estimator, Family, Model, Theta
 from bbvi.validation import as_count
@@ -65,6 +65,7 @@ def infer_minibatches(
     Hoffman, Blei, Wang and Paisley (2013), "Stochastic variational inference".
     """
     num_samples = as_count("num_samples", num_samples)
+    check_parts(family, estimator, optimizer=optimizer)
     optimizer = optimizer or adam(0.02)
     counter, moments = Counter(), None
     rows: list[tuple[int, float, float, int]] = []

@@ -11,7 +11,13 @@ from bbvi.inference.learning import Learning, maximum_likelihood
 from bbvi.inference.local import ascend
 from bbvi.inference.loop import check_finite, copy_state, mean_gradient, run
 from bbvi.inference.records import Fit, State, as_trace
-from bbvi.inference.settings import begin_with_encoder, check_encoder, prepare
+from bbvi.inference.settings import (
+    begin_with_encoder,
+    check_encoder,
+    check_parts,
+    prepare,
+    state_or_start,
+)
 from bbvi.nets import MLP
 from bbvi.optimizers import Optimizer, adam
 from bbvi.types import Array, Estimate, Estimator, Family, Model, Target, Theta
@@ -80,7 +86,8 @@ def fit_semi_amortized(
     Hjelm et al. (2016); Kim et al. (2018), without differentiating through Step 1: the encoder is
     taught where to start, not where Step 1 will end.
     """
-    x, theta = prepare(model, x, theta if state is None else state.theta, rng)
+    check_parts(family, estimator, optimizer=optimizer, local_optimizer=local_optimizer)
+    x, theta = prepare(model, x, state_or_start(state, x, theta, "phi"), rng)
     encoder = check_encoder(encoder, family, x)
     S, inner_steps = as_count("num_samples", num_samples), as_count("inner_steps", inner_steps)
     optimizer = optimizer or adam(0.003)

@@ -11,25 +11,66 @@ from bbvi.inference.records import State
 from bbvi.nets import MLP, astype
 from bbvi.optimizers import Optimizer
 from bbvi.types import Array, Model, Theta
-from bbvi.validation import as_float_array, same_dtype
+from bbvi.validation import (
+    as_float_array,
+    check_members,
+    check_rng,
+    check_theta,
+    same_dtype,
+)
 
 
 def prepare(
     model: Model, x: Array, theta: Theta | None, rng: np.random.Generator
 ) -> tuple[Array, Theta]:
     """Checked x, and theta in x's dtype (drawn by ``model.init(rng)`` when None)."""
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(
-            f"rng is {type(rng).__name__}; expected a numpy Generator: np.random.default_rng(seed)."
-        )
+    check_rng(rng)
+    check_members("model", model, ("latent_dim", "log_joint"), "LinearGaussian(2, 4)")
     x = as_float_array("x", x, ndim=2)
     check_data = getattr(model, "check_data", None)
     if check_data is not None:
         check_data(x)
     if theta is None:
         return x, astype(model.init(rng), x.dtype)
+    check_theta(theta)
     same_dtype(x=x, theta=theta)
     return x, {key: np.array(value) for key, value in theta.items()}
+
+
+def check_parts(family: Any, estimator: Any, **optimizers: Optimizer | None) -> None:
+    """Raise TypeError unless a family, an estimator and optimizers are what they are to be."""
+    members = ("latent_dim", "num_params", "init", "noise", "transform")
+    check_members("family", family, members, "DiagonalGaussian(2)")
+    if not callable(estimator):
+        raise TypeError(
+            f"estimator is {estimator!r}; expected a function (family, target, lam, eps) -> "
+            "Estimate, e.g. bbvi.reparameterized (the function, not its name)."
+        )
+    for name, optimizer in optimizers.items():
+        if optimizer is not None and not isinstance(optimizer, Optimizer):
+            raise TypeError(f"{name} is {optimizer!r}; expected an Optimizer, e.g. adam(0.01).")
+
+
+def state_or_start(state: State | None, x: Array, theta: Theta | None, part: str) -> Theta | None:
+    """The theta to begin with: the state's, which must be of these rows and have this part.
+
+    ``part`` is what the procedure cannot go on without: "lam" (a table) or "phi" (an encoder).
+    """
+    if state is None:
+        return theta
+    if not isinstance(state, State):
+        raise TypeError(f"state is {type(state).__name__}; expected a State: fit.state.")
+    if getattr(state, part) is None:
+        raise ValueError(
+            f"state has no {part}: it comes from another procedure. Go on with the procedure that "
+            "made it."
+        )
+    if len(state.order) != len(x):
+        raise ValueError(
+            f"state is of {len(state.order)} rows but x has {len(x)}; expected the x that it was "
+            "learnt from. For new rows, begin anew with theta=fit.theta."
+        )
+    return state.theta
 
 
 def check_lam(family: Any, lam: Array, x: Array) -> Array:
