@@ -142,7 +142,7 @@ def control_variate(
 
     Notes
     -----
-    Ranganath et al. (2014), section 3.2; Swaney lecture, "control variates".
+    Ranganath et al. (2014), section 3.2; Rios, "baselines and control variates".
     """
     check_arguments(family, target, lam, eps)
     z = family.transform(lam, eps)

@@ -30,7 +30,7 @@ class MeanField:
 
     Notes
     -----
-    Bishop (2006), section 10.1.1, "Factorized distributions"; the Swaney lecture's mean field.
+    Bishop (2006), section 10.1.1, "Factorized distributions"; Rios, "Mean field assumption".
 
     Examples
     --------

@@ -127,7 +127,7 @@ def variational_bayes(prior: ThetaPrior, start_scale: float = 0.05) -> Learning:
 
     Notes
     -----
-    Kingma and Welling (2014), appendix F; Swaney lecture, section II: inference for the full
+    Kingma and Welling (2014), appendix F; Swaney lecture, section I: inference for the full
     posterior p(theta, z | x).
     """
     if not 0 < start_scale < np.inf:
