@@ -4,6 +4,7 @@ import json
 import numpy as np
 import pytest
 
+from bbvi import NotFiniteError
 from bbvi.cli import main
 from bbvi.experiments.compare import compare
 from bbvi.experiments.methods import METHODS, Settings
@@ -150,3 +151,30 @@ def test_the_command_says_what_is_wrong_in_one_line(tmp_path, capsys):
         assert message in error
         assert error.count("\n") == 1
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("num_rows", [2, 5])
+def test_a_table_with_one_row_to_hold_out(num_rows, tmp_path, capsys):
+    np.save(tmp_path / "few.npy", np.random.default_rng(0).standard_normal((num_rows, 3)))
+    arguments = ["--dataset", str(tmp_path / "few.npy"), "--methods", "amortized-reparameterized"]
+    # One step only: a learning curve of one point.
+    arguments += ["--quick", "--evaluations", "1", "--out", str(tmp_path / "out")]
+    assert main(["compare", *arguments]) == 0
+    assert f"few: {num_rows - 1} training and 1 held-out rows" in capsys.readouterr().out
+
+
+def test_a_results_folder_that_cannot_be_is_refused_before_the_run(tmp_path, capsys, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr("bbvi.cli.compare.compare", None)
+    for out in (tmp_path / "file", tmp_path / "file" / "below"):
+        assert main(["compare", "--quick", "--out", str(out)]) == 2
+        assert f"{tmp_path / 'file'} is a file, no folder" in capsys.readouterr().err
+
+
+def test_a_run_that_meets_infinity_ends_in_one_line(tmp_path, capsys, monkeypatch):
+    def diverge(*args, **kwargs):
+        raise NotFiniteError("fit_bbvi: the ELBO is not finite at step 3", state=None)
+
+    monkeypatch.setattr("bbvi.cli.compare.compare", diverge)
+    assert main(["compare", "--quick", "--out", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == "bbvi compare: fit_bbvi: the ELBO is not finite at step 3\n"

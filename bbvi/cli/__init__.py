@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.blas_kernel is not None:
             _start_over(args.blas_kernel, sys.argv[1:] if argv is None else argv)
         return args.run(args)
-    except (ValueError, TypeError, OSError, ImportError) as error:
+    except (ValueError, TypeError, OSError, ImportError, bbvi.NotFiniteError) as error:
         print(f"bbvi {args.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -10,7 +10,13 @@ import numpy as np
 from bbvi.experiments.compare import Comparison, compare
 from bbvi.experiments.methods import METHODS, QUICK, Settings
 from bbvi.experiments.problems import Problem, problem_from
-from bbvi.experiments.records import environment, format_table, write_csv, write_json
+from bbvi.experiments.records import (
+    check_folder,
+    environment,
+    format_table,
+    write_csv,
+    write_json,
+)
 from bbvi.experiments.zoo import MODELS, Entry, entry_of
 from bbvi.plotting import compare as plotting
 from bbvi.plotting.style import save
@@ -50,6 +56,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare, print the table, write rows, curves, manifest and figure."""
+    check_folder(args.out)
     data_rng, rng = np.random.default_rng(args.seed).spawn(2)
     dtype = np.dtype(args.dtype)
     entry = entry_of(args.model) if args.model else None

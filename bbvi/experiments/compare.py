@@ -99,7 +99,8 @@ def compare(
             for step, value, sec, count in zip(*fit.trace)
         ]
         if problem.model.latent_dim == 2:
-            posteriors += [_posterior(problem, name, learned, lam, row) for row in range(drawn)]
+            rows_drawn = range(min(drawn, len(lam)))
+            posteriors += [_posterior(problem, name, learned, lam, row) for row in rows_drawn]
     return Comparison(rows, curves, posteriors)
 
 

@@ -29,6 +29,23 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise
 
 
+def check_folder(folder: Path) -> None:
+    """Raise unless ``folder`` can be written to, or made: before a long run, not after it.
+
+    Raises
+    ------
+    NotADirectoryError
+        If it, or a folder above it, is a file.
+    PermissionError
+        If it, or the nearest folder above it that exists, cannot be written to.
+    """
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir():
+        raise NotADirectoryError(f"{folder} cannot hold results: {nearest} is a file, no folder.")
+    if not os.access(nearest, os.W_OK):
+        raise PermissionError(f"{folder} cannot hold results: {nearest} cannot be written to.")
+
+
 def write_csv(path: Path, rows: Sequence[Row]) -> None:
     """Write tidy rows with the union of their columns, in order of appearance."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
