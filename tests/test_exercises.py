@@ -391,16 +391,16 @@ def test_the_student_copy_is_the_source_without_its_solutions(chapter):
     assert all(not cell.get("outputs") for cell in notebook["cells"])
 
 
-def test_student_copies_are_what_nbgrader_generates(tmp_path):
+@pytest.mark.slow
+def test_a_student_copy_is_what_nbgrader_generates(tmp_path):
     pytest.importorskip("nbgrader")
     pytest.importorskip("jupytext")
     spec = importlib.util.spec_from_file_location("release", EXERCISES / "release.py")
     release = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(release)
-    made = release.make(tmp_path)
-    assert {path.name for path in made} == {path.name for path in STUDENT.glob("*.ipynb")}
-    for path in made:
-        assert path.read_text() == (STUDENT / path.name).read_text()
+    # The chapter with cells of every kind; all chapters are compared cell by cell above.
+    [path] = release.make(tmp_path, [source for source in SOURCES if "gradients" in source.stem])
+    assert path.read_text() == (STUDENT / path.name).read_text()
 
 
 def test_the_checks_of_exercises_are_public_and_take_an_rng():

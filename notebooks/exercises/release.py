@@ -23,26 +23,26 @@ HERE = Path(__file__).parent
 SOURCES = sorted((HERE / "source").glob("*.py"))
 
 
-def make(course):
+def make(course, sources=SOURCES):
     """Build the course directory and return the paths of the student copies in it."""
     course = Path(course)
     course.mkdir(parents=True, exist_ok=True)
     if not (course / "nbgrader_config.py").exists():  # a course may have added its own settings
         shutil.copy(HERE / "nbgrader_config.py", course)
-    for source in SOURCES:
+    for source in sources:
         notebook = course / "source" / source.stem / f"{source.stem}.ipynb"
         notebook.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(as_notebook(source), notebook)
     # nbgrader calls its helper alembic by name, so this Python's programs have to be found first.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    for source in SOURCES:
+    for source in sources:
         subprocess.run(
             [sys.executable, "-m", "nbgrader", "generate_assignment", "--force", source.stem],
             cwd=course,
             env={**os.environ, "PATH": path},
             check=True,
         )
-    return [course / "release" / s.stem / f"{s.stem}.ipynb" for s in SOURCES]
+    return [course / "release" / s.stem / f"{s.stem}.ipynb" for s in sources]
 
 
 def as_notebook(source):

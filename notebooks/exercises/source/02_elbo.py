@@ -16,9 +16,9 @@
 #
 # Belongs to notebook 2. The bound, its closed-form parts, the gap, and a tighter bound.
 #
-# Write your answers where it says `YOUR CODE HERE`, then run the cell below each: silence
-# means no complaint, and a complaint names the likely mistake. All shapes: N datapoints, S samples,
-# D latent dimensions, Dx observed ones, P parameters of q. All logarithms are natural (nats).
+# Write your answers where it says `YOUR CODE HERE`, then run the cell below each: it prints "no
+# complaint", or names the likely mistake. Shapes: N datapoints, S samples, D latent dimensions, Dx
+# observed ones, P parameters of q. All logarithms are natural (nats).
 
 # %% nbgrader={"grade": false, "grade_id": "install_02", "locked": true, "schema_version": 3, "solution": false, "task": false}
 import importlib.util

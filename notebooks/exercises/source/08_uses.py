@@ -17,9 +17,9 @@
 # Belongs to notebook 8. The AEVB review names denoising, inpainting and super-resolution; all three are
 # inference with another likelihood, followed by a posterior mean.
 #
-# Write your answers where it says `YOUR CODE HERE`, then run the cell below each: silence
-# means no complaint, and a complaint names the likely mistake. All shapes: N datapoints, S samples,
-# D latent dimensions, Dx observed ones, P parameters of q. All logarithms are natural (nats).
+# Write your answers where it says `YOUR CODE HERE`, then run the cell below each: it prints "no
+# complaint", or names the likely mistake. Shapes: N datapoints, S samples, D latent dimensions, Dx
+# observed ones, P parameters of q. All logarithms are natural (nats).
 
 # %% nbgrader={"grade": false, "grade_id": "install_08", "locked": true, "schema_version": 3, "solution": false, "task": false}
 import importlib.util
