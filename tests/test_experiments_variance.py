@@ -8,7 +8,8 @@ from bbvi.estimators.record import Record
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.evaluation.gradients import gradient_statistics
 from bbvi.experiments.frozen import MODELS, POINTS, freeze
-from bbvi.experiments.variance import CLOCK, Grid, variance, without_clock
+from bbvi.experiments.variance import CLOCK, variance, without_clock
+from bbvi.experiments.variance_grid import Grid
 from bbvi.types import Estimate, hold_theta
 
 SMALL = Grid(

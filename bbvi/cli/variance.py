@@ -12,7 +12,8 @@ from bbvi.experiments.executors import cluster
 from bbvi.experiments.frozen import MODELS, POINTS
 from bbvi.experiments.records import format_table, write_csv, write_json
 from bbvi.experiments.sweep import Sweep
-from bbvi.experiments.variance import FULL, QUICK, Grid, variance, without_clock
+from bbvi.experiments.variance import variance, without_clock
+from bbvi.experiments.variance_grid import FULL, QUICK, Grid
 from bbvi.plotting import variance as plotting
 from bbvi.plotting.style import save
 

@@ -13,7 +13,6 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +21,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from bbvi.experiments.executors import compute
+from bbvi.experiments.records import environment
 from bbvi.experiments.sweep_files import Outcome, claim_folder, digest, read_cell, write_cell
 from bbvi.validation import as_count
 
@@ -207,7 +207,7 @@ def _identity(experiment: str, seed: int, replicates: int, grid: list[Cell]) -> 
         "experiment": experiment,
         "seed": seed,
         "replicates": replicates,
-        "version": version("bbvi"),
+        "version": environment()["versions"]["bbvi"],
         "cells": grid,
     }
 

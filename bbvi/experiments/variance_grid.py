@@ -1,0 +1,167 @@
+"""What the variance experiment measures: its grid, and which cells of it make sense (floor 6)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bbvi.estimators.contracts import find, require
+from bbvi.estimators.noise import NOISE_SOURCES
+from bbvi.estimators.record import Record, draw_noise
+from bbvi.experiments.frozen import DIMENSIONS, MODELS, POINTS, Frozen
+from bbvi.experiments.sweep import Cell
+from bbvi.validation import as_count
+
+FREQUENCIES = (0.5, 1.0, 1.5, 2.0, 3.0)
+QUADRATIC_MINIMUM = -3.0
+
+
+class Grid(NamedTuple):
+    """What is measured: all combinations that the estimators' contracts allow.
+
+    Attributes
+    ----------
+    models : sequence of str
+        Of `bbvi.experiments.frozen.MODELS`.
+    estimators : sequence of str or None
+        Of the table; None is every one that a model can use, where it can use it.
+    samples : sequence of int
+        S.
+    dimensions : sequence of int or None
+        D; None is each model's own, `bbvi.experiments.frozen.DIMENSIONS`.
+    noise : sequence of str
+        Of `bbvi.estimators.noise.NOISE_SOURCES`.
+    points : sequence of str
+        Of "start", "mid", "converged".
+    frequencies : sequence of float
+        k of the cosine.
+    replicates : int
+        R, independent estimates behind every variance.
+    training_steps : int
+        Of the digits models.
+    """
+
+    models: Sequence[str] = ("digits",)
+    estimators: Sequence[str] | None = None
+    samples: Sequence[int] = (1, 4, 16)
+    dimensions: Sequence[int] | None = None
+    noise: Sequence[str] = ("independent",)
+    points: Sequence[str] = POINTS
+    frequencies: Sequence[float] = FREQUENCIES
+    replicates: int = 2000
+    training_steps: int = 1500
+
+
+FULL = Grid()
+QUICK = Grid(
+    samples=(1, 4),
+    dimensions=(2, 8),
+    frequencies=(0.5, 1.5, 3.0),
+    replicates=400,
+    training_steps=600,
+)
+
+
+def check_grid(grid: Grid, table: Mapping[str, Record]) -> None:
+    """Raise unless every name is known and every number is possible.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the entry, and listing the legal ones.
+    """
+    as_count("replicates", grid.replicates, minimum=2)
+    as_count("training_steps", grid.training_steps)
+    for name, values in (("samples", grid.samples), ("dimensions", grid.dimensions or ())):
+        for value in values:
+            as_count(name, value)
+    for name in grid.estimators or ():
+        find(name, table)
+    legal: dict[str, Iterable[str]] = {"models": MODELS, "noise": NOISE_SOURCES, "points": POINTS}
+    for name, known in legal.items():
+        for value in getattr(grid, name):
+            if value not in set(known):
+                raise ValueError(f"{name} has {value!r}; expected some of {', '.join(known)}.")
+    for k in grid.frequencies:
+        if not (np.isfinite(k) and k > 0):
+            raise ValueError(f"frequencies has {k!r}; expected positive numbers.")
+    empty = [name for name in Grid._fields if getattr(grid, name) in ((), [])]
+    if empty:
+        raise ValueError(f"{empty[0]} is empty; expected at least one value.")
+
+
+def model_settings(grid: Grid) -> list[dict[str, Any]]:
+    """One record per frozen model: model, k (integrands only), dimension, training steps."""
+    return [
+        {"model": model, "k": k, "dimension": D, "training_steps": steps}
+        for model in dict.fromkeys(grid.models)
+        for k in _constants(model, grid)
+        for D in dict.fromkeys(grid.dimensions or DIMENSIONS[model])
+        for steps in (grid.training_steps if model.startswith("digits") else None,)
+    ]
+
+
+def _constants(model: str, grid: Grid) -> Sequence[float | None]:
+    return {"quadratic": (QUADRATIC_MINIMUM,), "cosine": grid.frequencies}.get(model, (None,))
+
+
+def model_key(settings: Mapping[str, Any]) -> str:
+    """What tells one frozen model from another."""
+    return f"{settings['model']} k={settings['k']} D={settings['dimension']}"
+
+
+def _all_cells(grid: Grid, table: Mapping[str, Record]) -> list[Cell]:
+    names = table if grid.estimators is None else grid.estimators
+    return [
+        {
+            **settings,
+            "point": point,
+            "estimator": name,
+            "samples": S,
+            "noise": noise,
+            "replicates": grid.replicates,
+        }
+        for settings in model_settings(grid)
+        for point in dict.fromkeys(grid.points)
+        for name in dict.fromkeys(names)
+        for S in dict.fromkeys(grid.samples)
+        for noise in dict.fromkeys(grid.noise)
+    ]
+
+
+def legal_cells(
+    grid: Grid, frozen: Mapping[str, Frozen], table: Mapping[str, Record]
+) -> list[Cell]:
+    """The cells of the grid whose contracts hold.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an estimator that was asked for by name cannot be used at some cell, or none can.
+    """
+    legal, trouble = [], None
+    for cell in _all_cells(grid, table):
+        try:
+            _check_contract(cell, frozen[model_key(cell)], table)
+            legal.append(cell)
+        except (TypeError, ValueError) as error:
+            if grid.estimators is not None:
+                raise type(error)(f"{cell['model']}: {error}") from None
+            trouble = error
+    if not legal and trouble is not None:
+        raise trouble
+    return legal
+
+
+def _check_contract(cell: Cell, here: Frozen, table: Mapping[str, Record]) -> None:
+    name, S = cell["estimator"], cell["samples"]
+    record = require(name, here.family, here.rows(1), S, table)
+    if here.plain and record.expectation is None:
+        usable = [other for other, its in table.items() if its.expectation is not None]
+        raise ValueError(
+            f"{name} estimates a bound on the evidence, but {cell['model']} is a plain expectation "
+            f"E_q[f]; expected one of {', '.join(usable)}."
+        )
+    # The noise source says itself which S it can serve.
+    rng = np.random.Generator(np.random.PCG64(0))
+    draw_noise(record, here.family, rng, S, 1, source=NOISE_SOURCES[cell["noise"]])
