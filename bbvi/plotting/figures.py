@@ -10,13 +10,15 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from bbvi import backends
-from bbvi.datasets import digits
+from bbvi.datasets import Dataset, digits, train_test_split
 from bbvi.estimators import sticking_the_landing
 from bbvi.experiments import compare as comparing
-from bbvi.experiments import lectures, methods, variance
+from bbvi.experiments import lectures, methods, variance, variance_grid
+from bbvi.experiments.codes import compare_codes
 from bbvi.experiments.images import load_images
 from bbvi.experiments.latent import vae_pictures
 from bbvi.experiments.networks import lecture_network
+from bbvi.experiments.priors import compare_priors
 from bbvi.experiments.problems import problem_from
 from bbvi.experiments.records import write_atomically, write_csv
 from bbvi.experiments.vae import train_vae
@@ -25,6 +27,7 @@ from bbvi.models import LinearGaussian, MixtureOfGaussians
 from bbvi.nets import part
 from bbvi.plotting import compare as compare_plots
 from bbvi.plotting import lectures as plots
+from bbvi.plotting import models as model_plots
 from bbvi.plotting import vae as vae_plots
 from bbvi.plotting import variance as variance_plots
 from bbvi.plotting.moving import step_1_page
@@ -37,9 +40,9 @@ SHOWN = (0, 5)
 
 
 class Drawn(NamedTuple):
-    """One file: a figure, or an HTML page, and the rows behind it (None if another has them)."""
+    """One name: a figure or an HTML page, and the rows behind it; None where another has them."""
 
-    picture: Figure | str
+    picture: Figure | str | None
     rows: Rows | None
 
 
@@ -105,13 +108,27 @@ def compare(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
         problem.image_shape,
         "Three ways to infer on digits, at equal evaluations",
     )
-    return {"compare": Drawn(picture, result.rows)}
+    return {
+        "compare": Drawn(picture, result.rows),
+        "compare_curves": Drawn(None, thinned(result.curves)),
+    }
+
+
+def thinned(curves: Rows, num_steps: int = 150) -> Rows:
+    """At most about so many steps of each method's learning curve, the last included."""
+    last = {row["method"]: row["step"] for row in curves}
+    return [
+        row
+        for row in curves
+        if row["step"] == last[row["method"]]
+        or row["step"] % max(1, last[row["method"]] // num_steps) == 0
+    ]
 
 
 def gradient_variance(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
     """How noisy each gradient is: on digits, and where the pathwise one loses."""
     seed = int(rng.integers(2**31))
-    grid = variance.QUICK if quick else variance.FULL
+    grid = variance_grid.QUICK if quick else variance_grid.FULL
     drawn = {}
     for model, estimators in (
         ("digits", None),
@@ -152,6 +169,31 @@ def mixture_prior(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
     return {"mixture_prior": Drawn(picture, rows)}
 
 
+def priors(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
+    """What a mixture prior gains on held-out digits, and its components in the latent space."""
+    train, test = (part._replace(x=part.x.astype(np.float32)) for part in split_digits(rng))
+    options: dict[str, Any] = {"decoders": ((2, 64),), "num_steps": 60} if quick else {}
+    found = compare_priors(train, test, rng, **options)
+    assert test.labels is not None
+    picture = model_plots.priors_figure(found.rows, found.fitted, test.labels)
+    return {"priors": Drawn(picture, found.rows)}
+
+
+def codes(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
+    """Principal components, a plain autoencoder and a variational one, side by side."""
+    train, test = (part._replace(x=part.x.astype(np.float32)) for part in split_digits(rng))
+    options = {"num_steps": 60, "evidence_rows": 5} if quick else {}
+    found = compare_codes(train, test, rng, **options)
+    assert test.labels is not None
+    picture = model_plots.codes_figure(found.rows, found.codes, test.labels, (8, 8))
+    return {"codes": Drawn(picture, found.rows)}
+
+
+def split_digits(rng: np.random.Generator) -> tuple[Dataset, Dataset]:
+    """The binary digits, one in five held out."""
+    return train_test_split(rng, *digits())
+
+
 def vae(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
     """The latent space of the lecture's autoencoder on held-out digits, and its manifold."""
     data_rng, train_rng, picture_rng = rng.spawn(3)
@@ -176,9 +218,13 @@ def vae(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
         for label, mean in zip(shown.labels, shown.means)
     ]
     epochs = [{key: row[key] for key in ("epoch", "objective")} for row in trained.epochs]
+    pixels = [
+        {f"pixel_{j}": round(float(value), 2) for j, value in enumerate(image)}
+        for image in shown.manifold
+    ]
     return {
         "vae_latent_space": Drawn(figures["latent_space"], points),
-        "vae_manifold": Drawn(figures["manifold"], None),
+        "vae_manifold": Drawn(figures["manifold"], pixels),
         "vae_objective": Drawn(figures["objective"], epochs),
     }
 
@@ -190,6 +236,8 @@ FIGURES: dict[str, Callable[[np.random.Generator, bool], dict[str, Drawn]]] = {
     "elbo-gap": elbo_gap,
     "step-1": step_1,
     "mixture-prior": mixture_prior,
+    "priors": priors,
+    "codes": codes,
     "vae": vae,
 }
 """Name -> (rng, quick) -> file name -> what to write there."""
@@ -216,7 +264,7 @@ def write(folder: Path, drawn: Mapping[str, Drawn]) -> list[Path]:
         if isinstance(picture, str):
             paths.append(folder / f"{name}.html")
             write_atomically(paths[-1], picture.encode())
-        else:
+        elif picture is not None:
             paths.append(folder / f"{name}.png")
             write_atomically(paths[-1], compact_png(picture))
         if rows is not None:

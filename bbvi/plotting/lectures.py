@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
@@ -133,8 +134,12 @@ def draw_landscape(axes: Axes, landscape: Landscape) -> None:
 
 def draw_q(axes: Axes, mean: Array, covariance: Array) -> None:
     """A Gaussian q as its mean and the ellipses of one and two standard deviations."""
+    # A white edge keeps q apart from the posterior on a black-and-white projector.
+    halo: Any = [patheffects.withStroke(linewidth=4.6, foreground="white")]
     for deviations in (1, 2):
-        axes.add_patch(ellipse(mean, covariance, deviations, linewidth=2.4, color=Q_COLOR))
+        line = ellipse(mean, covariance, deviations, linewidth=2.4, color=Q_COLOR)
+        line.set_path_effects(halo)
+        axes.add_patch(line)
     axes.plot(*mean, marker="+", markersize=12, markeredgewidth=2.6, color=Q_COLOR)
 
 

@@ -93,7 +93,8 @@ checks.check_antithetic(antithetic, np.random.default_rng(2026))
 from bbvi.estimators.record import Cost, Record
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.experiments.records import format_table
-from bbvi.experiments.variance import Grid, variance
+from bbvi.experiments.variance import variance
+from bbvi.experiments.variance_grid import Grid
 from bbvi.types import Reparameterizable
 
 mine = Record(
