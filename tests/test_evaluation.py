@@ -117,6 +117,21 @@ def test_quadrature_finds_mass_outside_its_first_box():
     np.testing.assert_allclose(found.value, model.log_evidence(theta, x), atol=1e-6)
 
 
+class TwoNarrowModes:
+    """p(z) = N(z; 0.2051, 0.02^2) / 2 + N(z; 1.6, 0.02^2) / 2 for every x, so log p(x) = 0."""
+
+    latent_dim = 1
+
+    def log_joint(self, theta, x, z):
+        parts = [-0.5 * ((z[..., 0] - mean) / 0.02) ** 2 for mean in (0.2051, 1.6)]
+        return np.logaddexp(*parts) - np.log(2 * 0.02 * np.sqrt(2 * np.pi)) + 0 * x[:, 0]
+
+
+def test_quadrature_does_not_lose_a_mode_between_coarse_nodes():
+    found = log_evidence_quadrature(TwoNarrowModes(), {}, np.zeros((2, 1)))
+    np.testing.assert_allclose(found.value, 0, atol=1e-9)
+
+
 def test_quadrature_on_digits_is_below_1e_6_shown_by_doubling(digits_model):
     model, theta, x = digits_model
     found = log_evidence_quadrature(model, theta, x)

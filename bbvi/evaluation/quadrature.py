@@ -10,6 +10,9 @@ for each datapoint by looking, not by a Gaussian approximation:
    largest (each of the others holds less than exp(-25) of the mass at the peak);
 2. shrink the box to those nodes and one spacing more, and look again until it stays;
 3. sum the trapezoids, and double the nodes of each datapoint until its answer stays.
+
+A mode much narrower than the coarse grid's spacing can fall between its nodes and be lost, which
+no doubling shows: standard deviations below about 0.002 for D = 1 and 0.04 for D = 2.
 """
 
 from typing import Any, NamedTuple
@@ -22,6 +25,8 @@ from bbvi.types import Array, Model, Target, Theta
 from bbvi.validation import as_count, as_float_array, check_theta
 
 NEGLIGIBLE = 25.0
+COARSE_NODES = 1600
+"""Nodes of the coarse grid, in all dimensions together."""
 _ROWS = 2**16
 
 
@@ -126,9 +131,10 @@ def find_boxes(
     high = np.full((len(x), model.latent_dim), float(width))
     low = -high
     moving = np.arange(len(x))
+    nodes = round(COARSE_NODES ** (1 / model.latent_dim))
     for _ in range(20):
         target = chosen.target(model, theta, x[moving])
-        new_low, new_high = _shrink(target, low[moving], high[moving], nodes=40)
+        new_low, new_high = _shrink(target, low[moving], high[moving], nodes)
         shrunk = (new_high - new_low) < 0.9 * (high[moving] - low[moving])
         grown = (new_low < low[moving]) | (new_high > high[moving])
         low[moving], high[moving] = new_low, new_high
