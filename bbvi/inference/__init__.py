@@ -1,6 +1,7 @@
 """Where lam comes from: a table, an encoder, or an encoder and then Step 1."""
 
 from bbvi.inference.amortized import fit_amortized
+from bbvi.inference.autoencoder import fit_autoencoder
 from bbvi.inference.bbvi import fit_bbvi
 from bbvi.inference.learning import (
     known_theta,
@@ -21,6 +22,7 @@ __all__ = [
     "State",
     "Trace",
     "fit_amortized",
+    "fit_autoencoder",
     "fit_bbvi",
     "fit_semi_amortized",
     "infer",

@@ -1,0 +1,89 @@
+"""The plain autoencoder: the same two networks, without noise and without KL (floor 4)."""
+
+import time
+
+import numpy as np
+
+from bbvi import backends
+from bbvi.estimators.elbo import log_likelihood
+from bbvi.inference.loop import mean_gradient, next_batch
+from bbvi.inference.records import Fit, as_trace
+from bbvi.inference.settings import begin_with_encoder, prepare, progress_bar
+from bbvi.models import DeepLatentModel
+from bbvi.nets import MLP
+from bbvi.optimizers import Optimizer, adam
+from bbvi.types import Array
+from bbvi.validation import as_count
+
+
+def fit_autoencoder(
+    model: DeepLatentModel,
+    x: Array,
+    rng: np.random.Generator,
+    *,
+    encoder: MLP,
+    num_steps: int = 1000,
+    batch_size: int = 100,
+    optimizer: Optimizer | None = None,
+    backend: str = "auto",
+    progress: bool | None = None,
+) -> Fit:
+    """Learn to copy x through a code z = g_phi(x): maximize mean_i log p_theta(x_i | g_phi(x_i)).
+
+    `bbvi.fit_amortized` on the same networks maximizes E_q[log p(x | z)] - KL(q || p(z)); take
+    away the KL, and with it the noise of q, and this is left.  Nothing asks the codes to look
+    like draws from p(z).
+
+    Parameters
+    ----------
+    model : DeepLatentModel
+        With a standard normal prior, which is not used.
+    x : ndarray (N, Dx)
+    rng : numpy Generator
+        For starting values and minibatches.
+    encoder : MLP
+        g_phi, from Dx inputs to D outputs: the code itself.
+    num_steps, batch_size : int
+    optimizer : Optimizer
+        For theta and phi, by default ``adam(0.003)``.
+    backend, progress
+        As for `bbvi.fit_bbvi`.
+
+    Returns
+    -------
+    Fit
+        ``local`` (N, D) are the codes; ``trace.elbo`` is the mean log p(x | z), with no KL.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+
+    Notes
+    -----
+    Permuter Lecture 12, section I, "Auto encoder".
+    """
+    x, theta = prepare(model, x, None, rng)
+    if encoder.sizes[0] != x.shape[1] or encoder.sizes[-1] != model.latent_dim:
+        raise ValueError(
+            f"encoder.sizes is {encoder.sizes}; expected {x.shape[1]} inputs (the width of x) and "
+            f"{model.latent_dim} outputs (the code, D)."
+        )
+    num_steps, batch_size = as_count("num_steps", num_steps), as_count("batch_size", batch_size)
+    optimizer = optimizer or adam(0.003)
+    chosen = backends.resolve(backend, model)
+    state = begin_with_encoder(encoder, theta, x, rng, optimizer)
+    order, position, rows = state.order, 0, []
+    phi, theta_moments, phi_moments = state.phi, state.theta_moments, state.phi_moments
+    assert phi is not None
+    start = time.perf_counter()
+    for step in progress_bar(range(1, num_steps + 1), "fit_autoencoder", progress):
+        batch, order, position = next_batch(rng, order, position, batch_size)
+        z, pullback = chosen.encode(encoder, phi, x[batch])
+        target = log_likelihood(chosen.bind(model, theta, x[batch]))
+        log_p, dz, dtheta = target.value_and_grads(z[None])
+        gradient = mean_gradient(dtheta, batch)
+        theta, theta_moments = optimizer.update(gradient, theta_moments, theta)
+        phi, phi_moments = optimizer.update(pullback(dz[0] / len(batch)), phi_moments, phi)
+        rows.append((step, float(log_p.mean()), time.perf_counter() - start, 0))
+    return Fit(theta, phi, encoder(phi, x), as_trace(rows), None)
