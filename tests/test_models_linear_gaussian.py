@@ -163,6 +163,11 @@ def test_mixed_dtypes_and_bad_theta_are_refused():
         MODEL.log_evidence(theta, IRIS.astype(np.float32))
     with pytest.raises(ValueError, match=r"theta\['b'\] has 4 NaN"):
         MODEL.posterior(theta | {"b": np.full(4, np.nan)}, IRIS)
+    for wrong in ({"W": theta["W"]}, theta | {"W": theta["W"].T}):
+        with pytest.raises(ValueError, match=r"theta has the shapes .*; expected .*'W': \(4, 2\)"):
+            MODEL.log_evidence(wrong, IRIS)
+        with pytest.raises(ValueError, match="init or fit_ml"):
+            MODEL.posterior(wrong, IRIS)
 
 
 def test_fit_ml_needs_a_direction_for_the_noise():

@@ -20,6 +20,7 @@ from bbvi.experiments.records import (
 from bbvi.experiments.zoo import MODELS, Entry, entry_of
 from bbvi.plotting import compare as plotting
 from bbvi.plotting.style import save
+from bbvi.validation import as_count
 
 
 def add_parser(subparsers: Any) -> None:
@@ -43,7 +44,9 @@ def add_parser(subparsers: Any) -> None:
         metavar="METHOD",
         help=f"some of: {', '.join(METHODS)}; a discrete --model has others",
     )
-    parser.add_argument("--latent-dim", type=int, default=2, help="D (default 2: drawable)")
+    parser.add_argument(
+        "--latent-dim", type=int, help="D (default 2: drawable); a --model has its own"
+    )
     parser.add_argument("--samples", type=int, help="S per gradient (default 8)")
     parser.add_argument("--evaluations", type=int, help="log-joint evaluations per method")
     parser.add_argument("--inner-steps", type=int, help="Step 1's steps per theta step (default 5)")
@@ -57,7 +60,13 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Compare, print the table, write rows, curves, manifest and figure."""
     check_folder(args.out)
-    data_rng, rng = np.random.default_rng(args.seed).spawn(2)
+    if args.model and args.latent_dim is not None:
+        raise ValueError(
+            f"--latent-dim is {args.latent_dim}, but --model {args.model} has its own; expected "
+            "one of the two. Leave --latent-dim out, or give --dataset."
+        )
+    latent_dim = 2 if args.latent_dim is None else args.latent_dim
+    data_rng, rng = np.random.default_rng(as_count("--seed", args.seed, minimum=0)).spawn(2)
     dtype = np.dtype(args.dtype)
     entry = entry_of(args.model) if args.model else None
     settings = settings_from(args, entry)
@@ -65,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     problem = (
         entry.problem(data_rng, dtype)
         if entry
-        else problem_from(args.dataset, data_rng, args.latent_dim, dtype)
+        else problem_from(args.dataset, data_rng, latent_dim, dtype)
     )
     start = time.perf_counter()
     methods = args.methods or list(table)

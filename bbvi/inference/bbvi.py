@@ -77,7 +77,8 @@ def fit_bbvi(
     progress : bool, optional
         Show a progress bar; by default only on a terminal.
     callback : callable, optional
-        Called with the `State` after every step.
+        Called with the `State` after every step.  The next step moves its table and trace in
+        place: write or deep-copy what is to be kept.
     state : State, optional
         Go on from an earlier fit's ``state`` (with the rng as it was then: the same numbers as
         one uninterrupted run).

@@ -150,4 +150,15 @@ class LinearGaussian:
         check_theta(theta)
         same_dtype(x=x, theta=theta)
         self.check_data(x)
+        expected: dict[str, tuple[int, ...]] = {
+            "W": (self.observed_dim, self.latent_dim),
+            "b": (self.observed_dim,),
+            "log_sigma": (),
+        }
+        found = {key: np.shape(theta[key]) for key in expected if key in theta}
+        if found != expected:
+            raise ValueError(
+                f"theta has the shapes {found}; expected {expected}. Take it from this model's "
+                "init or fit_ml."
+            )
         return x
