@@ -95,7 +95,8 @@ def report(sweep: Sweep) -> str:
         )
         parts.append(f"{head}\n\n{format_table(lines, lines[0])}")
     for failure in sweep.failures:
-        parts.append(f"failed: {failure}")
+        where = ", ".join(f"{key} {value}" for key, value in failure.items() if key != "error")
+        parts.append(f"failed: {where}\n{failure['error']}")
     return "\n\n".join(parts)
 
 

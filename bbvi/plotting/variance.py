@@ -39,6 +39,13 @@ TITLES = {
     "digits-discrete": "Binarized digits, binary latents",
 }
 USES = {"values": COLORS[0], "gradients in z": COLORS[3]}
+ZERO_LOOK: Any = {
+    "marker": "v",
+    "linestyle": "",
+    "markersize": 13,
+    "markerfacecolor": "white",
+    "color": "#444444",
+}
 ZERO = 1e-13
 """Of the largest variance in the picture: below it is drawn as zero."""
 
@@ -99,7 +106,10 @@ def curves_figure(rows: Sequence[Row], block: str, title: str) -> Figure:
             axes.set_title(_caption(held[column]), fontsize=13)
         panels[0].set_ylabel(f"variance of the gradient in the {block}\n(per parameter)")
         panels[0].set_ylim(bottom=bottom)
-        figure.legend(handles=_handles(names, rows), loc="outside right center", fontsize=12.5)
+        handles = _handles(names, rows)
+        if any(row["variance"] < bottom for mine in shown.values() for row in mine):
+            handles.append(Line2D([], [], label="zero, up to rounding", **ZERO_LOOK))
+        figure.legend(handles=handles, loc="outside right center", fontsize=12.5)
     return figure
 
 
@@ -179,7 +189,7 @@ def curves(
         axes.fill_between(x, low, high, color=style["color"], alpha=0.15, linewidth=0)
         zeros = [i for i, row in enumerate(mine) if row["variance"] < floor]
         where = [x[i] for i in zeros], [y[i] for i in zeros]
-        axes.plot(*where, "v", color=style["color"], markersize=13, markerfacecolor="white")
+        axes.plot(*where, **{**ZERO_LOOK, "color": style["color"]})
     axes.set_yscale("log")
     if words:
         axes.set_xticks(range(len(places)), places)
