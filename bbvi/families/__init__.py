@@ -7,6 +7,7 @@ from bbvi.families.full_covariance_gaussian import FullCovarianceGaussian
 from bbvi.families.gamma import Gamma
 from bbvi.families.label_and_gaussian import LabelAndGaussian
 from bbvi.families.mean_field import MeanField, SmoothMeanField
+from bbvi.families.quadratic_flow import QuadraticFlow
 
 __all__ = [
     "Bernoulli",
@@ -16,5 +17,6 @@ __all__ = [
     "Gamma",
     "LabelAndGaussian",
     "MeanField",
+    "QuadraticFlow",
     "SmoothMeanField",
 ]
