@@ -5,7 +5,7 @@ import pytest
 from autograd import grad
 
 from bbvi import MLP, DeepLatentModel, StandardNormal
-from bbvi.backends import autodiff
+from bbvi.backends import autodiff, kernel
 from bbvi.models import (
     BernoulliLikelihood,
     BlockCounts,
@@ -162,3 +162,46 @@ def test_a_mask_that_hides_everything_is_refused_by_the_target():
     theta = model.init(np.random.default_rng(0))
     with pytest.raises(ValueError, match="hides every pixel"):
         autodiff.target(model, theta, np.zeros((3, 8)))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("shape", [(3, 7, 2, 20), (1, 1, 1, 1), (2, 5, 3, 37)])
+@pytest.mark.parametrize("likelihood", [MaskedBernoulli(), FlippedBernoulli(0.15)])
+def test_the_kernel_agrees_with_autograd(likelihood, shape, dtype):
+    S, N, D, pixels = shape
+    rng = np.random.default_rng(0)
+    model = DeepLatentModel(StandardNormal(D), MLP((D, 6, pixels)), likelihood)
+    theta = {key: (3 * value).astype(dtype) for key, value in model.init(rng).items()}
+    y, _ = model.sample(rng, theta, N)
+    if isinstance(likelihood, MaskedBernoulli):
+        mask = rng.random((N, pixels)) < 0.6
+        mask[:, 0] = True
+        y = likelihood.observe(y[:, :pixels], mask)
+    y = y.astype(dtype)
+    z = rng.standard_normal((S, N, D)).astype(dtype)
+    weights = rng.standard_normal((S, N)).astype(dtype)
+    reference = autodiff.target(model, theta, y)
+    ours = kernel.target(model, theta, y)
+    tolerance = 1e-10 if dtype == np.float64 else 1e-3
+    assert ours.value(z) == pytest.approx(reference.value(z), rel=tolerance, abs=tolerance)
+    for w in (None, weights):
+        found, expected = ours.value_and_grads(z, w), reference.value_and_grads(z, w)
+        assert found[0].dtype == dtype
+        assert found[0] == pytest.approx(expected[0], rel=tolerance, abs=tolerance)
+        assert found[1] == pytest.approx(expected[1], rel=tolerance, abs=10 * tolerance)
+        for key in theta:
+            assert found[2][key] == pytest.approx(
+                expected[2][key], rel=tolerance, abs=10 * tolerance
+            )
+
+
+@pytest.mark.parametrize("likelihood", [MaskedBernoulli(), FlippedBernoulli(0.15)])
+def test_the_kernel_is_finite_at_extreme_logits(likelihood):
+    model = DeepLatentModel(StandardNormal(1), MLP((1, 2)), likelihood)
+    theta = {"decoder.W0": np.array([[800.0, -800.0]]), "decoder.b0": np.zeros(2)}
+    y = np.array([[0.0, 1.0, 1.0, 1.0]])[:, : model.observed_dim]
+    z = np.array([[[1.0]], [[-1.0]]])
+    value, dz = kernel.target(model, theta, y).value_and_dz(z)
+    expected, slope = autodiff.target(model, theta, y).value_and_dz(z)
+    assert value == pytest.approx(expected)
+    assert dz == pytest.approx(slope)

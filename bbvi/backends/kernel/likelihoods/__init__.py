@@ -9,6 +9,7 @@ from bbvi.backends.kernel.likelihoods.gaussian import (
     SCALAR_SCALE,
     learned_scale,
 )
+from bbvi.backends.kernel.likelihoods.observed import FLIPPED, MASKED
 from bbvi.backends.kernel.likelihoods.seam import LikelihoodKernel
 from bbvi.models import (
     AutoregressiveCategorical,
@@ -16,8 +17,10 @@ from bbvi.models import (
     CategoricalLikelihood,
     CholeskyGaussian,
     DiagonalScaleGaussian,
+    FlippedBernoulli,
     GaussianLikelihood,
     LearnedScaleGaussian,
+    MaskedBernoulli,
     ScalarScaleGaussian,
 )
 
@@ -32,4 +35,6 @@ LIKELIHOODS: dict[type, LikelihoodKernel] = {
     CholeskyGaussian: CHOLESKY,
     CategoricalLikelihood: CATEGORICAL,
     AutoregressiveCategorical: AUTOREGRESSIVE,
+    MaskedBernoulli: MASKED,
+    FlippedBernoulli: FLIPPED,
 }

@@ -1,0 +1,94 @@
+"""Masked and flipped binary pixels, by way of the Bernoulli kernel (floor 3).
+
+* Masked.  With y = 2 x - 1, u = l / 2 and the mask m, the Bernoulli kernel is given m y and m u:
+  a hidden pixel then has u = 0 and contributes log 1/2, which is put back, and no gradient.
+* Flipped with rate r.  log p = sum_j softplus(l + y c) - softplus(l) + log(r or 1 - r) with
+  c = log((1 - r) / r).  With v = u + y c / 2 and softplus(2 u) = u + |u| - log((1 + |tanh u|) / 2),
+
+      log p = sum_j (v - u) + (|v| - |u|) - log((1 + |tanh v|) / (1 + |tanh u|)) + log(r or 1 - r),
+      d log p / du = tanh v - tanh u.
+
+  (v - u) + log(r or 1 - r) = log(r (1 - r)) / 2 for either value of y.
+"""
+
+import numpy as np
+
+from bbvi.backends.kernel.blocks import Buffers
+from bbvi.backends.kernel.likelihoods.bernoulli import BERNOULLI, log_product
+from bbvi.backends.kernel.likelihoods.seam import LikelihoodKernel, column_sums
+from bbvi.models import FlippedBernoulli
+from bbvi.types import Array, Theta
+
+LOG_2 = float(np.log(2))
+
+
+def _observe_masked(state: None, y: Array) -> None:
+    """y (2 pixels, R): m (2 x - 1), then m as it was."""
+    values, mask = np.split(y, 2)
+    values *= 2
+    values -= 1
+    values *= mask
+
+
+def _masked_value(state: None, y: Array, u: Array, buffers: Buffers) -> Array:
+    values, mask = np.split(y, 2)
+    u *= mask
+    return BERNOULLI.value(None, values, u, buffers) + LOG_2 * (len(mask) - column_sums(mask))
+
+
+def _masked_value_and_grads(
+    state: None, y: Array, u: Array, buffers: Buffers, weights: Array | None
+) -> tuple[Array, Theta]:
+    values, mask = np.split(y, 2)
+    u *= mask
+    value, _ = BERNOULLI.value_and_grads(None, values, u, buffers, weights)
+    return value + LOG_2 * (len(mask) - column_sums(mask)), {}
+
+
+MASKED = LikelihoodKernel(
+    lambda likelihood, params: 0.5,
+    lambda likelihood, params, x: None,
+    _observe_masked,
+    _masked_value,
+    _masked_value_and_grads,
+)
+
+
+def _prepare_flipped(likelihood: FlippedBernoulli, params: Theta, x: Array) -> tuple[float, float]:
+    r = likelihood.rate
+    shift = 0.5 * float(np.log((1 - r) / r))
+    return shift, 0.5 * x.shape[-1] * float(np.log(r * (1 - r)))
+
+
+def _observe_flipped(state: tuple[float, float], y: Array) -> None:
+    """y (pixels, R): (2 x - 1) c / 2."""
+    y *= 2
+    y -= 1
+    y *= state[0]
+
+
+def _flipped_value(state: tuple[float, float], y: Array, u: Array, buffers: Buffers) -> Array:
+    return _flipped_value_and_grads(state, y, u, buffers, None)[0]
+
+
+def _flipped_value_and_grads(
+    state: tuple[float, float], y: Array, u: Array, buffers: Buffers, weights: Array | None
+) -> tuple[Array, Theta]:
+    v = np.add(u, y, out=buffers("shifted", *u.shape))
+    size = buffers("size", *u.shape)
+    value = column_sums(np.abs(v, out=size)) - column_sums(np.abs(u, out=size)) + state[1]
+    slope = np.tanh(v, out=v)
+    value -= log_product(np.add(np.abs(slope, out=size), 1, out=size))
+    t = np.tanh(u, out=u)
+    value += log_product(np.add(np.abs(t, out=size), 1, out=size))
+    np.subtract(slope, t, out=u)
+    return value, {}
+
+
+FLIPPED = LikelihoodKernel(
+    lambda likelihood, params: 0.5,
+    _prepare_flipped,
+    _observe_flipped,
+    _flipped_value,
+    _flipped_value_and_grads,
+)
