@@ -102,7 +102,7 @@ class TestAgainstAutograd:
     def test_in_small_blocks_on_three_threads(self, shape, likelihood, monkeypatch):
         S, N, D, Dx = shape
         monkeypatch.setattr(blocks, "BLOCK_BYTES", 2000)
-        monkeypatch.setattr(evaluate, "THREAD_WORK", 0)
+        monkeypatch.setattr(evaluate, "FEW_NUMBERS", 0)
         assert_agrees(deep(D, (6,), Dx, "softplus", likelihood), S, N, num_threads=3)
 
 
@@ -188,7 +188,7 @@ class TestBlocksAndThreads:
         assert (seen == 1).all()
 
     def test_more_threads_change_nothing_but_rounding(self, monkeypatch):
-        monkeypatch.setattr(evaluate, "THREAD_WORK", 0)
+        monkeypatch.setattr(evaluate, "FEW_NUMBERS", 0)
         model = deep(2, (6,), 30)
         theta, x, z, weights = problem(model, 9, 40)
         one, two, three = (
@@ -198,7 +198,7 @@ class TestBlocksAndThreads:
         assert_close(three, one, 1e-12)
 
     def test_runs_are_identical_to_the_bit(self, monkeypatch):
-        monkeypatch.setattr(evaluate, "THREAD_WORK", 0)
+        monkeypatch.setattr(evaluate, "FEW_NUMBERS", 0)
         monkeypatch.setattr(blocks, "BLOCK_BYTES", 4000)
         model = deep(2, (6,), 30)
         theta, x, z, weights = problem(model, 9, 40)
@@ -209,7 +209,7 @@ class TestBlocksAndThreads:
 
     def test_the_thread_count_of_blas_is_followed_and_restored(self, monkeypatch):
         seen = []
-        monkeypatch.setattr(evaluate, "THREAD_WORK", 0)
+        monkeypatch.setattr(evaluate, "FEW_NUMBERS", 0)
         monkeypatch.setattr(evaluate, "deal", lambda items, count: seen.append(count) or [items])
         model = deep()
         theta, x, z, _ = problem(model, 2, 3)
@@ -230,7 +230,8 @@ class TestBlocksAndThreads:
         assert all((a == b).all() for a, b in zip(first, copies))
 
 
-def test_memory_does_not_grow_with_the_number_of_samples():
+def test_memory_does_not_grow_with_the_number_of_samples(monkeypatch):
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 2**19)
     model = deep(2, (20,), 784)
     theta, x, z, _ = problem(model, 5000, 5)
     peaks = []

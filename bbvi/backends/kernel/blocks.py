@@ -8,7 +8,7 @@ import numpy as np
 from bbvi.threads import cut
 from bbvi.types import Array
 
-BLOCK_BYTES = 2**20
+BLOCK_BYTES = 2**21
 FEW_DATA = 8
 
 

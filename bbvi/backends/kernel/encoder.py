@@ -1,12 +1,11 @@
 """The encoder's forward pass and its pullback (floor 3)."""
 
 from collections.abc import Callable
-from itertools import pairwise
 
 import numpy as np
 
 from bbvi.backends.kernel.blocks import Buffers
-from bbvi.backends.kernel.evaluate import THREAD_WORK
+from bbvi.backends.kernel.evaluate import FEW_NUMBERS
 from bbvi.backends.kernel.layers import Layers, Pass
 from bbvi.backends.kernel.pieces import add
 from bbvi.nets import MLP
@@ -34,8 +33,9 @@ def encode(encoder: MLP, phi: Theta, x: Array) -> tuple[Array, Callable[[Array],
     """
     layers = Layers(encoder, phi, 1.0)
     lam = np.empty((len(x), encoder.sizes[-1]), x.dtype)
-    work = len(x) * sum(a * b for a, b in pairwise(encoder.sizes))
-    parts = cut(len(x), min(len(x), thread_count(None)) if work >= THREAD_WORK else 1)
+    threads = thread_count(None)
+    few = len(x) * max(encoder.sizes) < FEW_NUMBERS * threads
+    parts = cut(len(x), 1 if few else threads)
 
     def forward(rows: slice) -> tuple[slice, Pass, Buffers]:
         # The thread's own buffers would be overwritten before the pullback.
@@ -44,7 +44,7 @@ def encode(encoder: MLP, phi: Theta, x: Array) -> tuple[Array, Callable[[Array],
         lam[rows] = done.outputs.T
         return rows, done, buffers
 
-    passes = run_hands(forward, parts)
+    passes = [forward(parts[0])] if few else run_hands(forward, parts)
 
     def pullback(dlam: Array) -> Theta:
         def backward(part: tuple[slice, Pass, Buffers]) -> Theta:
@@ -54,6 +54,8 @@ def encode(encoder: MLP, phi: Theta, x: Array) -> tuple[Array, Callable[[Array],
             layers.add_gradient(gradient, done, gradients, None, buffers)
             return gradient
 
+        if few:
+            return backward(passes[0])
         first, *others = run_hands(backward, passes)
         for more in others:
             add(first, more)

@@ -1,7 +1,7 @@
 """The passes over blocks: log p(x, z), and its derivatives in z and theta (floor 3)."""
 
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,8 +12,10 @@ from bbvi.nets import join
 from bbvi.threads import deal, run_hands, thread_count
 from bbvi.types import Array, Theta
 
-THREAD_WORK = 2**23
-"""Multiply-adds below which a second thread costs more than it saves."""
+T = TypeVar("T")
+
+FEW_NUMBERS = 2**18
+"""Numbers in a thread's share of the widest activation, below which only BLAS has threads."""
 MANY_ROWS = 2
 """Rows for each unit of the last hidden layer from which stacking the biases pays."""
 
@@ -35,7 +37,7 @@ def evaluate_value(pieces: Pieces, z: Array, num_threads: int | None) -> Array:
             )
             log_p[block] = value.reshape(log_p[block].shape)
 
-    run_hands(work, split_work(pieces, z, num_threads))
+    run_blocks(pieces, z, num_threads, work)
     return log_p
 
 
@@ -59,7 +61,7 @@ def evaluate_grads(
             dz[block] = drows.reshape(-1, *log_p[block].shape).transpose(1, 2, 0)
         return join(**dtheta)
 
-    partial = run_hands(work, split_work(pieces, z, num_threads))
+    partial = run_blocks(pieces, z, num_threads, work)
     return log_p, dz, {} if weights is None else gather(pieces, partial)
 
 
@@ -110,13 +112,20 @@ def _check_z(pieces: Pieces, z: Array) -> None:
         )
 
 
-def split_work(pieces: Pieces, z: Array, num_threads: int | None) -> list[Sequence[Block]]:
-    """The blocks of z, dealt to as many threads as the work is worth."""
+def run_blocks(
+    pieces: Pieces, z: Array, num_threads: int | None, work: Callable[[Sequence[Block]], T]
+) -> list[T]:
+    """``work`` on the blocks of z, dealt to threads, or left to BLAS's own where rows are few.
+
+    A thread must hold the interpreter lock between any two passes.  When the passes are short,
+    threads wait for it more than they work, and only the matrix products are worth sharing.
+    """
     S, N, _ = z.shape
-    sizes = pieces.layers.sizes
-    work = S * N * sum(a * b for a, b in pairwise(sizes))
-    threads = thread_count(num_threads) if work >= THREAD_WORK else 1
-    return deal(split_rows(S, N, max(sizes) * z.itemsize, threads), threads)
+    width, threads = max(pieces.layers.sizes), thread_count(num_threads)
+    if S * N * width < FEW_NUMBERS * threads:
+        blocks = split_rows(S, N, width * z.itemsize, 1)
+        return [work(blocks)] if num_threads is None else run_hands(work, [blocks])
+    return run_hands(work, deal(split_rows(S, N, width * z.itemsize, threads), threads))
 
 
 def features_first(z: Array, block: Block, buffers: Buffers) -> Array:

@@ -7,6 +7,7 @@ import numpy as np
 from bbvi.backends.kernel.evaluate import evaluate_grads, evaluate_value
 from bbvi.backends.kernel.pieces import check_supports, take_apart
 from bbvi.threads import thread_count
+from bbvi.models import DeepLatentModel
 from bbvi.types import Array, Model, Target, Theta
 from bbvi.validation import as_float_array, check_theta, same_dtype
 
@@ -41,9 +42,10 @@ def target(model: Model, theta: Theta, x: Array, num_threads: int | None = None)
     check_supports(model)
     x = as_float_array("x", x, ndim=2)
     check_theta(theta)
-    check_theta(theta)
     same_dtype(x=x, theta=theta)
     model.check_data(x)  # type: ignore[attr-defined]
+    if isinstance(model, DeepLatentModel):
+        model.check_theta(theta)
     thread_count(num_threads)
     return bind(model, theta, x, num_threads)
 
