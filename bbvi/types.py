@@ -29,7 +29,7 @@ class Model(Protocol):
 
     Anything with these members, its ``log_joint`` written in ``autograd.numpy``, is a model;
     nothing has to be inherited.  A model may also offer ``check_data(x)``, which raises when
-    x cannot have come from it.
+    x cannot have come from it, and ``check_theta(theta)``, which raises when theta is of no use.
     """
 
     @property

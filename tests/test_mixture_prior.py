@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bbvi import MLP, DeepLatentModel, DiagonalGaussian, GaussianLikelihood, StandardNormal
-from bbvi.backends import autodiff
+from bbvi.backends import autodiff, kernel
 from bbvi.models import LinearGaussian, MixtureOfGaussians, linear_decoder
 from bbvi.models.normal import log_normal
 from bbvi.nets import astype, join, part
@@ -89,6 +89,13 @@ class TestMixtureOfGaussians:
         assert {log_p.dtype, dz.dtype, *(v.dtype for v in dtheta.values())} == {
             np.dtype(np.float32)
         }
+
+    def test_collapsed_weights_are_refused_by_both_back_ends(self):
+        model, theta, x = linear_model()
+        theta = {**theta, "prior.logits": np.array([0.0, -40.0, 0.0])}
+        for backend in (autodiff, kernel):
+            with pytest.raises(ValueError, match=r"component 1 is .* it has collapsed"):
+                backend.target(model, theta, x)
 
     def test_one_standard_component_is_the_standard_normal(self):
         prior = MixtureOfGaussians(3, 1)

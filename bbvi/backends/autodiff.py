@@ -42,9 +42,10 @@ def target(model: Model, theta: Theta, x: Array) -> Target:
     x = as_float_array("x", x, ndim=2)
     check_theta(theta)
     same_dtype(x=x, theta=theta)
-    check_data = getattr(model, "check_data", None)
-    if check_data is not None:
-        check_data(x)
+    for name, value in (("check_data", x), ("check_theta", theta)):
+        check = getattr(model, name, None)
+        if check is not None:
+            check(value)
     return bind(model, theta, x)
 
 

@@ -107,6 +107,11 @@ class DeepLatentModel:
         outputs = self.decode(theta, z)
         return self.likelihood.sample(rng, part(theta, "likelihood"), outputs), z
 
+    def check_theta(self, theta: Theta) -> None:
+        """Raise ValueError when a part's parameters have broken down."""
+        if hasattr(self.prior, "check_params"):
+            self.prior.check_params(part(theta, "prior"))
+
     def check_data(self, x: Array) -> None:
         """Raise ValueError when x cannot have come from this model."""
         check_width("x", x, self.observed_dim, "the decoder's observed variables")

@@ -6,8 +6,8 @@ import numpy as np
 
 from bbvi.backends.kernel.evaluate import evaluate_grads, evaluate_value
 from bbvi.backends.kernel.pieces import check_supports, take_apart
-from bbvi.threads import thread_count
 from bbvi.models import DeepLatentModel
+from bbvi.threads import thread_count
 from bbvi.types import Array, Model, Target, Theta
 from bbvi.validation import as_float_array, check_theta, same_dtype
 
