@@ -42,6 +42,12 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+def test_files_are_as_readable_as_any_other(tmp_path):
+    (tmp_path / "plain").write_bytes(b"x")
+    write_atomically(tmp_path / "file", b"x")
+    assert (tmp_path / "file").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
 def test_environment_names_versions_and_blas():
     found = environment()
     assert found["versions"]["numpy"] == np.__version__
