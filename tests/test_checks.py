@@ -727,3 +727,41 @@ def test_elbo_integrand_through_layer_one_is_the_score_function():
         return expectations.score_function(family, f, lam, eps)
 
     assert checks.check_estimator(by_hand, np.random.default_rng(0), num_samples=(2,)) is None
+
+
+@pytest.mark.parametrize(
+    ("check", "argument", "message"),
+    [
+        (
+            checks.check_model,
+            None,
+            "model is None, which has no latent_dim, init, log_joint, sample",
+        ),
+        (
+            checks.check_model,
+            bbvi.LinearGaussian,
+            "model is the class LinearGaussian; expected an object",
+        ),
+        (checks.check_family, None, "family is None, which has no init"),
+        (checks.check_family, bbvi.DiagonalGaussian, "family is the class DiagonalGaussian"),
+        (checks.check_backends, None, "model is None, which has no latent_dim"),
+        (checks.check_estimator, "reparameterized", "estimator is 'reparameterized', which has no"),
+    ],
+)
+def test_what_cannot_be_checked_at_all_is_named(check, argument, message):
+    with pytest.raises(TypeError, match=message):
+        check(argument, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("check", "argument"),
+    [
+        (checks.check_model, bbvi.LinearGaussian(2, 3)),
+        (checks.check_family, bbvi.DiagonalGaussian(2)),
+        (checks.check_backends, bbvi.LinearGaussian(2, 3)),
+        (checks.check_estimator, bbvi.reparameterized),
+    ],
+)
+def test_a_check_takes_a_generator_and_no_seed(check, argument):
+    with pytest.raises(TypeError, match="rng is int; expected a numpy Generator"):
+        check(argument, 0)

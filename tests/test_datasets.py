@@ -169,3 +169,11 @@ def test_load_refuses_other_bad_files(tmp_path):
     np.save(tmp_path / "text.npy", np.array([["a"]]))
     with pytest.raises(ValueError, match="expected numbers"):
         load_array(tmp_path / "text.npy")
+
+
+def test_a_split_takes_a_generator_and_lists_of_rows():
+    with pytest.raises(TypeError, match="rng is int; expected a numpy Generator"):
+        train_test_split(0, np.zeros((4, 1)))
+    train, test = train_test_split(np.random.default_rng(0), [[1.0], [2.0], [3.0]], [7, 8, 9])
+    rows = [(float(x[0]), int(label)) for part in (train, test) for x, label in zip(*part)]
+    assert sorted(rows) == [(1.0, 7), (2.0, 8), (3.0, 9)]

@@ -9,6 +9,7 @@ from bbvi.backends import autodiff, kernel
 from bbvi.checks.verdicts import Suspect, fail, require_close
 from bbvi.nets import astype
 from bbvi.types import Array, Target, Theta, hold_theta
+from bbvi.validation import check_members, check_rng
 
 SIZES = ((1, 1), (1, 4), (5, 1), (3, 4))
 PRECISION = {np.float64: 1e-10, np.float32: 1e-4}
@@ -46,6 +47,8 @@ def check_backends(
     ------
     AssertionError
         With the function and array that differ and the likely mistake.
+    TypeError
+        If model or rng is not what it is to be.
 
     Examples
     --------
@@ -53,6 +56,8 @@ def check_backends(
     >>> from bbvi import LinearGaussian, checks
     >>> checks.check_backends(LinearGaussian(2, 3), np.random.default_rng(0))
     """
+    check_members("model", model, ("latent_dim", "log_joint", "sample"), "LinearGaussian(2, 3)")
+    check_rng(rng)
     if theta is None:
         theta = {k: v + 0.1 * rng.standard_normal(v.shape) for k, v in model.init(rng).items()}
     for S, N in sizes:

@@ -10,6 +10,7 @@ from bbvi.checks.problem import Problem, linear_gaussian_problem, tile_target
 from bbvi.checks.verdicts import Suspect, fail, require_close
 from bbvi.families import DiagonalGaussian
 from bbvi.types import Array, Estimate, Estimator, Target, Theta, hold_theta
+from bbvi.validation import check_members, check_rng
 
 BLOCKS = 64
 ELBO_ERROR = 0.08
@@ -75,6 +76,8 @@ def check_estimator(
     >>> from bbvi import checks, sticking_the_landing
     >>> checks.check_estimator(sticking_the_landing, np.random.default_rng(0))
     """
+    check_members("estimator", estimator, ("__call__",), "bbvi.reparameterized")
+    check_rng(rng)
     given = [name for name, value in _named(target, lam, exact).items() if value is not None]
     if len(given) not in (0, 3):
         raise ValueError(

@@ -14,6 +14,7 @@ from bbvi.checks.evidence import (
 )
 from bbvi.checks.verdicts import Suspect, fail, require_close
 from bbvi.types import Array, Factorized, Family, Reparameterizable
+from bbvi.validation import check_members, check_rng
 
 
 def check_family(
@@ -51,6 +52,8 @@ def check_family(
     ------
     AssertionError
         With the property that failed and the likely mistake.
+    TypeError
+        If family or rng is not what it is to be.
 
     Examples
     --------
@@ -58,6 +61,9 @@ def check_family(
     >>> from bbvi import FullCovarianceGaussian, checks
     >>> checks.check_family(FullCovarianceGaussian(2), np.random.default_rng(0))
     """
+    # What else it lacks is a property that fails, below.
+    check_members("family", family, ("init", "num_params"), "DiagonalGaussian(2)")
+    check_rng(rng)
     start = family.init(num_data)
     if np.shape(start) != (num_data, family.num_params) or start.dtype.kind != "f":
         fail(

@@ -12,6 +12,7 @@ from bbvi.checks.evidence import nearest_slope
 from bbvi.checks.verdicts import fail, require_close
 from bbvi.nets import astype
 from bbvi.types import Array, Theta
+from bbvi.validation import check_members, check_rng
 
 
 def check_model(
@@ -54,6 +55,8 @@ def check_model(
     ------
     AssertionError
         With the property that failed and the likely mistake.
+    TypeError
+        If model or rng is not what it is to be.
 
     Notes
     -----
@@ -66,6 +69,10 @@ def check_model(
     >>> from bbvi import LinearGaussian, checks
     >>> checks.check_model(LinearGaussian(2, 3), np.random.default_rng(0))
     """
+    check_members(
+        "model", model, ("latent_dim", "init", "log_joint", "sample"), "LinearGaussian(2, 3)"
+    )
+    check_rng(rng)
     theta = _check_init(model, rng) if theta is None else theta
     theta_before = copy.deepcopy(theta)
     x, z = _check_sample(model, rng, theta, num_data * num_samples)

@@ -8,6 +8,7 @@ import numpy as np
 
 from bbvi.datasets.tables import load_array
 from bbvi.types import Array
+from bbvi.validation import check_rng
 
 
 class Dataset(NamedTuple):
@@ -143,6 +144,8 @@ def train_test_split(
 
     Raises
     ------
+    TypeError
+        If rng is not a Generator.
     ValueError
         If x and labels differ in length, the fraction is not inside (0, 1), or there are fewer
         than 2 rows.
@@ -153,6 +156,8 @@ def train_test_split(
     >>> train.x.shape, test.x.shape
     ((8, 1), (2, 1))
     """
+    check_rng(rng)
+    x, labels = np.asarray(x), None if labels is None else np.asarray(labels)
     if not 0 < test_fraction < 1:
         raise ValueError(f"test_fraction is {test_fraction}; expected a number inside (0, 1).")
     if len(x) < 2:
