@@ -15,6 +15,7 @@ from bbvi import (
     StandardNormal,
 )
 from bbvi.backends import autodiff, kernel
+from bbvi.checks import check_backends
 from bbvi.models import BernoulliPrior, CategoricalPrior
 from bbvi.nets import astype
 
@@ -84,6 +85,11 @@ class TestAgreement:
         theta, x, _, _ = problem(model, N=700)
         z = np.random.default_rng(1).standard_normal((30, 700, model.latent_dim))
         compare(model, theta, x, z, None, 1e-9, 1e-9)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_public_check(name):
+    assert check_backends(MODELS[name], np.random.default_rng(0)) is None
 
 
 def test_far_away_z_stays_finite():

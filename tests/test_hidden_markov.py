@@ -8,6 +8,7 @@ import pytest
 
 from bbvi import infer, leave_one_out, score_function
 from bbvi.backends import autodiff
+from bbvi.estimators import rao_blackwellized
 from bbvi.families.categorical import Categorical
 from bbvi.models import HiddenMarkovModel
 from bbvi.nets import astype
@@ -75,6 +76,33 @@ class TestExactAnswers:
             moves = z[z[:, i] == 1, 3]
             error = np.sqrt(A[i, 1] * A[i, 0] / len(moves))
             assert abs(moves.mean() - A[i, 1]) < 5 * error
+
+
+def test_blankets_change_as_the_joint_does():
+    """Changing one step's state changes the log joint by the change of that step's blanket."""
+    model, theta, x = problem()
+    states, z = paths(model, len(x))
+    log_p, blankets = model.log_joint(theta, x, z), model.log_joint_blankets(theta, x, z)
+    for t in range(4):
+        moved = states.copy()
+        moved[:, :, t] = (moved[:, :, t] + 1) % 3
+        other = np.eye(3)[moved].reshape(z.shape)
+        change = model.log_joint_blankets(theta, x, other)[..., t] - blankets[..., t]
+        np.testing.assert_allclose(
+            model.log_joint(theta, x, other) - log_p, change, rtol=1e-9, atol=1e-10
+        )
+
+
+def test_rao_blackwellized_gradients_are_less_noisy():
+    model, theta, x = problem(N=1)
+    family, target = Categorical(4, 3), autodiff.target(model, theta, np.tile(x, (2000, 1)))
+    lam = np.tile(np.random.default_rng(1).standard_normal((1, 12)), (2000, 1))
+    eps = family.noise(np.random.default_rng(2), 1, 2000)
+    plain = score_function(family, target, lam, eps).grad
+    local = rao_blackwellized(family, target, lam, eps).grad
+    assert local.var(axis=0).sum() < 0.5 * plain.var(axis=0).sum()
+    error = np.sqrt(plain.var(axis=0) / 2000 + local.var(axis=0) / 2000)
+    assert (np.abs(plain.mean(axis=0) - local.mean(axis=0)) < 5 * error).all()
 
 
 class TestGradients:

@@ -16,7 +16,9 @@ from bbvi.models import (
     LinearGaussianStateSpace,
     LogisticRegression,
     MixtureOfGaussians,
+    SemiSupervised,
 )
+from bbvi.nets import astype
 
 MODELS = {
     "mixture prior": DeepLatentModel(
@@ -26,6 +28,7 @@ MODELS = {
     "state space": LinearGaussianStateSpace(2, 1, 3),
     "logistic regression": LogisticRegression(2, 5),
     "two layers": HierarchicalModel(MLP((1, 4, 2)), MLP((2, 4, 5)), BernoulliLikelihood()),
+    "M2": SemiSupervised(3, MLP((5, 4)), BernoulliLikelihood(), label_noise=0.1),
     "full covariance": DeepLatentModel(StandardNormal(2), MLP((2, 5)), CholeskyGaussian()),
     "categorical": DeepLatentModel(StandardNormal(2), MLP((2, 6)), CategoricalLikelihood(3)),
     "autoregressive": DeepLatentModel(
@@ -37,6 +40,14 @@ MODELS = {
 @pytest.mark.parametrize("name", MODELS)
 def test_model(name):
     assert check_model(MODELS[name], np.random.default_rng(0)) is None
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_samples_have_theta_s_dtype(name):
+    model = MODELS[name]
+    theta = astype(model.init(np.random.default_rng(0)), np.float32)
+    for array in model.sample(np.random.default_rng(1), theta, 3):
+        assert array.dtype == (np.float32 if theta else np.float64)
 
 
 @dataclass(frozen=True)

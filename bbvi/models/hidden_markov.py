@@ -7,6 +7,7 @@ import autograd.numpy as anp
 import numpy as np
 from autograd.scipy.special import logsumexp
 
+from bbvi.nets import dtype_of
 from bbvi.types import Array, Theta
 from bbvi.validation import as_count, as_float_array, check_width
 
@@ -122,7 +123,7 @@ class HiddenMarkovModel:
         return anp.concatenate([first, moves], axis=-1), emissions
 
     def sample(self, rng: np.random.Generator, theta: Theta, num: int) -> tuple[Array, Array]:
-        """Ancestral sampling: x (num, T), z (num, T K)."""
+        """Ancestral sampling in theta's dtype: x (num, T), z (num, T K)."""
         start = np.broadcast_to(np.exp(self.log_initial(theta)), (num, self.num_states))
         states = [_draw(rng, start)]
         for _ in range(self.num_steps - 1):
@@ -130,7 +131,8 @@ class HiddenMarkovModel:
         path = np.stack(states, axis=1)
         noise = rng.standard_normal(path.shape)
         x = theta["mean"][path] + np.exp(theta["log_scale"])[path] * noise
-        return x, np.eye(self.num_states)[path].reshape(num, -1)
+        z = np.eye(self.num_states)[path].reshape(num, -1)
+        return x.astype(dtype_of(theta), copy=False), z.astype(dtype_of(theta), copy=False)
 
     def log_evidence(self, theta: Theta, x: Array) -> Array:
         """log p(x) by the forward recursion alpha_t[j] = e_t[j] sum_i alpha_{t-1}[i] A[i, j]: (N,).
@@ -181,9 +183,13 @@ class HiddenMarkovModel:
         """
         posterior = self.posterior(theta, x)
         tiny = np.finfo(np.asarray(q).dtype).tiny
-        negative_entropy = np.sum(q * np.log(np.maximum(q, tiny)), axis=(1, 2))
-        start = np.einsum("nk,nk->n", q[:, 0], np.log(posterior.initial))
-        moves = np.einsum("nti,ntij,ntj->n", q[:, :-1], np.log(posterior.transition), q[:, 1:])
+
+        def log(p: Array) -> Array:
+            return np.log(np.maximum(p, tiny))
+
+        negative_entropy = np.sum(q * log(q), axis=(1, 2))
+        start = np.einsum("nk,nk->n", q[:, 0], log(posterior.initial))
+        moves = np.einsum("nti,ntij,ntj->n", q[:, :-1], log(posterior.transition), q[:, 1:])
         return negative_entropy - start - moves
 
     def check_data(self, x: Array) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from bbvi.models.likelihoods import GaussianLikelihood
 from bbvi.models.linear_gaussian import GaussianPosterior
 from bbvi.models.normal import log_normal
-from bbvi.nets import MLP, join, part
+from bbvi.nets import MLP, dtype_of, join, part
 from bbvi.types import Array, Theta
 from bbvi.validation import as_float_array, check_width
 
@@ -100,9 +100,12 @@ class HierarchicalModel:
 
     def sample(self, rng: np.random.Generator, theta: Theta, num: int) -> tuple[Array, Array]:
         """Ancestral sampling from the top down: x (num, Dx), z (num, D)."""
-        top = rng.standard_normal((num, self.middle.sizes[0]))
+        dtype = dtype_of(theta)
+        top = rng.standard_normal((num, self.middle.sizes[0])).astype(dtype)
         mean = self.middle(part(theta, "middle"), top)
-        low = mean + np.exp(theta["low.log_scale"]) * rng.standard_normal(mean.shape)
+        low = mean + np.exp(theta["low.log_scale"]) * np.asarray(
+            rng.standard_normal(mean.shape), dtype
+        )
         outputs = self.decoder(part(theta, "decoder"), low)
         x = self.likelihood.sample(rng, part(theta, "likelihood"), outputs)
         return x, np.concatenate([top, low], axis=-1)

@@ -6,7 +6,7 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 
-from bbvi.nets import MLP, join, part
+from bbvi.nets import MLP, dtype_of, join, part
 from bbvi.types import Array, Theta
 from bbvi.validation import as_count, as_float_array, check_width
 
@@ -146,13 +146,13 @@ class SemiSupervised:
         K = self.num_labels
         y = rng.integers(K, size=num)
         style = rng.standard_normal((num, self.latent_dim - K))
-        z = np.concatenate([np.eye(K)[y], style], axis=-1)
+        z = np.concatenate([np.eye(K)[y], style], axis=-1).astype(dtype_of(theta), copy=False)
         outputs = self.decoder(part(theta, "decoder"), z)
         x = self.likelihood.sample(rng, part(theta, "likelihood"), outputs)
         # A wrong label is one of the K - 1 others.
         wrong = rng.random(num) < self.label_noise
         label = np.where(wrong, (y + rng.integers(1, K, size=num)) % K, y)
-        return np.column_stack([x, label]), z
+        return np.column_stack([x, label]).astype(x.dtype), z
 
     def check_data(self, x: Array) -> None:
         """Raise ValueError when x cannot have come from this model."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from bbvi.models.linear_gaussian import GaussianPosterior
 from bbvi.models.normal import log_normal
+from bbvi.nets import dtype_of
 from bbvi.types import Array, Theta
 from bbvi.validation import as_count, as_float_array, check_width
 
@@ -99,14 +100,15 @@ class LinearGaussianStateSpace:
         return moves, _log_noise(errors, theta["log_r"])
 
     def sample(self, rng: np.random.Generator, theta: Theta, num: int) -> tuple[Array, Array]:
-        """Ancestral sampling: x (num, T p), z (num, T d)."""
+        """Ancestral sampling in theta's dtype: x (num, T p), z (num, T d)."""
         states = [rng.standard_normal((num, self.state_dim))]
         for _ in range(self.num_steps - 1):
             noise = np.exp(theta["log_q"]) * rng.standard_normal((num, self.state_dim))
             states.append(states[-1] @ theta["A"].T + noise)
         z = np.stack(states, axis=1)
         noise = np.exp(theta["log_r"]) * rng.standard_normal((num, self.num_steps, self.step_dim))
-        return (z @ theta["C"].T + noise).reshape(num, -1), z.reshape(num, -1)
+        x, dtype = z @ theta["C"].T + noise, dtype_of(theta)
+        return x.reshape(num, -1).astype(dtype), z.reshape(num, -1).astype(dtype)
 
     def log_evidence(self, theta: Theta, x: Array) -> Array:
         """log p(x) = sum_t log p(x_t | x_<t) by the Kalman filter: (N,), nats, exact.
