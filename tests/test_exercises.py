@@ -349,6 +349,12 @@ def test_there_are_enough_exercises_in_the_order_of_the_notebooks():
         assert path.name.startswith(f"{number:02d}_")
 
 
+def test_the_teachers_page_counts_the_points():
+    table = (EXERCISES.parent / "README.md").read_text()
+    points = [sum(cell.nbgrader.get("points", 0) for cell in cells) for cells in CHAPTERS.values()]
+    assert [int(n) for n in re.findall(r"(?m)^\| `\d\d_.*\| (\d+) \|$", table)] == points
+
+
 @pytest.mark.parametrize("exercise", EXERCISE)
 def test_the_solution_passes(exercise):
     grade(exercise, EXERCISE[exercise][1].text)

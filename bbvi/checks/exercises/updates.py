@@ -73,7 +73,9 @@ def check_step_1_loop(answer: Answer, rng: np.random.Generator) -> None:
         With the likely mistake.
     """
     model, family = LinearGaussian(D, D + 1), DiagonalGaussian(D)
-    theta = {**model.init(rng), "log_sigma": np.array(-0.3)}
+    # Orthogonal columns: the posterior is diagonal, and the noise vanishes on the way to it.
+    W = np.array([[1.0, 0.5], [0.5, -1.0], [0.0, 0.0]])
+    theta = {"W": W, "b": np.array([0.3, 0.0, -0.3]), "log_sigma": np.array(-0.3)}
     x, _ = model.sample(rng, theta, N)
     seen: list[tuple[Array, Array]] = []
 
