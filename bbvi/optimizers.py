@@ -16,12 +16,12 @@ all others keep both their values and their moments:
 [0.0, 0.1, 0.0, 0.1, 0.0]
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from bbvi.threads import cut, deal, run_hands, thread_count
+from bbvi.threads import cut
 from bbvi.types import Array
 from bbvi.validation import as_count
 
@@ -162,9 +162,7 @@ def adam(rate: Rate, beta1: float = 0.9, beta2: float = 0.999, tiny: float = 1e-
 
 _Leaf = tuple[Array, ...]
 CHUNK = 2**16
-"""Numbers in a chunk: few enough for all seven arrays of Adam to stay in the cache."""
-MANY_CHUNKS = 4
-"""Chunks from which a second thread is worth its start."""
+"""Numbers in a chunk: shorter passes are dominated by their calls, longer ones leave the cache."""
 
 
 def _leaves(trees: tuple[Params, ...], by_rows: bool) -> list[_Leaf]:
@@ -177,21 +175,14 @@ def _leaves(trees: tuple[Params, ...], by_rows: bool) -> list[_Leaf]:
 
 
 def _in_chunks(move: Callable[[_Leaf, slice], None], leaves: list[_Leaf]) -> None:
-    """Apply ``move`` to all chunks of all leaves, on several threads when there are many."""
-    chunks = [
-        (leaf, rows)
-        for leaf in leaves
-        for rows in cut(len(leaf[0]), max(1, -(-leaf[0].size // CHUNK)))
-    ]
+    """Apply ``move`` to all chunks of all leaves.
 
-    def work(hand: Sequence[tuple[_Leaf, slice]]) -> None:
-        for chunk in hand:
-            move(*chunk)
-
-    if sum(leaf[0].size for leaf in leaves) < MANY_CHUNKS * CHUNK:
-        work(chunks)
-    else:
-        run_hands(work, deal(chunks, thread_count(None)))
+    On the calling thread: a second one was measured to wait longer for the interpreter, between
+    passes of microseconds, than it worked.
+    """
+    for leaf in leaves:
+        for rows in cut(len(leaf[0]), -(-leaf[0].size // CHUNK)):
+            move(leaf, rows)
 
 
 def _rows_of(factor: Any, rows: slice, dtype: Any) -> Array:

@@ -1,5 +1,6 @@
 """Step 1 of black-box VI at fixed theta, by `bbvi.infer`, jax.lax.scan and a torch loop."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ RATE = 0.05
 TOLERANCE = 2e-3
 
 
-def contenders(num_steps: int, seed: int) -> dict[str, Callable[[], float]]:
+def contenders(num_steps: int, seed: int) -> dict[str, Callable[[], tuple[float, float]]]:
     """Each runs all steps from q = N(0, I) and returns the mean ELBO of the lam it reached."""
     problem = make_problem(*SHAPE, np.dtype(np.float32), np.random.default_rng(seed))
     runs = {
@@ -24,15 +25,17 @@ def contenders(num_steps: int, seed: int) -> dict[str, Callable[[], float]]:
     return {name: _scored(run, problem) for name, run in runs.items()}
 
 
-def _scored(run: Callable[[], Any], problem: Problem) -> Callable[[], float]:
-    """The mean ELBO under common noise; a few samples, so that the clock hardly sees it."""
+def _scored(run: Callable[[], Any], problem: Problem) -> Callable[[], tuple[float, float]]:
+    """The mean ELBO of the lam reached, under common noise, and the seconds it took."""
     model, family, theta, x, _, eps = problem
     target = bbvi.backends.kernel.bind(model, theta, x[:100])
 
-    def scored() -> float:
+    def scored() -> tuple[float, float]:
+        start = time.perf_counter()
         lam = np.asarray(run())[:100]
+        seconds = time.perf_counter() - start
         z = family.transform(lam, eps[:, :100])
-        return float((target.value(z).mean(axis=0) + family.entropy(lam)).mean())
+        return float((target.value(z).mean(axis=0) + family.entropy(lam)).mean()), seconds
 
     return scored
 

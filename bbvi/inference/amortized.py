@@ -8,7 +8,7 @@ import numpy as np
 from bbvi import backends
 from bbvi.estimators import reparameterized
 from bbvi.inference.learning import Learning, maximum_likelihood
-from bbvi.inference.loop import check_finite, copy_state, mean_gradient, run
+from bbvi.inference.loop import check_finite, copy_state, encode_all, mean_gradient, run
 from bbvi.inference.records import Fit, State, as_trace
 from bbvi.inference.settings import (
     begin_with_encoder,
@@ -123,5 +123,5 @@ def fit_amortized(
         progress=progress,
         callback=callback,
     )
-    theta, lam = learning.point(state.theta), encoder(state.phi, x)
+    theta, lam = learning.point(state.theta), encode_all(chosen.encode, encoder, state.phi, x)
     return Fit(theta, state.phi, lam, as_trace(state.trace), state)

@@ -13,7 +13,9 @@ import numpy as np
 from bbvi.inference.counting import Counter
 from bbvi.inference.records import NotFiniteError, State
 from bbvi.inference.settings import progress_bar
+from bbvi.nets import MLP
 from bbvi.optimizers import tree_map
+from bbvi.threads import cut
 from bbvi.types import Array, Estimate, Model, Target, Theta
 from bbvi.validation import as_count
 
@@ -97,3 +99,14 @@ def check_finite(estimate: Estimate, state: State, name: str) -> None:
                 "numbers. Try a smaller step size or more samples; .state is the last finite one.",
                 state=state,
             )
+
+
+def encode_all(
+    encode: Callable[[MLP, Theta, Array], tuple[Array, Any]], encoder: MLP, phi: Theta, x: Array
+) -> Array:
+    """f_phi(x) of a whole data set, by a back end's ``encode`` on blocks of rows."""
+    blocks = cut(len(x), -(-len(x) // ENCODED_ROWS))
+    return np.concatenate([encode(encoder, phi, x[rows])[0] for rows in blocks])
+
+
+ENCODED_ROWS = 4096
