@@ -13,14 +13,17 @@ from bbvi.plotting.vae import draw_images
 
 def restored_figure(restored: Restored) -> Figure:
     """One row of images for the truth, what is seen, and each way to restore it."""
+    names, images = list(restored.images), list(restored.images.values())
+    columns, pixels = images[0].shape
+    side = round(float(np.sqrt(pixels)))
     with styled():
-        names = list(restored.images)
-        columns = len(restored.images[names[0]])
-        figure = new_figure(9, 0.8 + 7.2 * len(names) / columns)
-        for axes, name in zip(figure.subplots(len(names), 1), names):
-            draw_images(axes, restored.images[name], columns, "")
-            axes.set_ylabel(name, rotation=0, ha="right", va="center")
-        figure.suptitle(f"{restored.task.capitalize()}: E[x | what is seen]")
+        figure = new_figure(10, 0.8 + 8.2 * len(names) / columns)
+        axes = figure.subplots()
+        title = f"{restored.task.capitalize()}: E[x | what is seen]"
+        draw_images(axes, np.concatenate(images), columns, title)
+        rows = (side + 1) * np.arange(len(names)) + (side - 1) / 2
+        axes.set_yticks(rows, names)
+        axes.tick_params(axis="y", length=0)
     return figure
 
 
