@@ -54,6 +54,7 @@ import numpy as np
 from bbvi import LinearGaussian, backends
 from bbvi.datasets import digits
 from bbvi.evaluation import log_evidence_is
+from bbvi.experiments.lectures import log_relative_variance
 from bbvi.families import FullCovarianceGaussian
 from bbvi.plotting.style import COLORS, new_figure, styled
 from bbvi.plotting.vae import draw_images
@@ -177,6 +178,8 @@ for D in dims:
     predicted.append(np.exp(log_rho(pca, theta_D, one)[0]))
     measured.append(ratio.var())
 
+# The package has the formula too: it is behind a figure of `bbvi figures`.
+assert np.isclose(log_rho(model, theta, one)[0], log_relative_variance(model, theta, one)[0])
 # Where the samples can see the variance, they agree with the formula ...
 assert np.allclose(measured[:2], predicted[:2], rtol=0.2)
 # ... and where they cannot, they do not even see that something is wrong.
@@ -234,6 +237,9 @@ print("log weights at the exact posterior:", log_w[:, 0].round(9), " log p(x):",
 
 # %% [markdown]
 # ## Exercises
+#
+# These are for thought. [Others](exercises/student/01_latent_variables.ipynb)
+# ask for code, and tell you what is wrong with it.
 #
 # 1. Derive $N(x; m, \sigma^2 I)^2 \propto N(x; m, \tfrac12\sigma^2 I)$ with its constant.
 # 2. Plot the number of samples needed against the noise $\sigma$ at fixed $D = 4$. Why does a

@@ -71,6 +71,7 @@ from bbvi.datasets import digits, iris, train_test_split
 from bbvi.evaluation import elbo, linear_gaussian_elbo, log_evidence_quadrature
 from bbvi.evaluation.quadrature import find_boxes, grid
 from bbvi.experiments.compare import Posterior
+from bbvi.experiments.lectures import kl_to_posterior
 from bbvi.plotting.compare import posterior_panel
 from bbvi.plotting.style import COLORS, LINES, MARKERS, new_figure, styled
 
@@ -247,6 +248,8 @@ def kl_on_grid(row, lam, log_evidence, nodes=150):
 
 shown = np.unique(test.labels[:20], return_index=True)[1][[0, 1, 4, 6]]  # four different digits
 divergences = [kl_on_grid(row, q_encoder, log_p[row])[0] for row in shown]
+packaged = kl_to_posterior(family, target, q_encoder, log_p)
+assert np.allclose(divergences, packaged[shown], atol=1e-3)
 for row, divergence in zip(shown, divergences):
     label = test.labels[row]
     gap = log_p[row] - bound_encoder.value[row]
@@ -293,6 +296,9 @@ assert approximation > -0.05
 # `bbvi.evaluation.inference_gap`; notebook 6 compares methods by them.
 #
 # ## Exercises
+#
+# These are for thought. [Others](exercises/student/02_elbo.ipynb)
+# ask for code, and tell you what is wrong with it.
 #
 # 1. Show that form b follows from form a, and that the KL of a Gaussian to $N(0, I)$ is
 #    $\tfrac12 \sum_d (\mu_d^2 + \sigma_d^2 - 1) - \sum_d \log \sigma_d$ (Rios, "Gaussian KL").

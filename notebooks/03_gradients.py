@@ -334,6 +334,9 @@ else:
 # %% [markdown]
 # ## Exercises
 #
+# These are for thought. [Others](exercises/student/03_gradients.ipynb)
+# ask for code, and tell you what is wrong with it.
+#
 # 1. Derive the variance 495 of the plain score function, and the best baseline. (E[ε⁴] = 3,
 #    E[ε⁶] = 15.)
 # 2. Show that leave-one-out is unbiased, and that "own mean" shrinks the gradient by exactly

@@ -333,6 +333,9 @@ fig
 #
 # ## Exercises
 #
+# These are for thought. [Others](exercises/student/04_black_box_vi.ipynb)
+# ask for code, and tell you what is wrong with it.
+#
 # 1. Show that $\nabla_\theta \log p_\theta(x) = E_{p_\theta(z \mid x)}[\nabla_\theta \log
 #    p_\theta(x, z)]$ (Fisher's identity), and with it that Step 2 at the exact posterior is a step
 #    on the log-evidence. Which EM step is it?

@@ -219,6 +219,9 @@ fig
 # %% [markdown]
 # ## Exercises
 #
+# These are for thought. [Others](exercises/student/06_side_by_side.ipynb)
+# ask for code, and tell you what is wrong with it.
+#
 # 1. Change *the line* in `amortized_by_hand` so that it becomes per-datapoint BBVI (a table, moved
 #    by its own optimizer). Compare with `fit_bbvi(..., inner_steps=1)`.
 # 2. Run the comparison at ten times the budget. Which ranking changes, and why?

@@ -208,6 +208,9 @@ fig
 #
 # ## Exercises
 #
+# These are for thought. [Others](exercises/student/08_uses.ipynb)
+# ask for code, and tell you what is wrong with it.
+#
 # 1. Show that pixels that are not seen drop out of $p_\theta(y \mid z)$, and derive the likelihood
 #    of the flipped image.
 # 2. In the first experiment use a full-covariance $q$, and then start Step 1 at several places.

@@ -1,0 +1,107 @@
+"""The lecture notebooks: their two forms agree, the executed form is clean, and all of them run."""
+
+import re
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+SOURCES = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.py"))
+LARGEST_BYTES = 700_000
+
+each_notebook = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
+
+
+def executed(source):
+    return nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+
+
+def outputs(notebook):
+    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
+
+
+def texts(output):
+    """All that a reader sees of an output, and the traceback if there is one."""
+    data = output.get("data", {})
+    shown = [value for kind, value in data.items() if kind.startswith("text/")]
+    return "\n".join([output.get("text", ""), *shown, *output.get("traceback", [])])
+
+
+def test_there_are_eight_numbered_notebooks():
+    assert [source.name[:2] for source in SOURCES] == [f"{n:02d}" for n in range(1, 9)]
+
+
+@each_notebook
+def test_pair_does_not_drift(source):
+    written, run = jupytext.read(source), executed(source)
+    assert [(cell.cell_type, cell.source) for cell in written.cells] == [
+        (cell.cell_type, cell.source) for cell in run.cells
+    ], f"run: python notebooks/execute.py notebooks/{source.name}"
+
+
+@each_notebook
+def test_is_executed_in_order_without_errors(source):
+    run = executed(source)
+    counts = [cell.execution_count for cell in run.cells if cell.cell_type == "code"]
+    assert counts == list(range(1, len(counts) + 1))
+    kinds = {output.output_type for output in outputs(run)}
+    assert "error" not in kinds
+    assert all(output.get("name") != "stderr" for output in outputs(run))
+    assert sum("image/png" in output.get("data", {}) for output in outputs(run)) >= 1
+
+
+@each_notebook
+def test_tells_nothing_of_the_machine_it_ran_on(source):
+    run = executed(source)
+    for output in outputs(run):
+        assert not re.search(r"(^|[\s'\"(=])(/[\w.-]+){2,}|[A-Z]:\\", texts(output))
+    assert set(run.metadata) <= {"jupytext", "kernelspec"}
+    assert all(cell.metadata == {} for cell in run.cells)
+    assert source.with_suffix(".ipynb").stat().st_size < LARGEST_BYTES
+
+
+@each_notebook
+def test_has_the_parts_of_a_lecture(source):
+    text = source.read_text()
+    for part in ("**Question.**", "$$", "assert ", "## Exercises", "colab", "mybinder"):
+        assert part in text, part
+
+
+@each_notebook
+def test_links_lead_somewhere(source):
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", source.read_text())
+    assert links
+    for link in links:
+        assert (NOTEBOOKS / link).is_file(), link
+
+
+@pytest.mark.slow
+@each_notebook
+def test_runs(source, monkeypatch):
+    monkeypatch.setenv("BBVI_SMOKE", "1")
+    monkeypatch.delenv("BBVI_DATA", raising=False)
+    # One core for each notebook: the test workers already fill the machine.
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    notebook = jupytext.read(source)
+    done = NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    assert not [output for output in outputs(done) if output.output_type == "error"]
+
+
+def test_the_guards_see_what_they_guard_against(tmp_path):
+    path = tmp_path / "01_drifted.py"
+    path.write_text("# %%\n1 + 1\n")
+    notebook = jupytext.read(path)
+    notebook.cells[0].source = "1 + 2"
+    notebook.cells[0].outputs = [
+        nbformat.v4.new_output("stream", name="stdout", text="File '/home/someone/bbvi/x.py'")
+    ]
+    nbformat.write(notebook, path.with_suffix(".ipynb"))
+    with pytest.raises(AssertionError, match="execute"):
+        test_pair_does_not_drift(path)
+    with pytest.raises(AssertionError):
+        test_is_executed_in_order_without_errors(path)
+    with pytest.raises(AssertionError):
+        test_tells_nothing_of_the_machine_it_ran_on(path)
