@@ -166,7 +166,8 @@ step_1_figure(grids, decoder.family, course, two, (8, 8))
 
 # %% [markdown]
 # The mean is found first, the widths later. At the end a gap remains: the posterior is not a
-# factorized Gaussian, and no number of steps will make $q$ fit.
+# factorized Gaussian, and no number of steps will make $q$ fit. The same as a film with a
+# slider: [step_1_moving.html](../figures/step_1_moving.html), made by `bbvi figures`.
 #
 # ## Step sizes
 #
