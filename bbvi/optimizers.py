@@ -30,10 +30,27 @@ Params = Any
 
 
 class Optimizer(NamedTuple):
-    """A pair: ``init(params, rows=False)`` gives a state, ``update`` the moved params and state."""
+    """Functions that move parameters.
+
+    Attributes
+    ----------
+    init : callable
+        (params, rows=False) -> state.
+    update : callable
+        (grad, state, params) -> params, state, as new arrays.
+    overwrite : callable or None
+        As ``update``, but the moved params and state overwrite the arrays that came in: for
+        loops that own them.  See `advance`.
+    """
 
     init: Callable[..., Any]
     update: Callable[[Params, Any, Params], tuple[Params, Any]]
+    overwrite: Callable[[Params, Any, Params], tuple[Params, Any]] | None = None
+
+
+def advance(optimizer: Optimizer, grad: Params, state: Any, params: Params) -> tuple[Params, Any]:
+    """``optimizer.update`` where params and state may be overwritten; faster if it offers that."""
+    return (optimizer.overwrite or optimizer.update)(grad, state, params)
 
 
 class AdamState(NamedTuple):
@@ -129,7 +146,10 @@ def adam(rate: Rate, beta1: float = 0.9, beta2: float = 0.999, tiny: float = 1e-
         steps = np.zeros((len(params), 1) if rows else (), dtype=np.int64)
         return AdamState(tree_map(np.zeros_like, params), tree_map(np.zeros_like, params), steps)
 
-    def update(grad: Params, state: AdamState, params: Params) -> tuple[Params, AdamState]:
+    def into(
+        moved: tuple[Params, Params, Params], grad: Params, state: AdamState, params: Params
+    ) -> tuple[Params, AdamState]:
+        """Write the moved first and second moments and parameters into ``moved``."""
         steps = state.steps + 1
         size = rate(steps) if callable(rate) else rate
         correct1, correct2 = 1 - beta1**steps, np.sqrt(1 - beta2**steps)
@@ -152,12 +172,18 @@ def adam(rate: Rate, beta1: float = 0.9, beta2: float = 0.999, tiny: float = 1e-
             step *= _rows_of(scale, rows, p.dtype)
             np.add(p, step, out=new_p)
 
-        moved = [tree_map(lambda p: np.empty(p.shape, p.dtype), params) for _ in range(3)]
         trees = (grad, state.first, state.second, params, *moved)
         _in_chunks(move, _leaves(trees, by_rows=steps.ndim > 0))
         return moved[2], AdamState(moved[0], moved[1], steps)
 
-    return Optimizer(init, update)
+    def update(grad: Params, state: AdamState, params: Params) -> tuple[Params, AdamState]:
+        new = (tree_map(np.empty_like, tree) for tree in (state.first, state.second, params))
+        return into(tuple(new), grad, state, params)
+
+    def overwrite(grad: Params, state: AdamState, params: Params) -> tuple[Params, AdamState]:
+        return into((state.first, state.second, params), grad, state, params)
+
+    return Optimizer(init, update, overwrite)
 
 
 _Leaf = tuple[Array, ...]
@@ -166,12 +192,18 @@ CHUNK = 2**16
 
 
 def _leaves(trees: tuple[Params, ...], by_rows: bool) -> list[_Leaf]:
-    """The arrays of several trees side by side, flat unless each row has its own step count."""
+    """The arrays of several trees side by side, as flat views where that can be.
+
+    Not where each row has its own step count, nor where flattening would copy.
+    """
     keys = list(trees[-1]) if isinstance(trees[-1], dict) else [None]
     leaves = [tuple(tree if key is None else tree[key] for tree in trees) for key in keys]
-    if by_rows:
-        return leaves
-    return [tuple(array.reshape(-1) for array in leaf) for leaf in leaves]
+    return [
+        leaf
+        if by_rows or not all(array.flags.c_contiguous for array in leaf)
+        else tuple(array.reshape(-1) for array in leaf)
+        for leaf in leaves
+    ]
 
 
 def _in_chunks(move: Callable[[_Leaf, slice], None], leaves: list[_Leaf]) -> None:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bbvi.optimizers import adam, cosine_decay, put_rows, sgd, take_rows
+from bbvi.optimizers import adam, advance, cosine_decay, put_rows, sgd, take_rows
 
 
 def adam_by_the_paper(params, grads, rate, beta1=0.9, beta2=0.999, tiny=1e-8):
@@ -162,3 +162,41 @@ def test_only_adam_takes_a_decaying_rate():
 def test_what_would_divide_by_zero_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("rows", [False, True])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_overwriting_gives_the_same_numbers_in_the_same_arrays(rows, order):
+    rng, optimizer = np.random.default_rng(0), adam(0.1)
+    start = np.asarray(rng.standard_normal((300, 400)), order=order)
+    params, kept = start.copy(order="K"), start.copy(order="K")
+    state, same = optimizer.init(params, rows=rows), optimizer.init(kept, rows=rows)
+    for _ in range(3):
+        grad = rng.standard_normal(start.shape)
+        before = params.copy()
+        moved, state = optimizer.update(grad, state, params)
+        assert (params == before).all()
+        params = moved
+        result, same = advance(optimizer, grad, same, kept)
+        assert result is kept
+        assert (kept == params).all()
+        assert (same.second == state.second).all()
+        assert (same.steps == state.steps).all()
+
+
+def test_an_optimizer_without_overwriting_is_advanced_by_its_update():
+    params = np.ones(3)
+    moved, _ = advance(sgd(0.5), np.ones(3), (), params)
+    assert moved.tolist() == [1.5] * 3
+    assert params.tolist() == [1.0] * 3
+
+
+def test_a_dict_with_scalars_and_large_arrays_moves_as_its_parts_do():
+    rng, optimizer = np.random.default_rng(0), adam(0.1)
+    params = {"W": rng.standard_normal((300, 400)), "s": np.zeros(()), "b": np.zeros(5)}
+    grad = {key: rng.standard_normal(value.shape) for key, value in params.items()}
+    moved, _ = optimizer.update(grad, optimizer.init(params), params)
+    for key, value in params.items():
+        alone, _ = optimizer.update(grad[key], optimizer.init(value), value)
+        assert moved[key].shape == value.shape
+        assert (moved[key] == alone).all()

@@ -13,7 +13,7 @@ from bbvi.inference.loop import check_finite, copy_state, mean_gradient, run
 from bbvi.inference.records import Fit, State, as_trace
 from bbvi.inference.settings import check_parts, prepare, state_or_start
 from bbvi.nets import MLP
-from bbvi.optimizers import Optimizer, adam, put_rows, take_rows
+from bbvi.optimizers import Optimizer, adam, advance, put_rows, take_rows
 from bbvi.types import Array, Estimate, Estimator, Family, Model, Target, Theta
 from bbvi.validation import as_count
 
@@ -133,7 +133,7 @@ def fit_bbvi(
         estimate = estimator(family, target, lam, eps)
         check_finite(estimate, state, "fit_bbvi")
         gradient = mean_gradient(estimate.grad_theta, batch)
-        theta, theta_moments = optimizer.update(gradient, state.theta_moments, state.theta)
+        theta, theta_moments = advance(optimizer, gradient, state.theta_moments, state.theta)
         state.lam[batch] = lam
         put_rows(state.lam_moments, batch, moments)
         return state._replace(theta=theta, theta_moments=theta_moments), estimate

@@ -19,7 +19,7 @@ from bbvi.inference.settings import (
     state_or_start,
 )
 from bbvi.nets import MLP
-from bbvi.optimizers import Optimizer, adam
+from bbvi.optimizers import Optimizer, adam, advance
 from bbvi.types import Array, Estimate, Estimator, Family, Model, Target, Theta
 from bbvi.validation import as_count
 
@@ -109,8 +109,8 @@ def fit_semi_amortized(
         check_finite(estimate, state, "fit_semi_amortized")
         theta_gradient = mean_gradient(estimate.grad_theta, batch)
         phi_gradient = pullback(first.grad / len(batch))
-        theta, theta_moments = optimizer.update(theta_gradient, state.theta_moments, state.theta)
-        phi, phi_moments = optimizer.update(phi_gradient, state.phi_moments, state.phi)
+        theta, theta_moments = advance(optimizer, theta_gradient, state.theta_moments, state.theta)
+        phi, phi_moments = advance(optimizer, phi_gradient, state.phi_moments, state.phi)
         state = state._replace(
             theta=theta, theta_moments=theta_moments, phi=phi, phi_moments=phi_moments
         )
