@@ -1,4 +1,43 @@
-"""The hand-derived back end: batched log-joints and gradients in blocked NumPy (floor 3)."""
+"""The hand-derived back end: batched log-joints and gradients in blocked NumPy (floor 3).
+
+For a `DeepLatentModel` with decoder outputs l(z) and a block of R rows (samples x datapoints),
+
+    log p(x, z) = log p(z) + log p(x | l),       h_k = a(W_k^T h_{k-1} + b_k),   l = W^T h + b.
+
+The matrix products with W (H x Dx) cost 2 R H Dx operations each, one for the value, one for d/dz
+and one for d/dtheta: the floor.  Everything else is passes over (Dx, R) numbers, each as dear as
+several percent of a product, so that what is fast is what needs few of them:
+
+1. *Rows in blocks.*  (S, N, Dx) arrays are never formed.  A block of about 2 MB goes through all
+   passes while it is near the processor, in buffers that are used again; memory does not grow
+   with S or N (`blocks`).
+2. *Features first.*  Activations are (width, R), so that sums over pixels are matrix-vector
+   products with a vector of ones, and halves of the pixels are contiguous (`layers`).
+3. *One transcendental function for a Bernoulli pixel.*  With u = l / 2, y = 2 x - 1 and t = tanh(u),
+
+       log p(x | l) = sum_j  y u - |u| + log((1 + |t|) / 2),       d log p / du = y - t,
+
+   so that the tanh of the value is the derivative as well, and the logarithm is taken of products
+   of 16 factors at once (`likelihoods.bernoulli`).  Factors 1/2 (1/sigma for a Gaussian) are put
+   on the narrow hidden layer: u = W^T (h / 2) + b / 2.
+4. *Data once.*  y is shared by all samples of a datapoint: it is laid out once for a block's rows,
+   and kept while theta and x stay, as in Step 1.
+5. *Biases for nothing.*  With a row of ones below h, [W; b^T]^T [h; 1] adds them inside the
+   product, where the rows are so many that stacking W and b is cheap.
+6. *Gradients as products.*  With g = d log p / du for all rows, d/dh = W g, and
+   d/dW = (w h) g^T sums over samples and datapoints inside the product; the weights w (S, N) of
+   an estimator go on the narrow h.
+7. *Threads around blocks.*  A thread takes whole blocks, BLAS held to one thread in each; where a
+   thread's share is too small for that, one thread runs the passes and BLAS shares the products
+   (`evaluate`, `bbvi.threads`).
+
+``x . l = h . (W x) + b . x`` would save the pass that forms y u, for one more product of H x Dx
+per *datapoint*; that is worth more than a pass only beyond some 20 samples, and it turns a certain
+pixel's exact 0 into a difference of large numbers, so it is not used.
+
+A prior and a likelihood are each a small module of functions: `priors` and `likelihoods` map the
+model's type to them, and a new one is one entry there.
+"""
 
 from bbvi.backends.kernel.encoder import encode
 from bbvi.backends.kernel.pieces import check_supports, supports
