@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-PAUSE = 0.02
-"""Seconds between turns: idle worker threads of the last contender spin before they sleep."""
+PAUSE = 0.06
+"""Seconds between turns: idle workers of the last contender spin for up to 30 ms, then sleep."""
 
 
 def interleaved(

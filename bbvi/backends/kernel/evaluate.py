@@ -1,6 +1,7 @@
 """The passes over blocks: log p(x, z), and its derivatives in z and theta (floor 3)."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -16,6 +17,8 @@ T = TypeVar("T")
 
 FEW_NUMBERS = 2**18
 """Numbers in a thread's share of the widest activation, below which only BLAS has threads."""
+MANY_PRODUCTS = 2**23
+"""Multiply-adds below which BLAS's second thread costs more than it saves."""
 MANY_ROWS = 2
 """Rows for each unit of the last hidden layer from which stacking the biases pays."""
 
@@ -124,7 +127,9 @@ def run_blocks(
     width, threads = max(pieces.layers.sizes), thread_count(num_threads)
     if S * N * width < FEW_NUMBERS * threads:
         blocks = split_rows(S, N, width * z.itemsize, 1)
-        return [work(blocks)] if num_threads is None else run_hands(work, [blocks])
+        products = S * N * sum(a * b for a, b in pairwise(pieces.layers.sizes))
+        blas_shares = num_threads is None and products >= MANY_PRODUCTS
+        return [work(blocks)] if blas_shares else run_hands(work, [blocks])
     return run_hands(work, deal(split_rows(S, N, width * z.itemsize, threads), threads))
 
 
