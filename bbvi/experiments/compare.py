@@ -8,6 +8,7 @@ import numpy as np
 
 from bbvi import backends
 from bbvi.estimators import sticking_the_landing
+from bbvi.estimators.table import ESTIMATORS
 from bbvi.evaluation import elbo, inference_gap
 from bbvi.evaluation.quadrature import find_boxes, grid
 from bbvi.experiments.methods import METHODS, Learned, Method, Settings, estimator_of
@@ -121,7 +122,7 @@ def _learn(
     # The falling step size has to know how many steps the budget will buy.
     calls = 1 if method.procedure is fit_amortized else settings.inner_steps + 1
     rows = settings.batch_size * _rows_per_batch(len(problem.train.x), settings.batch_size)
-    per_step = calls * settings.num_samples * rows
+    per_step = calls * settings.num_samples * rows * method.evaluations_per_sample
     num_steps = max(1, round(settings.evaluations / per_step))
     return method.procedure(
         problem.model,
@@ -170,7 +171,7 @@ def _evaluate(
         test,
         rng,
         num_steps=settings.optimum_steps,
-        estimator=_smooth_or_own(problem, learned),
+        estimator=_best_estimator(problem, learned),
         optimizer=adam(cosine_decay(settings.optimum_rate, settings.optimum_steps)),
         exact_log_evidence=problem.exact_log_evidence,
         progress=progress,
@@ -199,11 +200,11 @@ def _standard_error(values: Array) -> float:
     return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
 
 
-def _smooth_or_own(problem: Problem, learned: Learned) -> Estimator:
-    """The estimator that finds the optimum best: the path derivative where q allows it."""
+def _best_estimator(problem: Problem, learned: Learned) -> Estimator:
+    """What finds the family's optimum with the least noise: the path derivative if q has one."""
     if isinstance(problem.family, Reparameterizable):
         return sticking_the_landing
-    return estimator_of(learned.method)
+    return learned.method.own_estimator or ESTIMATORS["leave-one-out"].elbo
 
 
 def _infer_timed(

@@ -57,6 +57,7 @@ class Method(NamedTuple):
     infer_new: Callable[..., Array]
     # For an estimator that is not in the table, because it serves one family only.
     own_estimator: Estimator | None = None
+    evaluations_per_sample: int = 1
 
 
 class Learned(NamedTuple):
@@ -111,9 +112,11 @@ DISCRETE_METHODS: dict[str, Method] = {
 }
 """The methods for a family that is not reparameterizable."""
 
+NUM_LABELS = 10
+
 LABEL_METHODS: dict[str, Method] = {
     **{
-        name: Method(procedure, "summed-label", infer_new, summed_label)
+        name: Method(procedure, "summed-label", infer_new, summed_label, NUM_LABELS)
         for name, procedure, infer_new in (
             ("bbvi-summed-label", fit_bbvi, by_step_1),
             ("amortized-summed-label", fit_amortized, by_encoder),
@@ -122,7 +125,7 @@ LABEL_METHODS: dict[str, Method] = {
     },
     "amortized-sampled-label": Method(fit_amortized, "leave-one-out", by_encoder),
 }
-"""The methods for a label that can be summed out."""
+"""The methods for one of ten labels that can be summed out."""
 
 
 def estimator_of(method: Method) -> Estimator:

@@ -197,7 +197,7 @@ FEW = Settings(
     evaluations=10_000, local_rate=0.05, new_steps=500, optimum_steps=1000, optimum_rate=0.05
 )
 DISCRETE = Settings(evaluations=1_000_000, optimum_steps=500)
-WIDE = Settings(evaluations=500_000, num_samples=4, new_steps=200, optimum_steps=200, test_rows=50)
+WIDE = Settings(evaluations=60_000, num_samples=4, new_steps=200, optimum_steps=200, test_rows=50)
 # Each sample of a label that is summed out is ten evaluations.
 LABELS = Settings(evaluations=1_000_000, num_samples=2, inner_steps=2, test_rows=50)
 
@@ -217,7 +217,7 @@ MODELS: dict[str, Entry] = {
         settings=FEW,
         quick=FEW._replace(evaluations=4_000, new_steps=200, optimum_steps=500),
     ),
-    "names": Entry(names, settings=WIDE, quick=WIDE._replace(evaluations=100_000, test_rows=20)),
+    "names": Entry(names, settings=WIDE, quick=WIDE._replace(evaluations=30_000, test_rows=20)),
     "semi-supervised": Entry(
         semi_supervised,
         LABEL_METHODS,
