@@ -8,6 +8,7 @@ Learns an autoencoder of 200 hidden units on the 50,000 training images first.
 import argparse
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,14 @@ from bbvi.datasets import mnist
 from bbvi.experiments.evidence import evidence_report
 from bbvi.experiments.records import environment, format_table, write_csv, write_json
 from bbvi.experiments.uses import learn_binary
+
+
+def show(rows: list[dict[str, Any]]) -> None:
+    lines = [
+        {key: f"{value:.3f}" if isinstance(value, float) else value for key, value in row.items()}
+        for row in rows
+    ]
+    print(format_table(lines, lines[0]), end="\n\n")
 
 
 def main() -> None:
@@ -35,14 +44,8 @@ def main() -> None:
     # The test set is sorted by class.
     test = data.test.x[rng.permutation(len(data.test.x))[: args.images]]
     found = evidence_report(network, fit.theta, fit.phi, test, rng, num_samples=args.samples)
-    rows = [
-        {k: f"{v:.3f}" if isinstance(v, float) else v for k, v in r.items()} for r in found.rows
-    ]
-    print(format_table(rows, rows[0]))
-    print(f"\nk-hat above {found.psis.threshold:.2f} for {found.untrusted:.1%} of the images\n")
-    print(
-        format_table([{k: f"{v:.5g}" for k, v in b.items()} for b in found.bounds], found.bounds[0])
-    )
+    show(found.rows)
+    show(found.bounds)
     write_csv(args.out / "evidence.csv", found.rows)
     write_csv(args.out / "bounds.csv", found.bounds)
     write_json(args.out / "manifest.json", {"arguments": vars(args), "environment": environment()})

@@ -24,13 +24,26 @@ def report():
 
 
 def test_the_three_opinions_agree(report):
-    by_method = {row["method"]: row for row in report.rows if row["which"] == "same as AIS"}
-    assert list(by_method) == ["IS", "PSIS", "AIS"]
+    found = {
+        row["method"]: row
+        for row in report.rows
+        if row["images"] == 40 and (row["proposal"] == "tight" or row["method"] == "AIS")
+    }
+    assert list(found) == ["IS", "PSIS", "AIS"]
     for first, second in (("IS", "PSIS"), ("PSIS", "AIS"), ("IS", "AIS")):
-        a, b = by_method[first], by_method[second]
+        a, b = found[first], found[second]
         error = np.hypot(a["standard_error"], b["standard_error"])
         assert abs(a["log_evidence"] - b["log_evidence"]) < 5 * error
-        assert abs(a["log_evidence"] - b["log_evidence"] + 1.0) > 5 * error
+        assert abs(a["log_evidence"] - b["log_evidence"] + 0.5) > 5 * error
+
+
+def test_the_tight_proposal_is_trusted_where_the_encoder_is_not(report):
+    tight, encoder = (
+        next(r for r in report.rows if r["images"] == 40 and r["proposal"] == proposal)
+        for proposal in ("tight", "encoder")
+    )
+    assert tight["untrusted"] < 0.1 < encoder["untrusted"]
+    assert tight["standard_error"] < 0.5 * encoder["standard_error"]
 
 
 def test_the_bounds_rise_towards_the_evidence(report):
@@ -44,5 +57,5 @@ def test_the_bounds_rise_towards_the_evidence(report):
 
 def test_every_image_has_its_khat(report):
     assert report.psis.khat.shape == (60,)
-    assert report.untrusted == np.mean(report.psis.khat > report.psis.threshold)
-    assert [row["images"] for row in report.rows] == [60, 60, 40, 40, 40]
+    assert report.rows[0]["untrusted"] == np.mean(report.psis.khat > report.psis.threshold)
+    assert [row["images"] for row in report.rows] == [60, 60, 40, 40, 40, 40, 40]
