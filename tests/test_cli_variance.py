@@ -85,10 +85,17 @@ def test_bad_input_is_one_line_and_status_2(options, message, tmp_path, capsys):
     assert not (tmp_path / "out" / "cells").exists()
 
 
+def test_workers_are_not_ignored_beside_a_scheduler(tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        run(tmp_path / "out", *TINY, "--scheduler", "tcp://127.0.0.1:8786")
+    assert "not allowed with argument --workers" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_a_scheduler_gives_the_same_table(tmp_path, scheduler):  # noqa: F811
     run(tmp_path / "here", *TINY)
-    assert run(tmp_path / "there", *TINY, "--scheduler", scheduler) == 0
+    there = ["--out", str(tmp_path / "there"), "--scheduler", scheduler]
+    assert main(["variance", *TINY, *there]) == 0
     here, there = (tmp_path / name / "reproducible.csv" for name in ("here", "there"))
     assert here.read_bytes() == there.read_bytes()
 

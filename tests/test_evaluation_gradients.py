@@ -246,6 +246,43 @@ def test_the_largest_of_many_biases_is_judged_as_such():
     assert np.median(np.abs(found)) < 2
 
 
+@pytest.mark.parametrize("R", [2, 3, 6])
+def test_few_replicates_are_not_taken_for_a_bias(R):
+    """The standard error of a few replicates is itself a guess: Student's t, not a normal."""
+    rng, found = RNG(3), []
+    for _ in range(500):
+        moments = Moments()
+        moments.add(rng.standard_normal((R, 3)))
+        found.append(moments.statistics("few", np.zeros(3), 0.95, rng).bias_z)
+    assert np.mean(np.abs(found) > 1.96) < 0.08
+    assert np.mean(np.abs(found) > 3) < 0.01
+
+
+def test_two_replicates_say_nothing_of_the_variance():
+    """About their mean both have the same square, which is no certainty."""
+    moments = Moments()
+    moments.add(RNG(0).standard_normal((2, 3)))
+    assert moments.statistics("two", None, 0.95, RNG(1)).interval == (0.0, np.inf, "none")
+
+
+def test_one_event_in_all_replicates_bounds_the_variance_from_below_only():
+    """A third of the resamples hold zeros only."""
+    spread = np.zeros(200)
+    spread[7] = 1.0
+    interval = variance_interval(spread.mean(), spread, np.ones(200), 0.95, RNG(0))
+    assert interval.low < spread.mean()
+    assert interval.high == np.inf
+
+
+def test_moments_that_cancel_leave_no_negative_spread():
+    moments = Moments()
+    for count in (3, 3, 3, 3, 3, 4):
+        moments.add_moments(count, np.array([0.1 * count]), np.array([0.1**2 * count]))
+    found = moments.statistics("theta", None, 0.95, RNG(0))
+    assert found.variance < 1e-15
+    assert found.interval.low <= found.variance
+
+
 def test_families_without_blocks_are_one_block():
     class Plain:
         num_params = 3

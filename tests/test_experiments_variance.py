@@ -191,6 +191,20 @@ def test_noise_sources_are_compared():
     assert sobol < plain / 2
 
 
+def test_the_exact_gradient_of_a_trained_decoder_is_exact():
+    """At the start q is wide and the decoder steep; against a fine trapezoid sum in the noise."""
+    frozen = freeze("digits", 2, np.random.default_rng(0), 1500)
+    grid = np.linspace(-8, 8, 400)
+    eps = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 1, 2)
+    weights = np.exp(-0.5 * (eps**2).sum(axis=-1))
+    z = frozen.family.transform(frozen.points["start"], eps)
+    target = frozen.rows(1)
+    slopes = np.concatenate([target.value_and_dz(part)[1] for part in np.array_split(z, 40)])
+    through = np.concatenate([slopes, slopes * eps], axis=-1)
+    wanted = (weights[..., None] * through).sum(axis=0) / weights.sum() + [0, 0, 1, 1]
+    np.testing.assert_allclose(frozen.exact["start"].grad, wanted, atol=1e-5)
+
+
 @pytest.mark.parametrize("model", ["quadratic", "linear-gaussian"])
 def test_trajectories_start_neutral_and_climb(model):
     frozen = freeze(model, 2, np.random.default_rng(0), k=-3.0)

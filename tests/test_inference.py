@@ -405,6 +405,17 @@ def test_the_counter_counts_every_kind_of_call(small):
     assert counter.evaluations == 5 + 4 * 180
 
 
+def test_the_terms_of_the_blankets_are_one_more_evaluation(small):
+    model, _, x, _ = small
+    theta = {k: v.astype(np.float32) for k, v in model.init(np.random.default_rng(0)).items()}
+    target = backends.kernel.target(model, theta, x)
+    counter = Counter()
+    told = counter.watch(target._replace(blankets=lambda z: np.zeros(z.shape, z.dtype)))
+    assert told.blankets(np.zeros((3, 60, 2), np.float32)).shape == (3, 60, 2)
+    assert counter.evaluations == 180
+    assert counter.watch(target).blankets is None
+
+
 def test_reparameterized_beats_the_plain_score_function_at_equal_evaluations(small):
     _, family, _, _ = small
     x = digits().x[:300].astype(np.float32)

@@ -36,8 +36,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--frequencies", type=float, help="k of the cosine", **several)
     parser.add_argument("--replicates", type=int, help="estimates per variance (default 2000)")
     parser.add_argument("--seed", type=int, default=0, help="same seed, same numbers")
-    parser.add_argument("--workers", type=int, help="processes (default: one per CPU)")
-    parser.add_argument("--scheduler", metavar="ADDRESS", help="of a running dask scheduler")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=int, help="processes (default: one per CPU)")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="of a running dask scheduler")
     parser.add_argument(
         "--out", type=Path, default=Path("bbvi-out/variance"), help="results folder"
     )

@@ -27,8 +27,8 @@ def rao_blackwellized(
     A factorized family.  The model may tell its blankets: a method
     ``log_joint_blankets(theta, x, z) -> (S, N, F)`` beside ``log_joint``.  Without it the terms
     log q of other factors are dropped, and where every latent is a factor of its own those of a
-    standard-normal log p(z) too.  Asking for the blankets is one more pass through the model.
-    Unbiased.
+    standard-normal log p(z) too.  Asking for the blankets is one more pass through the model: S
+    more evaluations.  Unbiased.
 
     Parameters
     ----------

@@ -9,6 +9,7 @@ from bbvi.types import Array
 
 NUM_GROUPS = 200
 NUM_RESAMPLES = 499
+FEWEST_GROUPS = 5
 NORMAL_KURTOSIS = 0.1
 RESOLVED_LEVEL = 0.98
 
@@ -34,7 +35,9 @@ def variance_interval(
     * chi-square, (R - 1) s^2 / chi2_{R-1}: where there is one parameter and its replicates have
       the kurtosis of a normal (excess below 0.1 in size);
     * bootstrap-t on the logarithm elsewhere: gradients are heavy-tailed, and for them the
-      chi-square interval is far too short.
+      chi-square interval is far too short;
+    * none, 0 to infinity, below `FEWEST_GROUPS` groups: resampling two or three replicates says
+      more about the resampling than about the estimator.
 
     Parameters
     ----------
@@ -64,14 +67,15 @@ def variance_interval(
     >>> interval.low < 1 < interval.high, interval.method
     (True, 'chi-square')
     """
-    if variance == 0 or len(spread) < 2:
-        exact = variance == 0
-        return Interval(variance if exact else 0.0, variance if exact else np.inf, "none")
+    if variance == 0:
+        return Interval(0.0, 0.0, "none")
     if values is not None and abs(_excess_kurtosis(values)) <= NORMAL_KURTOSIS:
         degrees = len(values) - 1
         tails = (1 - level) / 2, (1 + level) / 2
         high, low = degrees * variance / stats.chi2.ppf(tails, degrees)
         return Interval(float(low), float(high), "chi-square")
+    if len(spread) < FEWEST_GROUPS:
+        return Interval(0.0, np.inf, "none")
     low, high = _bootstrap_t(*_regroup(spread, sizes), level, rng)
     return Interval(variance * low, variance * high, "bootstrap")
 
@@ -94,16 +98,21 @@ def _bootstrap_t(spread: Array, sizes: Array, level: float, rng: np.random.Gener
     a normal's are.
     """
     drawn = rng.integers(len(spread), size=(NUM_RESAMPLES, len(spread)))
-    log_mean, error = _log_mean(spread, sizes)
-    resampled, errors = _log_mean(spread[drawn], sizes[drawn])
-    ok = errors > 0
-    t = (resampled[ok] - log_mean) / errors[ok]
-    if not ok.any():
+    # Where nearly all spreads are zero a resample may hold zeros only: its logarithm is -infinity,
+    # and if that is not rare, neither is a variance far above the estimate.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_mean, error = _log_mean(spread, sizes)
+        resampled, errors = _log_mean(spread[drawn], sizes[drawn])
+        t = np.where(np.isneginf(resampled), -np.inf, (resampled - log_mean) / errors)
+    t = t[~np.isnan(t)]
+    if not (np.isfinite(log_mean) and len(t)):
         return np.array([0.0, np.inf])
     resolved = min(level, RESOLVED_LEVEL)
     stretch = stats.norm.ppf((1 + level) / 2) / stats.norm.ppf((1 + resolved) / 2)
-    upper, lower = stretch * np.quantile(t, [(1 - resolved) / 2, (1 + resolved) / 2])
-    return np.exp([-lower * error, -upper * error])
+    tails = [(1 - resolved) / 2, (1 + resolved) / 2]
+    upper, lower = stretch * np.quantile(t, tails, method="inverted_cdf")
+    with np.errstate(over="ignore"):
+        return np.exp([-lower * error, -upper * error])
 
 
 def _log_mean(spread: Array, sizes: Array) -> tuple[Array, Array]:

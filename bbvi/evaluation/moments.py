@@ -26,8 +26,9 @@ class BlockStatistics(NamedTuple):
         sqrt(sum of squared means / sum of variances), the squared means without their bias.
     bias, bias_z : float or None
         The difference from the exact gradient, at the parameter where it is largest in standard
-        errors, and that number of standard errors, corrected for being the largest of P_b; None
-        without an exact gradient.
+        errors, and that number of standard errors, corrected for being the largest of P_b and for
+        standard errors that are themselves estimated from R replicates; None without an exact
+        gradient.
     """
 
     block: str
@@ -68,6 +69,8 @@ class Moments:
             self.origin = total / count
         centred = total - count * self.origin
         squares = squares - 2 * self.origin * total + count * self.origin**2
+        # A difference of moments may fall below zero by rounding.
+        squares = np.maximum(squares, 0)
         self.spread.append(np.array([squares.mean()]))
         self.sizes.append(np.array([float(count)]))
         self._accumulate(count, centred, squares)
@@ -102,22 +105,26 @@ class Moments:
         signal = max(float((mean**2 - variances / R).sum()), 0.0)
         noise = float(variances.sum())
         snr = np.sqrt(signal / noise) if noise > 0 else np.inf if signal > 0 else 0.0
-        bias, bias_z = (None, None) if exact is None else _bias(mean, variances / R, exact)
+        bias, bias_z = (None, None) if exact is None else _bias(mean, variances / R, exact, R - 1)
         return BlockStatistics(
             name, mean, variances, float(variances.mean()), interval, float(snr), bias, bias_z
         )
 
 
-def _bias(mean: Array, squared_errors: Array, exact: Array) -> tuple[float, float]:
+def _bias(mean: Array, squared_errors: Array, exact: Array, degrees: int) -> tuple[float, float]:
     """The bias where it is largest in standard errors, and how many, for one parameter of many.
 
     The largest of P standard normals is not standard normal.  Its probability p under no bias,
     1 - (1 - p_1)^P, is turned back into the number of standard errors that has it (Sidak 1967).
+    Nor is a difference over an estimated standard error: Student's t with few degrees of freedom
+    goes far out, and is first turned into its normal equivalent (Wallace 1959).
     """
     difference = mean - exact
     # Where the estimator has no variance at all, what remains is rounding.
     floor = 1e-9 * (1e-3 + np.abs(exact))
-    z = difference / np.maximum(np.sqrt(squared_errors), floor)
+    t = difference / np.maximum(np.sqrt(squared_errors), floor)
+    shrink = (8 * degrees + 1) / (8 * degrees + 3)
+    z = np.sign(t) * shrink * np.sqrt(degrees * np.log1p(t**2 / degrees))
     worst = int(np.argmax(np.abs(z)))
     log_single = min(np.log(2) + log_ndtr(-abs(z[worst])), -1e-12)
     log_p = log_single + np.log(len(z))

@@ -70,7 +70,7 @@ def variance(
     ------
     TypeError, ValueError
         If a name is unknown, an estimator that was asked for cannot be used with a model or S of
-        the grid, R < 2, or the folder holds another experiment.  Nothing is computed then.
+        the grid, R < 2, or the folder holds another experiment.  No cell is computed then.
     """
     check_grid(grid, table)
     as_count("seed", seed, minimum=0)

@@ -6,7 +6,10 @@ from bbvi.types import Array, Target
 
 
 class Counter:
-    """Counts log p(x_n, z_s) evaluations: each call of a watched target adds S * N."""
+    """Counts log p(x_n, z_s) evaluations: each call of a watched target adds S * N.
+
+    The terms of the Markov blankets together are one more log p.
+    """
 
     def __init__(self, evaluations: int = 0) -> None:
         self.evaluations = evaluations
@@ -26,4 +29,5 @@ class Counter:
             value_and_dz=counted(target.value_and_dz),
             value_and_dtheta=counted(target.value_and_dtheta),
             value_and_grads=counted(target.value_and_grads),
+            blankets=target.blankets and counted(target.blankets),
         )
