@@ -15,7 +15,7 @@ from bbvi.types import Array, Theta
 
 T = TypeVar("T")
 
-FEW_NUMBERS = 2**18
+FEW_NUMBERS = 2**20
 """Numbers in a thread's share of the widest activation, below which only BLAS has threads."""
 MANY_PRODUCTS = 2**23
 """Multiply-adds below which BLAS's second thread costs more than it saves."""
