@@ -113,6 +113,15 @@ class Reparameterizable(Family, Protocol):
 
 
 @runtime_checkable
+class ClosedFormKL(Reparameterizable, Protocol):
+    """A reparameterizable family whose divergence from the standard normal needs no sampling."""
+
+    def kl_standard_normal_and_grad(self, lam: Array) -> tuple[Array, Array]:
+        """KL(q_lam || N(0, I)) (N,), nats, and its derivative in lam (N, P)."""
+        ...
+
+
+@runtime_checkable
 class Factorized(Family, Protocol):
     """A family of independent factors, q(z) = prod_f q_f(z_f): what Rao-Blackwellization needs."""
 

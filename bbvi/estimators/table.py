@@ -37,7 +37,7 @@ from bbvi.estimators.rebar import rebar, relax
 from bbvi.estimators.record import Cost, Record
 from bbvi.estimators.relaxations import concrete, straight_through, straight_through_gumbel
 from bbvi.families import Bernoulli, DiagonalGaussian, FullCovarianceGaussian
-from bbvi.types import Factorized, Relaxable, Reparameterizable
+from bbvi.types import ClosedFormKL, Factorized, Relaxable, Reparameterizable
 
 ESTIMATORS: dict[str, Record] = {
     "score-function": Record(
@@ -115,7 +115,7 @@ ESTIMATORS: dict[str, Record] = {
         elbo.reparameterized_kl,
         None,
         source="Kingma and Welling (2014), estimator B",
-        family=Reparameterizable,
+        family=ClosedFormKL,
         differentiable=True,
         normal_prior=True,
     ),

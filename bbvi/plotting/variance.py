@@ -99,15 +99,16 @@ def curves_figure(rows: Sequence[Row], block: str, title: str) -> Figure:
             # At the start q is the same N(0, I) for every D.
             held["dimension"]["point"] = _distinct(rows, "point")[0]
         shown = {column: matching(rows, held[column]) for column in varied}
-        bottom = _bottom([row for mine in shown.values() for row in mine])
+        every = [row for mine in shown.values() for row in mine]
+        bottom = _bottom(every)
         for axes, column in zip(panels, varied):
             curves(axes, shown[column], column, names, bottom)
             axes.set_xlabel(labels[column])
             axes.set_title(_caption(held[column]), fontsize=13)
         panels[0].set_ylabel(f"variance of the gradient in the {block}\n(per parameter)")
-        panels[0].set_ylim(bottom=bottom)
+        panels[0].set_ylim(bottom, _top(every))
         handles = _handles(names, rows)
-        if any(row["variance"] < bottom for mine in shown.values() for row in mine):
+        if any(row["variance"] < bottom for row in every):
             handles.append(Line2D([], [], label="zero, up to rounding", **ZERO_LOOK))
         figure.legend(handles=handles, loc="outside right center", fontsize=12.5)
     return figure
@@ -120,16 +121,17 @@ def frequency_figure(rows: Sequence[Row], block: str) -> Figure:
     fixed = {**base_point(rows), "point": _distinct(rows, "point")[0]}
     del fixed["k"]
     shown = matching(rows, fixed)
+    bottom = _bottom(shown)
     with styled():
         figure = new_figure(10.5, 5.8)
         axes = figure.subplots()
-        curves(axes, shown, "k", names, _bottom(shown))
+        curves(axes, shown, "k", names, bottom)
         axes.set_xlabel("frequency $k$ of the integrand $\\cos(kz)$")
         axes.set_ylabel(f"variance of the gradient in the {block}")
         axes.set_title(
             f"A wavy integrand turns the ranking over\n({_caption(fixed)}, $\\sigma = 1$)"
         )
-        axes.set_ylim(bottom=_bottom(shown))
+        axes.set_ylim(bottom, _top(shown))
         figure.legend(handles=_handles(names, rows), loc="outside right center", fontsize=12.5)
     return figure
 
@@ -174,22 +176,20 @@ def curves(
 
     What is below ``bottom`` is zero up to rounding, and drawn just above it.
     """
-    places = _distinct(rows, column)
+    places, floor = _distinct(rows, column), 1.5 * bottom
     words = isinstance(places[0], str)
-    floor = 1.5 * bottom
     for row_name in names:
         mine = [row for row in rows if row["estimator"] == row_name]
         mine.sort(key=lambda row: places.index(row[column]))
         x = [places.index(row[column]) if words else row[column] for row in mine]
         y = [max(row["variance"], floor) for row in mine]
         low = [max(row["variance_low"], floor) for row in mine]
-        high = [max(row["variance_high"], floor) for row in mine]
+        high = [min(max(row["variance_high"], floor), 10 * _top(rows)) for row in mine]
         style = _look(row_name, names)
         axes.plot(x, y, **style)
         axes.fill_between(x, low, high, color=style["color"], alpha=0.15, linewidth=0)
-        zeros = [i for i, row in enumerate(mine) if row["variance"] < floor]
-        where = [x[i] for i in zeros], [y[i] for i in zeros]
-        axes.plot(*where, **{**ZERO_LOOK, "color": style["color"]})
+        zeros = [place for place, row in zip(x, mine) if row["variance"] < floor]
+        axes.plot(zeros, [floor] * len(zeros), **{**ZERO_LOOK, "color": style["color"]})
     axes.set_yscale("log")
     if words:
         axes.set_xticks(range(len(places)), places)
@@ -210,12 +210,11 @@ def dots(axes: Axes, rows: Sequence[Row], cost: str) -> None:
     floor = best * 0.1
     for place, row in enumerate(rows):
         value = row[product]
-        color = USES[row["uses"]]
+        color, marker = USES[row["uses"]], "o" if value > 0 else "v"
         face = color if row["unbiased"] else "white"
-        marker = "o" if value > 0 else "v"
         axes.plot(max(value, floor), place, marker, color=color, markerfacecolor=face, markersize=9)
-        factor = value / best
-        text = f"{factor:.3g}" if factor < 1000 else f"{factor:.0e}".replace("e+0", "e")
+        text = f"{value / best:.3g}" if value < 1000 * best else f"{value / best:.0e}"
+        text = text.replace("e+0", "e")
         axes.annotate(
             f"{text}$\\times$",
             (max(value, floor), place),
@@ -227,10 +226,8 @@ def dots(axes: Axes, rows: Sequence[Row], cost: str) -> None:
     axes.set_xscale("log")
     low, high = axes.get_xlim()
     axes.set_xlim(low, high * 6)
-    names = [
-        row["estimator"] + ("" if row["estimates"] == "ELBO" else f"  ({row['estimates']} bound)")
-        for row in rows
-    ]
+    bounds = ["" if row["estimates"] == "ELBO" else f"  ({row['estimates']} bound)" for row in rows]
+    names = [row["estimator"] + bound for row, bound in zip(rows, bounds)]
     axes.set_yticks(range(len(rows)), names, fontsize=12)
     axes.set_ylim(-0.7, len(rows) - 0.3)
 
@@ -277,6 +274,11 @@ def _bottom(rows: Sequence[Row]) -> float:
     """Below the smallest variance that is not zero up to rounding."""
     largest = max((row["variance"] for row in rows), default=1.0)
     return min((row["variance"] for row in rows if row["variance"] > ZERO * largest), default=1) / 4
+
+
+def _top(rows: Sequence[Row]) -> float:
+    """Above the largest variance; an interval without an upper end must not set the scale."""
+    return 4 * max((row["variance"] for row in rows if row["variance"] > 0), default=1.0)
 
 
 def _look(name: str, names: Sequence[str]) -> dict[str, Any]:
