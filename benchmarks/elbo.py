@@ -46,6 +46,7 @@ CONTENDERS = {
     "jax.jit": jax_jit,
 }
 RIVALS = ("torch", "torch.compile", "jax.jit")
+TICKS = (0.1, 0.2, 0.5, 1, 2, 3)
 TOLERANCE = {"float32": 2e-3, "float64": 1e-8}
 
 
@@ -193,6 +194,8 @@ def figure(table: list[dict[str, Any]]) -> Any:
             axes.set_xticks(place, [label(line) for line in lines], fontsize=9)
             axes.set_ylabel("time / this kernel's")
             axes.set_yscale("log")
+            axes.set_yticks(TICKS, [f"{tick:g}" for tick in TICKS])
+            axes.set_yticks([], minor=True)
             axes.set_title(f"{dtype}: above 1 is slower than this kernel; the floor is BLAS alone")
             axes.legend(ncols=4)
     return fig
