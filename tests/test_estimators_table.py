@@ -347,7 +347,7 @@ def test_require_accepts_what_keeps_the_contract():
         ("linearized", Gamma(2), 1, TypeError, "DiagonalGaussian or FullCovarianceGaussian"),
         ("reparameterized-kl", DiagonalGaussian(2), 1, ValueError, "not known to be N"),
         ("reparameterized-kl", Gamma(2), 1, TypeError, "expected one that is ClosedFormKL"),
-        ("vimco", DiagonalGaussian(2), 1, ValueError, "expected S >= 2"),
+        ("vimco", DiagonalGaussian(2), 1, ValueError, "expected S >= 2. Draw more samples"),
     ],
 )
 def test_require_refuses(name, family, S, error, message):

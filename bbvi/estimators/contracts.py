@@ -51,7 +51,8 @@ def require(
         )
     if num_samples < record.min_samples:
         raise ValueError(
-            f"{name} got S = {num_samples} samples; expected S >= {record.min_samples}."
+            f"{name} got S = {num_samples}; expected S >= {record.min_samples}. Draw more "
+            "samples, or leave this estimator out where S is smaller."
         )
     return record
 
