@@ -5,11 +5,11 @@ from collections.abc import Callable
 import numpy as np
 
 from bbvi.backends.kernel.blocks import Buffers
-from bbvi.backends.kernel.evaluate import FEW_NUMBERS
+from bbvi.backends.kernel.evaluate import worthwhile_threads
 from bbvi.backends.kernel.layers import Layers, Pass
 from bbvi.backends.kernel.pieces import add
 from bbvi.nets import MLP
-from bbvi.threads import cut, run_hands, thread_count
+from bbvi.threads import cut, run_hands
 from bbvi.types import Array, Theta
 
 
@@ -33,9 +33,7 @@ def encode(encoder: MLP, phi: Theta, x: Array) -> tuple[Array, Callable[[Array],
     """
     layers = Layers(encoder, phi, 1.0)
     lam = np.empty((len(x), encoder.sizes[-1]), x.dtype)
-    threads = thread_count(None)
-    few = len(x) * max(encoder.sizes) < FEW_NUMBERS * threads
-    parts = cut(len(x), 1 if few else threads)
+    parts = cut(len(x), worthwhile_threads(len(x) * max(encoder.sizes), None))
 
     def forward(rows: slice) -> tuple[slice, Pass, Buffers]:
         # The thread's own buffers would be overwritten before the pullback.
@@ -44,7 +42,7 @@ def encode(encoder: MLP, phi: Theta, x: Array) -> tuple[Array, Callable[[Array],
         lam[rows] = done.outputs.T
         return rows, done, buffers
 
-    passes = [forward(parts[0])] if few else run_hands(forward, parts)
+    passes = run_hands(forward, parts)
 
     def pullback(dlam: Array) -> Theta:
         def backward(part: tuple[slice, Pass, Buffers]) -> Theta:
@@ -54,8 +52,6 @@ def encode(encoder: MLP, phi: Theta, x: Array) -> tuple[Array, Callable[[Array],
             layers.add_gradient(gradient, done, gradients, None, buffers)
             return gradient
 
-        if few:
-            return backward(passes[0])
         first, *others = run_hands(backward, passes)
         for more in others:
             add(first, more)

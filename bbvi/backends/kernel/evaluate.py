@@ -1,7 +1,6 @@
 """The passes over blocks: log p(x, z), and its derivatives in z and theta (floor 3)."""
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -15,10 +14,8 @@ from bbvi.types import Array, Theta
 
 T = TypeVar("T")
 
-FEW_NUMBERS = 2**20
-"""Numbers in a thread's share of the widest activation, below which only BLAS has threads."""
-MANY_PRODUCTS = 2**23
-"""Multiply-adds below which BLAS's second thread costs more than it saves."""
+FEW_NUMBERS = 2**15
+"""Numbers in a thread's share of the widest activation, below which one thread does it all."""
 MANY_ROWS = 2
 """Rows for each unit of the last hidden layer from which stacking the biases pays."""
 
@@ -118,19 +115,21 @@ def _check_z(pieces: Pieces, z: Array) -> None:
 def run_blocks(
     pieces: Pieces, z: Array, num_threads: int | None, work: Callable[[Sequence[Block]], T]
 ) -> list[T]:
-    """``work`` on the blocks of z, dealt to threads, or left to BLAS's own where rows are few.
+    """``work`` on the blocks of z, dealt to threads; on the caller's own where the work is small.
 
-    A thread must hold the interpreter lock between any two passes.  When the passes are short,
-    threads wait for it more than they work, and only the matrix products are worth sharing.
+    BLAS's threads are never used: they wait for each other in a busy loop, so that with one
+    other process at work on the machine a product can take ten times as long.
     """
     S, N, _ = z.shape
-    width, threads = max(pieces.layers.sizes), thread_count(num_threads)
-    if S * N * width < FEW_NUMBERS * threads:
-        blocks = split_rows(S, N, width * z.itemsize, 1)
-        products = S * N * sum(a * b for a, b in pairwise(pieces.layers.sizes))
-        blas_shares = num_threads is None and products >= MANY_PRODUCTS
-        return [work(blocks)] if blas_shares else run_hands(work, [blocks])
+    width = max(pieces.layers.sizes)
+    threads = worthwhile_threads(S * N * width, num_threads)
     return run_hands(work, deal(split_rows(S, N, width * z.itemsize, threads), threads))
+
+
+def worthwhile_threads(numbers: int, num_threads: int | None) -> int:
+    """The threads for an activation of this size: each must have enough to do."""
+    threads = thread_count(num_threads)
+    return 1 if numbers < FEW_NUMBERS * threads else threads
 
 
 def features_first(z: Array, block: Block, buffers: Buffers) -> Array:
