@@ -228,7 +228,7 @@ def test_trajectories_start_neutral_and_climb(model):
         ({"samples": (1.5,)}, TypeError, "samples is 1.5"),
         ({"dimensions": (0,)}, ValueError, "dimensions is 0"),
         ({"frequencies": (-1.0,)}, ValueError, "frequencies has -1.0"),
-        ({"estimators": ("leave-one-out",)}, ValueError, "leave-one-out got S = 1 .* S >= 2"),
+        ({"estimators": ("leave-one-out",)}, ValueError, "leave-one-out got S = 1.* S >= 2"),
         ({"estimators": ("iwae",)}, ValueError, "iwae estimates a bound .* plain expectation"),
         ({"estimators": ("arm",)}, TypeError, "arm got the family DiagonalGaussian"),
         (
