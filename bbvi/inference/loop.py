@@ -14,7 +14,7 @@ from bbvi.inference.counting import Counter
 from bbvi.inference.records import NotFiniteError, State
 from bbvi.inference.settings import progress_bar
 from bbvi.nets import MLP
-from bbvi.optimizers import tree_map
+from bbvi.optimizers import Optimizer, advance, tree_map
 from bbvi.threads import cut
 from bbvi.types import Array, Estimate, Model, Target, Theta
 from bbvi.validation import as_count
@@ -80,6 +80,17 @@ def copy_state(state: State) -> State:
 
 
 _PLAIN = ("position", "trace")
+
+
+def move_both(
+    optimizer: Optimizer, theta_gradient: Theta, phi_gradient: Theta, state: State
+) -> State:
+    """One step of theta and of phi, each with moments of its own; their arrays are overwritten."""
+    theta, theta_moments = advance(optimizer, theta_gradient, state.theta_moments, state.theta)
+    phi, phi_moments = advance(optimizer, phi_gradient, state.phi_moments, state.phi)
+    return state._replace(
+        theta=theta, theta_moments=theta_moments, phi=phi, phi_moments=phi_moments
+    )
 
 
 def mean_gradient(gradient: Theta | None, batch: Array) -> Theta:

@@ -9,7 +9,14 @@ from bbvi import backends
 from bbvi.estimators import reparameterized
 from bbvi.inference.learning import Learning, maximum_likelihood
 from bbvi.inference.local import ascend
-from bbvi.inference.loop import check_finite, copy_state, encode_all, mean_gradient, run
+from bbvi.inference.loop import (
+    check_finite,
+    copy_state,
+    encode_all,
+    mean_gradient,
+    move_both,
+    run,
+)
 from bbvi.inference.records import Fit, State, as_trace
 from bbvi.inference.settings import (
     begin_with_encoder,
@@ -19,7 +26,7 @@ from bbvi.inference.settings import (
     state_or_start,
 )
 from bbvi.nets import MLP
-from bbvi.optimizers import Optimizer, adam, advance
+from bbvi.optimizers import Optimizer, adam
 from bbvi.types import Array, Estimate, Estimator, Family, Model, Target, Theta
 from bbvi.validation import as_count
 
@@ -109,12 +116,7 @@ def fit_semi_amortized(
         check_finite(estimate, state, "fit_semi_amortized")
         theta_gradient = mean_gradient(estimate.grad_theta, batch)
         phi_gradient = pullback(first.grad / len(batch))
-        theta, theta_moments = advance(optimizer, theta_gradient, state.theta_moments, state.theta)
-        phi, phi_moments = advance(optimizer, phi_gradient, state.phi_moments, state.phi)
-        state = state._replace(
-            theta=theta, theta_moments=theta_moments, phi=phi, phi_moments=phi_moments
-        )
-        return state, estimate
+        return move_both(optimizer, theta_gradient, phi_gradient, state), estimate
 
     state = run(
         step,
