@@ -54,7 +54,16 @@ def advance(optimizer: Optimizer, grad: Params, state: Any, params: Params) -> t
 
 
 class AdamState(NamedTuple):
-    """Running first and second moments of the gradient, and the number of steps taken."""
+    """What Adam remembers of the gradients g_1 ... g_t so far.
+
+    Attributes
+    ----------
+    first, second : array or dict of arrays
+        The decayed *sums* sum_k beta^(t - k) g_k and g_k^2.  Divided by the sum of their weights,
+        sum_k beta^(t - k) = (1 - beta^t) / (1 - beta), they are Adam's bias-corrected moments.
+    steps : ndarray of int
+        t; one per row with ``rows=True``.
+    """
 
     first: Params
     second: Params
@@ -149,23 +158,21 @@ def adam(rate: Rate, beta1: float = 0.9, beta2: float = 0.999, tiny: float = 1e-
     def into(
         moved: tuple[Params, Params, Params], grad: Params, state: AdamState, params: Params
     ) -> tuple[Params, AdamState]:
-        """Write the moved first and second moments and parameters into ``moved``."""
+        """Write the moved first and second sums and parameters into ``moved``."""
         steps = state.steps + 1
         size = rate(steps) if callable(rate) else rate
-        correct1, correct2 = 1 - beta1**steps, np.sqrt(1 - beta2**steps)
-        scale, guard = size * correct2 / correct1, tiny * correct2
+        weight1, weight2 = (1 - beta1**steps) / (1 - beta1), (1 - beta2**steps) / (1 - beta2)
+        # rate (m / w1) / (sqrt(v / w2) + tiny), with all that is the same for every number apart.
+        scale, guard = size * np.sqrt(weight2) / weight1, tiny * np.sqrt(weight2)
 
         def move(leaf: _Leaf, rows: slice) -> None:
             """One chunk, while it is in the cache, through all passes."""
             g, m, v, p, new_m, new_v, new_p = (array[rows] for array in leaf)
-            step = np.empty_like(g)
-            np.subtract(g, m, out=step)
-            step *= 1 - beta1
-            np.add(m, step, out=new_m)
-            np.multiply(g, g, out=step)
-            step -= v
-            step *= 1 - beta2
-            np.add(v, step, out=new_v)
+            np.multiply(m, beta1, out=new_m)
+            new_m += g
+            np.multiply(v, beta2, out=new_v)
+            step = np.multiply(g, g)
+            new_v += step
             np.sqrt(new_v, out=step)
             step += _rows_of(guard, rows, p.dtype)
             np.divide(new_m, step, out=step)
@@ -187,7 +194,7 @@ def adam(rate: Rate, beta1: float = 0.9, beta2: float = 0.999, tiny: float = 1e-
 
 
 _Leaf = tuple[Array, ...]
-CHUNK = 2**16
+CHUNK = 2**17
 """Numbers in a chunk: shorter passes are dominated by their calls, longer ones leave the cache."""
 
 

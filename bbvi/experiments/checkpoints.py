@@ -20,7 +20,8 @@ from bbvi.experiments.records import write_atomically, write_json
 from bbvi.inference import State
 from bbvi.types import Array
 
-FORMAT = 1
+FORMAT = 2
+"""Raised when the meaning of what is stored changes; 2: Adam's moments are decayed sums."""
 NAME = "checkpoint.json"
 
 
