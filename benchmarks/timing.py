@@ -6,21 +6,29 @@ from typing import Any
 
 import numpy as np
 
-PAUSE = 0.06
-"""Seconds between turns: idle workers of the last contender spin for up to 30 ms, then sleep."""
+PAUSE = 0.15
+"""Seconds between turns: OpenBLAS's idle workers occupy a processor for some 0.1 s (2^28 ticks)
+after the last product, then sleep; those of torch and jax do so earlier."""
+
+
+WARM = 0.1
+"""Untimed seconds at the start of a turn: after a pause a scheduler may keep all threads of a
+process on one processor for some 15 ms, whoever's threads they are."""
 
 
 def interleaved(
     contenders: Mapping[str, Callable[[], Any]], rounds: int, seconds: float
 ) -> dict[str, float]:
-    """Median milliseconds of each contender; a turn is one warm call and about ``seconds``."""
+    """Median milliseconds of each contender over turns of about ``seconds`` each."""
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, run in contenders.items():
             time.sleep(PAUSE)
-            run()
+            start = time.perf_counter()
             once = _clock(run)
-            times[name] += [once, *(_clock(run) for _ in range(int(min(30, seconds / once))))]
+            while time.perf_counter() - start < WARM:
+                once = _clock(run)
+            times[name] += [_clock(run) for _ in range(int(min(30, 1 + seconds / once)))]
     return {name: 1e3 * float(np.median(found)) for name, found in times.items()}
 
 

@@ -21,15 +21,15 @@ several percent of a product, so that what is fast is what needs few of them:
    of 16 factors at once (`likelihoods.bernoulli`).  Factors 1/2 (1/sigma for a Gaussian) are put
    on the narrow hidden layer: u = W^T (h / 2) + b / 2.
 4. *Data once.*  y is shared by all samples of a datapoint: it is laid out once for a block's rows,
-   and kept while theta and x stay, as in Step 1.
+   and kept where theta and x stay for several evaluations, as in Step 1.
 5. *Biases for nothing.*  With a row of ones below h, [W; b^T]^T [h; 1] adds them inside the
    product, where the rows are so many that stacking W and b is cheap.
 6. *Gradients as products.*  With g = d log p / du for all rows, d/dh = W g, and
    d/dW = (w h) g^T sums over samples and datapoints inside the product; the weights w (S, N) of
    an estimator go on the narrow h.
-7. *Threads around blocks.*  A thread takes whole blocks, BLAS held to one thread in each; where a
-   thread's share is too small for that, one thread runs the passes and BLAS shares the products
-   (`evaluate`, `bbvi.threads`).
+7. *Threads around blocks.*  A thread takes whole blocks through products and passes, BLAS held to
+   one thread in each; where a thread's share is too small to pay for its waking, one thread does
+   it all (`evaluate`, `bbvi.threads`).
 
 ``x . l = h . (W x) + b . x`` would save the pass that forms y u, for one more product of H x Dx
 per *datapoint*; that is worth more than a pass only beyond some 20 samples, and it turns a certain

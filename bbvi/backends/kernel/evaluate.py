@@ -32,9 +32,8 @@ def evaluate_value(pieces: Pieces, z: Array, num_threads: int | None) -> Array:
             rows = features_first(z, block, buffers)
             u = _forward(pieces, rows, stacked, buffers, slopes=False).outputs
             value = pieces.prior.value(pieces.prior_state, rows[:-1])
-            value += pieces.likelihood.value(
-                pieces.likelihood_state, observed(pieces, block), u, buffers
-            )
+            y = observed(pieces, block, buffers)
+            value += pieces.likelihood.value(pieces.likelihood_state, y, u, buffers)
             log_p[block] = value.reshape(log_p[block].shape)
 
     run_blocks(pieces, z, num_threads, work)
@@ -55,7 +54,7 @@ def evaluate_grads(
         for block in blocks:
             rows = features_first(z, block, buffers)
             w = None if weights is None else weights[block].reshape(-1)
-            y = observed(pieces, block)
+            y = observed(pieces, block, buffers)
             value, drows = _one_block(pieces, y, rows, w, stacked, buffers, dtheta)
             log_p[block] = value.reshape(log_p[block].shape)
             dz[block] = drows.reshape(-1, *log_p[block].shape).transpose(1, 2, 0)

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bbvi.backends.kernel.blocks import Block
+from bbvi.backends.kernel.blocks import Block, Buffers
 from bbvi.backends.kernel.layers import Layers
 from bbvi.backends.kernel.likelihoods import LIKELIHOODS, LikelihoodKernel, learned_scale
 from bbvi.backends.kernel.priors import PRIORS, STANDARD_NORMAL, PriorKernel
@@ -28,7 +28,8 @@ class Pieces(NamedTuple):
     x : ndarray (N, Dx)
         Data.
     seen : dict
-        What the likelihood makes of x, features first, for each block met so far.
+        What the likelihood makes of x, features first, for each block met twice; None for a block
+        met once.
     names : dict or None
         From the keys used here to the model's, where they differ.
     """
@@ -39,7 +40,7 @@ class Pieces(NamedTuple):
     likelihood: LikelihoodKernel
     likelihood_state: Any
     x: Array
-    seen: dict[tuple[int, int, int], Array]
+    seen: dict[tuple[int, int, int], Array | None]
     names: dict[str, str] | None
 
 
@@ -99,21 +100,30 @@ def _linear_pieces(theta: Theta, x: Array) -> Pieces:
     return Pieces(STANDARD_NORMAL, None, layers, likelihood, state, x, {}, LINEAR_NAMES)
 
 
-def observed(pieces: Pieces, block: Block) -> Array:
+def observed(pieces: Pieces, block: Block, buffers: Buffers) -> Array:
     """Y (Dx, R), the block's data as the likelihood sees them, one column for each row.
 
-    Kept for the next evaluation at the same theta and x, unless that would be a large part of
-    the memory.
+    A block met again is of a target that is evaluated many times, as in Step 1: from the second
+    time on its y is kept, unless that would be a large part of the memory.  A target that is
+    evaluated once, as in training, writes into the buffers and allocates nothing.
     """
     s, data = block.samples.stop - block.samples.start, block.data
     key = (data.start, data.stop, s)
-    if key in pieces.seen:
-        return pieces.seen[key]
-    y = pieces.x[data].T.copy()
-    pieces.likelihood.observe(pieces.likelihood_state, y)
-    if s > 1:
-        y = np.repeat(y[:, None, :], s, axis=1).reshape(len(y), -1)
-    if pieces.x.nbytes * s <= KEPT_BYTES:
+    y = pieces.seen.get(key)
+    if y is not None:
+        return y
+    kept = key in pieces.seen and pieces.x.nbytes * s <= KEPT_BYTES
+    pieces.seen[key] = None
+    memory = Buffers(pieces.x.dtype) if kept else buffers
+    one = memory("y_once", pieces.x.shape[1], data.stop - data.start)
+    one[...] = pieces.x[data].T
+    pieces.likelihood.observe(pieces.likelihood_state, one)
+    if s == 1:
+        y = one
+    else:
+        y = memory("y", len(one), s * one.shape[1])
+        y.reshape(len(one), s, -1)[...] = one[:, None, :]
+    if kept:
         pieces.seen[key] = y
     return y
 

@@ -112,7 +112,7 @@ def _evaluate(
         sums: Theta = {}
         squares: Theta = {}
         for data in blocks:
-            y = observed(pieces, Block(slice(0, S), data))
+            y = observed(pieces, Block(slice(0, S), data), buffers)
             log_p[:, data], dz[:, data] = _add_block(
                 pieces, own, z[:, data], weights[:, data], y, buffers, sums, squares
             )
