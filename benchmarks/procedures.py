@@ -25,6 +25,7 @@ from typing import Any
 import epoch
 import numpy as np
 import step_one
+from timing import PAUSE
 
 from bbvi.experiments.records import environment, format_table, write_csv, write_json
 
@@ -73,7 +74,7 @@ def measure(
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(args.rounds):
         for name, run in contenders.items():
-            time.sleep(0.05)
+            time.sleep(PAUSE)
             times[name].append(run()[1])
     medians = {name: float(np.median(found)) for name, found in times.items()}
     return [

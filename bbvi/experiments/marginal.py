@@ -6,6 +6,8 @@ whole image is E[x | y].
 """
 
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -135,7 +137,9 @@ def _procedures(
     """Name -> restored images and costs, for the three procedures at fixed theta."""
     family = DiagonalGaussian(model.latent_dim)
     target = backends.resolve("auto", model).target(model, theta, y)
-    encoder = MLP((y.shape[1], budget.hidden, family.num_params), "relu")
+    start = time.perf_counter()
+    encode = _learn_encoder(model, theta, task.observe(train, rng), rng, budget, progress)
+    learning = time.perf_counter() - start
 
     def step_1(lam: Array | None, num_steps: int) -> Array:
         return infer(
@@ -150,37 +154,12 @@ def _procedures(
             progress=progress,
         ).local
 
-    start = time.perf_counter()
-    learnt = fit_amortized(
-        model,
-        family,
-        task.observe(train, rng),
-        rng,
-        encoder=encoder,
-        num_samples=1,
-        num_steps=budget.encoder_steps,
-        optimizer=adam(cosine_decay(0.003, budget.encoder_steps)),
-        learning=known_theta(theta),
-        theta=theta,
-        progress=progress,
-    )
-    learning = time.perf_counter() - start
-    assert learnt.phi is not None
-    phi = learnt.phi
-
-    def by_encoder() -> Array:
-        return encoder(phi, y)
-
+    cold, refine = budget.cold_steps, budget.refine_steps
     found = {}
     for name, answer, steps, learning_seconds in (
-        ("bbvi", lambda: step_1(None, budget.cold_steps), budget.cold_steps, 0.0),
-        ("amortized", by_encoder, 0, learning),
-        (
-            "semi-amortized",
-            lambda: step_1(by_encoder(), budget.refine_steps),
-            budget.refine_steps,
-            learning,
-        ),
+        ("bbvi", lambda: step_1(None, cold), cold, 0.0),
+        ("amortized", lambda: encode(y), 0, learning),
+        ("semi-amortized", lambda: step_1(encode(y), refine), refine, learning),
     ):
         start = time.perf_counter()
         lam = answer()
@@ -192,6 +171,34 @@ def _procedures(
         }
         found[name] = restore(model, family, theta, lam, y, rng, budget.restore_samples), costs
     return found
+
+
+def _learn_encoder(
+    model: DeepLatentModel,
+    theta: Theta,
+    observed: Array,
+    rng: np.random.Generator,
+    budget: Budget,
+    progress: bool | None,
+) -> Callable[[Array], Array]:
+    """lam = f_phi(y), learnt at fixed theta from training images seen in the same way."""
+    family = DiagonalGaussian(model.latent_dim)
+    encoder = MLP((observed.shape[1], budget.hidden, family.num_params), "relu")
+    phi = fit_amortized(
+        model,
+        family,
+        observed,
+        rng,
+        encoder=encoder,
+        num_samples=1,
+        num_steps=budget.encoder_steps,
+        optimizer=adam(cosine_decay(0.003, budget.encoder_steps)),
+        learning=known_theta(theta),
+        theta=theta,
+        progress=progress,
+    ).phi
+    assert phi is not None
+    return partial(encoder, phi)
 
 
 def _error(images: Array, truth: Array, scored: Array) -> Row:

@@ -128,11 +128,7 @@ def train_vae(
         folder.mkdir(parents=True, exist_ok=True)
     theta = astype(network.model.init(rng), x.dtype)
     state = begin_with_encoder(network.encoder, theta, x, rng, optimizer)
-    logs: dict[str, list[Row]] = {"iterations": [], "epochs": []}
-    if folder is not None and resume and (folder / NAME).exists():
-        state, record = load_checkpoint(folder, settings, state)
-        rng.bit_generator.state = record["rng"]
-        logs = {name: record[name] for name in logs}
+    state, logs = _continue(folder if resume else None, settings, state, rng)
     rows = logs["epochs"]
     start = time.perf_counter() - (rows[-1]["seconds"] if rows else 0.0)
 
@@ -186,6 +182,18 @@ def evaluate_encoder(
     """The objective per image of data that the encoder may not have seen."""
     lam, _ = backends.resolve("auto", network.model).encode(network.encoder, phi, x)
     return evaluate_objective(network, theta, lam, x, rng, num_samples)
+
+
+def _continue(
+    folder: Path | None, settings: dict[str, Any], state: State, rng: np.random.Generator
+) -> tuple[State, dict[str, list[Row]]]:
+    """State and logs of the folder's checkpoint, if it has one; ``rng`` is set to its state."""
+    logs: dict[str, list[Row]] = {"iterations": [], "epochs": []}
+    if folder is None or not (folder / NAME).exists():
+        return state, logs
+    state, record = load_checkpoint(folder, settings, state)
+    rng.bit_generator.state = record["rng"]
+    return state, {name: record[name] for name in logs}
 
 
 def _settings(

@@ -106,18 +106,7 @@ def fit_bbvi(
     rows = local_optimizer or adam(0.05)
     chosen = backends.resolve(backend, model)
     if state is None:
-        lam, learned = family.init(len(x)).astype(x.dtype), learning.start(theta)
-        state = State(
-            theta=learned,
-            theta_moments=optimizer.init(learned),
-            lam=lam,
-            lam_moments=rows.init(lam, rows=True),
-            phi=None,
-            phi_moments=None,
-            order=rng.permutation(len(x)),
-            position=0,
-            trace=[],
-        )
+        state = _begin(family, learning.start(theta), x, rng, optimizer, rows)
 
     def step(state: State, batch: Array, target: Target) -> tuple[State, Estimate]:
         # Step 1
@@ -153,3 +142,26 @@ def fit_bbvi(
         callback=callback,
     )
     return Fit(learning.point(state.theta), None, state.lam, as_trace(state.trace), state)
+
+
+def _begin(
+    family: Family,
+    theta: Theta,
+    x: Array,
+    rng: np.random.Generator,
+    optimizer: Optimizer,
+    rows: Optimizer,
+) -> State:
+    """The state before the first step: a table of lam, and no encoder."""
+    lam = family.init(len(x)).astype(x.dtype)
+    return State(
+        theta=theta,
+        theta_moments=optimizer.init(theta),
+        lam=lam,
+        lam_moments=rows.init(lam, rows=True),
+        phi=None,
+        phi_moments=None,
+        order=rng.permutation(len(x)),
+        position=0,
+        trace=[],
+    )

@@ -20,7 +20,7 @@ together lie in [1, 2^16], so one logarithm for 16 pixels is enough.
 import numpy as np
 
 from bbvi.backends.kernel.blocks import Buffers
-from bbvi.backends.kernel.likelihoods.seam import LikelihoodKernel, column_sums
+from bbvi.backends.kernel.likelihoods.seam import LikelihoodKernel, column_sums, products_summed
 from bbvi.types import Array, Theta
 
 FACTORS = 16
@@ -46,9 +46,8 @@ def log_product(factors: Array) -> Array:
 
 
 def _value(state: None, y: Array, u: Array, buffers: Buffers) -> Array:
-    abs_u = np.abs(u, out=buffers("abs_u", *u.shape))
-    np.multiply(y, u, out=u)
-    value = column_sums(u)
+    value = products_summed(y, u)
+    abs_u = np.abs(u, out=u)
     value -= column_sums(abs_u)
     abs_t = np.tanh(abs_u, out=abs_u)
     abs_t += 1
@@ -59,10 +58,10 @@ def _value(state: None, y: Array, u: Array, buffers: Buffers) -> Array:
 def _value_and_grads(
     state: None, y: Array, u: Array, buffers: Buffers, weights: Array | None
 ) -> tuple[Array, Theta]:
-    t = np.tanh(u, out=buffers("tanh", *u.shape))
-    scratch = np.multiply(y, u, out=buffers("scratch_u", *u.shape))
-    value = column_sums(scratch)
-    value -= column_sums(np.abs(u, out=scratch))
+    value = products_summed(y, u)
+    scratch = np.abs(u, out=buffers("scratch_u", *u.shape))
+    value -= column_sums(scratch)
+    t = np.tanh(u, out=u)
     np.abs(t, out=scratch)
     scratch += 1
     value += log_product(scratch)

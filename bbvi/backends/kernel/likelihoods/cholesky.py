@@ -9,7 +9,7 @@ With w = L^-1 (x - m) by forward and v = L^-T w by back substitution,
 import numpy as np
 
 from bbvi.backends.kernel.blocks import Buffers
-from bbvi.backends.kernel.likelihoods.seam import LikelihoodKernel, column_sums
+from bbvi.backends.kernel.likelihoods.seam import LikelihoodKernel, column_sums, products_summed
 from bbvi.types import Array, Theta
 
 LOG_2PI = float(np.log(2 * np.pi))
@@ -30,7 +30,7 @@ def _whiten(y: Array, u: Array, buffers: Buffers) -> tuple[Array, Array, Array]:
     for j in range(Dx):
         w[j] -= np.einsum("kr,kr->r", u[_row(j, Dx)], w[:j])
         w[j] /= diagonal[j]
-    value = -0.5 * column_sums(np.square(w)) - column_sums(log_diagonal)
+    value = -0.5 * products_summed(w, w) - column_sums(log_diagonal)
     return w, diagonal, value - 0.5 * LOG_2PI * Dx
 
 

@@ -27,15 +27,11 @@ from typing import Any
 import numpy as np
 
 from bbvi.backends.kernel.blocks import Buffers
-from bbvi.backends.kernel.likelihoods.seam import LikelihoodKernel, column_sums
+from bbvi.backends.kernel.likelihoods.seam import LikelihoodKernel, column_sums, products_summed
 from bbvi.models import ScalarScaleGaussian
 from bbvi.types import Array, Theta
 
 LOG_2PI = float(np.log(2 * np.pi))
-
-
-def _sum_of_squares(array: Array, buffers: Buffers) -> Array:
-    return column_sums(np.multiply(array, array, out=buffers("squares", *array.shape)))
 
 
 def _observe_nothing(state: Any, y: Array) -> None:
@@ -56,7 +52,7 @@ def _observe_scaled(state: tuple[float, float], y: Array) -> None:
 
 def _one_scale_value(state: tuple[float, float], y: Array, u: Array, buffers: Buffers) -> Array:
     residual = np.subtract(y, u, out=u)
-    return -0.5 * _sum_of_squares(residual, buffers) - state[1]
+    return -0.5 * products_summed(residual, residual) - state[1]
 
 
 def _fixed_value_and_grads(
@@ -81,7 +77,7 @@ def learned_scale(name: str) -> LikelihoodKernel:
         state: tuple[float, float], y: Array, u: Array, buffers: Buffers, weights: Array | None
     ) -> tuple[Array, Theta]:
         residual = np.subtract(y, u, out=u)
-        squares = _sum_of_squares(residual, buffers)
+        squares = products_summed(residual, residual)
         value = -0.5 * squares - state[1]
         if weights is None:
             return value, {}
@@ -102,7 +98,7 @@ def learned_scale(name: str) -> LikelihoodKernel:
 def _scalar_identity(y: Array, u: Array, buffers: Buffers) -> Array:
     mean, log_scale = u[:-1], u[-1]
     error, precision = np.subtract(y, mean, out=mean), np.exp(-2 * log_scale)
-    squares = precision * _sum_of_squares(error, buffers)
+    squares = precision * products_summed(error, error)
     value = -0.5 * squares - len(y) * (log_scale + 0.5 * LOG_2PI)
     error *= precision
     np.subtract(squares, len(y), out=log_scale)
@@ -113,7 +109,7 @@ def _scalar_logistic(y: Array, u: Array, buffers: Buffers) -> Array:
     t, log_scale = np.tanh(u[:-1], out=u[:-1]), 2 * u[-1]
     error, precision = np.subtract(y, t, out=buffers("error", *t.shape)), np.exp(-2 * log_scale)
     precision *= 0.25
-    squares = precision * _sum_of_squares(error, buffers)
+    squares = precision * products_summed(error, error)
     value = -0.5 * squares - len(y) * (log_scale + 0.5 * LOG_2PI)
     slope = np.multiply(t, t, out=t)
     np.subtract(1, slope, out=slope)

@@ -45,6 +45,11 @@ def column_sums(array: Array) -> Array:
     return total
 
 
+def products_summed(a: Array, b: Array) -> Array:
+    """sum_j a_jr b_jr of two (width, R): (R,), in one pass that writes nothing else."""
+    return np.einsum("jr,jr->r", a, b)
+
+
 @functools.lru_cache(maxsize=64)
 def _ones(length: int, dtype: Any) -> Array:
     return np.ones(length, dtype)
