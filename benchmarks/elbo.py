@@ -1,7 +1,7 @@
 """The batched ELBO and its gradients: this kernel, autograd, torch and jax, side by side.
 
     pip install bbvi[bench]
-    python benchmarks/elbo.py            # about 25 minutes, mostly torch.compile
+    python benchmarks/elbo.py            # about 10 minutes
     python benchmarks/elbo.py --quick    # float32, two shapes, two minutes
 
 Every contender computes the same numbers; each cell's results are compared with the float64
@@ -72,7 +72,8 @@ def main() -> int:
     write_csv(args.out / "elbo.csv", rows)
     write_json(args.out / "elbo.json", environment() | {"threads": args.threads})
     save(figure(table), args.figure)
-    print(f"\nrows in {args.out / 'elbo.csv'}, figure in {args.figure}")
+    write_csv(args.figure.with_suffix(".csv"), rows)
+    print(f"\nrows in {args.out / 'elbo.csv'}, figure and its rows in {args.figure.parent}")
     return 0
 
 
