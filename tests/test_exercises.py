@@ -30,6 +30,18 @@ WRONG = {
         ("np.sum(-0.5", "np.mean(-0.5", "a mean over the latent dimensions"),
         ("axis=-1", "axis=0", "wrong axis"),
         ("return np.sum(", "return np.exp(1) ** np.sum(", "a density, where its log is meant"),
+        ("-0.5 * standardized**2", "-(standardized**2)", "factor 1/2 of the square"),
+        (
+            " - 0.5 * np.log(2 * np.pi) - log_scale, axis=-1)",
+            " - log_scale, axis=-1) - 0.5 * np.log(2 * np.pi)",
+            "every dimension, not once",
+        ),
+        ("np.exp(-log_scale)", "np.exp(log_scale)", "multiplied by sigma"),
+        (
+            " - log_scale, axis=-1)",
+            ", axis=-1) - np.sum(log_scale)",
+            "log sigma was summed over the datapoints too",
+        ),
     ],
     "sample": [
         ("np.exp(log_sigma) *", "0 *", "noise of p"),
@@ -39,6 +51,19 @@ WRONG = {
         ("+ b + noise", "+ noise", "a term of the mean is missing"),
         ("return z @ W.T + b + noise, z", "return z, z @ W.T + b + noise", "in the other order"),
         ("z = rng.", "z = np.random.default_rng().", "instead of the rng that is passed in"),
+        ("(num, W.shape[0])", "(num, 1)", "one number was drawn for several dimensions"),
+        ("(num, W.shape[0])", "W.shape[0]", "one draw was used num times"),
+        (
+            "z = rng.standard_normal((num, W.shape[1]))",
+            "z = np.tile(rng.standard_normal((num, 1)), W.shape[1])",
+            "one number was drawn for several dimensions",
+        ),
+        (
+            "z = rng.standard_normal((num, W.shape[1]))",
+            "z = np.tile(rng.standard_normal(W.shape[1]), (num, 1))",
+            "one draw was used num times",
+        ),
+        ("return z @ W.T + b", "return b", "or without W z"),
     ],
     "log_evidence": [
         (
@@ -47,6 +72,7 @@ WRONG = {
             "mean of the logs instead of the log of the mean",
         ),
         ("np.mean(np.exp", "np.sum(np.exp", "log S is missing"),
+        ("return highest + ", "return ", "not added after the log"),
         (
             "return highest + np.log(np.mean(np.exp(log_likelihood - highest), axis=0))",
             "return np.log(np.mean(np.exp(log_likelihood), axis=0))",
@@ -58,6 +84,12 @@ WRONG = {
         ("log_joint - log_q", "log_joint", "entropy is missing"),
         ("axis=0", "axis=1", "wrong axis"),
         ("np.mean(", "np.sum(", "summed over the samples"),
+        (
+            "np.mean(log_joint - log_q, axis=0)",
+            "np.sum(np.exp(log_q) * (log_joint - log_q), axis=0)",
+            "the samples come from q",
+        ),
+        ("axis=0)", "axis=0, keepdims=True)", "along another axis"),
         (
             "np.mean(log_joint - log_q, axis=0)",
             "np.log(np.mean(np.exp(log_joint - log_q), axis=0))",
@@ -77,6 +109,12 @@ WRONG = {
         ("- log_scale, axis", "- 0.5 * log_scale, axis", "a factor 2 is missing"),
         ("- log_scale, axis", "+ log_scale, axis", "entropy has the wrong sign"),
         (" - 1)", ")", "the -1 is missing"),
+        ("mean**2 + ", "", "term of the mean is missing"),
+        (
+            "np.sum(0.5 * (mean**2 + np.exp(2 * log_scale) - 1) - log_scale, axis=-1)",
+            "np.sum(0.5 * (1 + mean**2) * np.exp(-2 * log_scale) - 0.5 + log_scale, axis=-1)",
+            "the direction",
+        ),
         ("np.sum(", "np.mean(", "mean over the latent dimensions"),
     ],
     "gaussian_kl": [
@@ -89,6 +127,9 @@ WRONG = {
         ("+ log_det)", "- log_det)", "log det has the wrong sign"),
         (" - mean_q.shape[1]", "", "-D is missing"),
         ("0.5 * (trace", "(trace", "factor 1/2"),
+        ("mean_q.shape[1]", "mean_q.shape[0]", "not of datapoints"),
+        ("np.linalg.inv(cov_p)", "cov_p", "its inverse is meant"),
+        ("np.linalg.inv(cov_p)", "np.linalg.inv(cov_q)", "that of cov_p is meant"),
     ],
     "iwae_bound": [
         (" - np.log(len(log_w))", "", "log S is missing"),
@@ -99,6 +140,7 @@ WRONG = {
         ),
         ("log_joint - log_q", "log_joint", "log q is missing"),
         ("highest = log_w.max(axis=0)", "highest = 0", "exp underflowed"),
+        ("return highest + ", "return ", "not added after the log"),
     ],
     "score": [
         ("standardized**2 - 1", "standardized**2", "the -1"),
@@ -110,6 +152,8 @@ WRONG = {
         ),
         ("[in_mean, in_log_scale]", "[in_log_scale, in_mean]", "halves are exchanged"),
         ("(z - mean)", "(mean - z)", "log q rises towards the mean"),
+        ("standardized**2 - 1", "0.5 * (standardized**2 - 1)", "log sigma squared"),
+        ("axis=-1)", "axis=0)", "along another axis"),
     ],
     "reinforce": [
         ("np.mean(f", "-np.mean(f", "the sign"),
@@ -126,6 +170,8 @@ WRONG = {
         ("* np.exp(log_scale)", "", "derivative in sigma"),
         ("* np.exp(log_scale)", "* log_scale", "sigma for log sigma"),
         ("df_dz * eps *", "df_dz *", "eps is missing"),
+        ("np.exp(log_scale)", "np.exp(2 * log_scale)", "sigma squared where sigma is meant"),
+        ("* np.exp(log_scale)", "* np.exp(log_scale) + 1", "the entropy belongs to the ELBO"),
         (".mean(axis=0)", ".sum(axis=0)", "summed over the samples"),
         (".mean(axis=0)", "", "no mean over the samples"),
     ],
@@ -133,6 +179,7 @@ WRONG = {
         ("15 * sigma**4)", "15 * sigma**4 + 4 * d**2 * sigma**2)", "squared mean"),
         ("/ sigma**2", "", "division by sigma"),
         ("d = mean - k", "d = mean", "d = mean - k"),
+        ("14 * d**2", "-4 * d**2", "cross terms"),
     ],
     "leave_one_out": [
         (
@@ -142,6 +189,11 @@ WRONG = {
         ),
         ("(len(f) - 1)", "len(f)", "divisor S instead of S - 1"),
         ("if len(f) < 2:", "if len(f) < 1:", "accepts S = 1"),
+        (
+            'raise ValueError(f"f has {len(f)} sample; expected at least 2.")',
+            "assert False",
+            "raises Assert",
+        ),
         ("return (f", "return f - (f", "return the baseline b alone"),
     ],
     "moving_average": [
@@ -163,6 +215,12 @@ WRONG = {
         (" / np.sum(score**2, axis=0)", " / len(f)", "division by E"),
         (
             "np.sum(f[..., None] * score**2, axis=0) / np.sum(score**2, axis=0)",
+            "(np.mean(f[..., None] * score**2, 0) - np.mean(f[..., None] * score, 0)"
+            " * score.mean(0)) / score.var(0)",
+            "need not be estimated",
+        ),
+        (
+            "np.sum(f[..., None] * score**2, axis=0) / np.sum(score**2, axis=0)",
             "np.broadcast_to(f.mean(axis=0)[:, None], score.shape[1:])",
             "large score count more",
         ),
@@ -174,6 +232,7 @@ WRONG = {
         ("rate * grad", "rate * grad / len(rows)", "divided by the size of the minibatch"),
         ("return lam", "return lam[rows]", "only the moved rows"),
         ("lam[rows]", "lam[: len(rows)]", "first rows moved"),
+        ("lam[rows]", "lam[np.isin(np.arange(len(lam)), rows)]", "a mask or a sort"),
     ],
     "fit_q": [
         ("lam = lam + rate", "lam = lam - rate", "the sign"),
@@ -185,6 +244,14 @@ WRONG = {
         ("        lam = lam + rate", "        new = lam + rate", "not carried over"),
         ("range(num_steps)", "range(num_steps // 2)", "one for each step"),
         ("rate * estimator", "rate / num_steps * estimator", "scaled down"),
+        ("eps = family", "rng = np.random.default_rng(1); eps = family", "the same noise"),
+        (
+            "    for _ in",
+            "    rng = np.random.default_rng(1)\n    for _ in",
+            "a generator of its own",
+        ),
+        ("return lam", "return estimator(family, target, lam, eps)", "one array of numbers"),
+        ("return lam", "return lam, [0.0]", "one array of numbers"),
     ],
     "theta_gradient": [
         ("num_data / B * ", "", "N / B is missing"),
@@ -200,6 +267,7 @@ WRONG = {
         ),
         ("np.sum(", "np.mean(", "a mean over the pixels"),
         ("x * logits", "(1 - x) * logits", "x and 1 - x are exchanged"),
+        ("np.maximum(logits, 0)", "np.maximum(-logits, 0)", "softplus\\(-l\\)"),
         ("np.sum(x * logits", "-np.sum(x * logits", "sign is wrong"),
         (
             "softplus = ",
@@ -211,6 +279,8 @@ WRONG = {
         ("x.T @ grad", "x.T @ grad / len(x)", "mean over the datapoints"),
         ("x.T @ grad", "grad.T @ x", "transposed"),
         (", grad.sum(axis=0)", ", grad", "no sum over the datapoints"),
+        ("return x.T @ grad, grad.sum(axis=0)", "return grad.sum(axis=0), x.T @ grad", "exchanged"),
+        ("x.T @ grad", "np.outer(x.sum(axis=0), grad.sum(axis=0))", "not a product of sums"),
         ("return x.T @ grad, grad.sum(axis=0)", "return x.T @ grad", "return a, b"),
     ],
     "lecture_loss": [
@@ -218,6 +288,10 @@ WRONG = {
         ("- nlq", "+ nlq", "log q has the wrong sign"),
         ("nll + nlp - nlq", "(nll + nlp - nlq).sum()", "summed over the images"),
         ("nll + nlp", "nll", "prior's term is missing"),
+        ("x.shape[1]", "len(x)", "len\\(x\\) counts the images"),
+        ("log_scale_x[:, 0]", "log_scale_x", "take the column"),
+        ("0.5 * squares", "squares", "factor 1/2 of the squared error"),
+        ("nll + nlp", "0.5 * x.shape[1] * np.log(2 * np.pi) + nll + nlp", "left out"),
     ],
     "split": [
         (
@@ -241,6 +315,7 @@ WRONG = {
             "the mean of the logs",
         ),
         ("log_weights + ", "", "weights are missing"),
+        ("return highest + ", "return ", "not added after the log"),
         ("log_weights + ", "np.exp(log_weights) + ", "w_k where log w_k is meant"),
         (
             "return highest + np.log(np.sum(np.exp(terms - highest[..., None]), axis=-1))",
@@ -253,9 +328,15 @@ WRONG = {
         ('"nij,snj->sni"', '"nii,sni->sni"', "only the diagonal"),
         ("factor, eps", "factor @ factor.swapaxes(1, 2), eps", "instead of its factor"),
         ("mean + ", "", "mean is missing"),
+        ("factor, eps", "np.linalg.inv(factor), eps", "would whiten z"),
     ],
     "bernoulli_score": [
         ("1 / (1 + np.exp(-logits))", "logits", "the sigmoid is missing"),
+        (
+            "z - 1 / (1 + np.exp(-logits))",
+            "z * logits - np.logaddexp(0, logits)",
+            "not its derivative",
+        ),
         (
             "return z - 1 / (1 + np.exp(-logits))",
             "return 1 / (1 + np.exp(-logits)) - z",
@@ -276,13 +357,92 @@ WRONG = {
         ),
         ("np.sum(observed", "np.mean(observed", "a mean over the pixels"),
         ("observed * (x", "1 * (x", "mask is not used"),
+        (
+            "observed * (x * logits - softplus)",
+            "x * (observed * logits) - np.logaddexp(0, observed * logits)",
+            "costs log 2",
+        ),
     ],
     "posterior_mean": [
         (" / np.sum(w, axis=0)", "", "not normalized"),
         ("np.sum(w * values, axis=0) / np.sum(w, axis=0)", "values.mean(axis=0)", "not used"),
         ("log_w - log_w.max(axis=0)", "log_w", "exp underflowed"),
         ("np.sum(w, axis=0)", "len(w)", "not normalized"),
+        ("np.sum(w, axis=0)", "np.sum(w)", "each datapoint has its own sum"),
     ],
+}
+
+
+# exercise -> the body of a right answer that looks nothing like the solution
+OTHERWISE = {
+    "log_normal": """from scipy.stats import norm
+    rows = [norm.logpdf(z_s, mean, np.exp(log_scale)) for z_s in z]
+    return np.array([[row.sum() for row in table] for table in rows])""",
+    "sample": """draws = [rng.normal(size=W.shape[1]) for _ in range(num)]
+    x = [rng.normal(W @ z + b, np.exp(log_sigma)) for z in draws]
+    return [np.array(x), np.array(draws)]""",
+    "log_evidence": """from scipy.special import logsumexp
+    return logsumexp(log_likelihood, axis=0) - np.log(len(log_likelihood))""",
+    "elbo": """total = 0.0
+    for joint, q in zip(log_joint, log_q):
+        total = total + joint - q
+    return list(total / len(log_q))""",
+    "kl": """variance = np.exp(log_scale) ** 2
+    return -0.5 * (1 + np.log(variance) - mean**2 - variance).sum(1)""",
+    "gaussian_kl": """gaps = []
+    for m, C, n, P in zip(mean_q, cov_q, mean_p, cov_p):
+        scaled = np.linalg.solve(P, C)
+        square = (n - m) @ np.linalg.solve(P, n - m)
+        gaps.append((np.trace(scaled) + square - len(m) - np.log(np.linalg.det(scaled))) / 2)
+    return gaps""",
+    "iwae_bound": "return np.logaddexp.reduce(log_joint - log_q) - np.log(log_q.shape[0])",
+    "score": """precision = 1 / np.exp(log_scale) ** 2
+    slope = precision * (z - mean)
+    return np.dstack([slope, slope * (z - mean) - 1])""",
+    "reinforce": 'return np.einsum("sn,snp->np", f, score) / f.shape[0]',
+    "pathwise": """sigma = np.exp(log_scale)
+    return np.hstack([df_dz.mean(0), sigma * np.mean(df_dz * eps, axis=0)])""",
+    "score_variance": """sixth, fourth, s = 15, 3, sigma
+    square = (mean - k) ** 4 + 6 * fourth * ((mean - k) * s) ** 2 + sixth * s**4
+    return square / s**2 - 4 * (k - mean) ** 2""",
+    "leave_one_out": """if f.shape[0] == 1:
+        raise ValueError("one sample has no others")
+    return np.stack([np.delete(f, s, axis=0).mean(axis=0) for s in range(len(f))])""",
+    "moving_average": """b = [0 * f[0]]
+    for value in f[:-1]:
+        b = b + [b[-1] + (1 - decay) * (value - b[-1])]
+    return np.array(b)""",
+    "optimal_baseline": """h2 = np.square(score)
+    return (h2 / h2.sum(0) * f[:, :, None]).sum(0)""",
+    "step_1": """new = np.array(lam)
+    for row, slope in zip(rows, grad):
+        new[row] = lam[row] + rate * slope
+    return new""",
+    "fit_q": """lam = np.copy(lam)
+    while num_steps:
+        lam += rate * estimator(family, target, lam, family.noise(rng, 8, lam.shape[0]))[1]
+        num_steps -= 1
+    return lam""",
+    "theta_gradient": "return np.mean(gradients, axis=(0, 1)) * num_data",
+    "bernoulli": "return -np.logaddexp(0, (1 - 2 * x) * logits).sum(axis=2)",
+    "encoder_pullback": """dA = sum(np.outer(x_n, grad_n) for x_n, grad_n in zip(x, grad))
+    return [dA, np.ones(len(x)) @ grad]""",
+    "lecture_loss": """sigma_x, sigma_z = np.exp(log_scale_x), np.exp(log_scale_z)
+    image = (np.log(sigma_x) + 0.5 * np.square((x - mean_x) / sigma_x)).sum(axis=1)
+    code = 0.5 * z**2 - np.log(sigma_z) - 0.5 * ((z - mean_z) / sigma_z) ** 2
+    return image + code.sum(axis=1)""",
+    "split": """amortization = elbo_optimum - elbo
+    return [log_evidence - elbo - amortization, amortization]""",
+    "antithetic": "return reparameterized(family, target, lam, np.concatenate([eps, -eps]))",
+    "log_mixture": """from scipy.special import logsumexp
+    return logsumexp(log_densities, b=np.exp(log_weights), axis=2)""",
+    "transform": "return (factor @ eps[..., None])[..., 0] + mean",
+    "bernoulli_score": """odds = np.exp(logits)
+    return np.where(z == 1, 1 / (1 + odds), -odds / (1 + odds))""",
+    "masked": """log_p = np.where(x == 1, -np.logaddexp(0, -logits), -np.logaddexp(0, logits))
+    return np.array([[row[seen].sum() for row, seen in zip(s, observed)] for s in log_p])""",
+    "posterior_mean": """from scipy.special import softmax
+    return np.einsum("sn,snx->nx", softmax(log_w, axis=0), values)""",
 }
 
 
@@ -356,8 +516,32 @@ def test_the_teachers_page_counts_the_points():
 
 
 @pytest.mark.parametrize("exercise", EXERCISE)
-def test_the_solution_passes(exercise):
+def test_the_solution_passes(exercise, capsys):
     grade(exercise, EXERCISE[exercise][1].text)
+    assert capsys.readouterr().out == f"{exercise}: no complaint\n"
+
+
+@pytest.mark.parametrize("exercise", OTHERWISE)
+def test_a_right_answer_written_otherwise_passes(exercise, capsys):
+    head, _ = EXERCISE[exercise][1].text.split("### BEGIN SOLUTION")
+    grade(exercise, head + OTHERWISE[exercise])
+    assert "no complaint" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("exercise", sorted(set(EXERCISE) - {"sample", "fit_q", "antithetic"}))
+def test_a_right_answer_in_single_precision_passes(exercise, capsys):
+    _, cell = EXERCISE[exercise]
+    narrow = (
+        "import functools\n"
+        f"double = {exercise}\n"
+        "def single(*arguments):\n"
+        '    kinds = [getattr(a, "dtype", None) for a in arguments]\n'
+        "    pairs = zip(arguments, kinds)\n"
+        "    return double(*[np.float32(a) if k == float else a for a, k in pairs])\n"
+        f"{exercise} = functools.update_wrapper(single, double)\n"
+    )
+    grade(exercise, f"{cell.text}\n\n{narrow}")
+    assert "no complaint" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("exercise", EXERCISE)

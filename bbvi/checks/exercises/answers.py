@@ -94,15 +94,17 @@ def require_answer(
     otherwise: str = "a dropped or misplaced term",
 ) -> None:
     """Raise AssertionError unless an array is the expected one, in shape and value."""
-    found, expected = _as_array(name, found), np.asarray(expected, dtype=float)
+    # Wide enough for an answer in float32, and far below what any mistake makes.
+    precision = 1e-3 if getattr(found, "dtype", None) == np.float32 else 1e-5
+    found, expected = as_array(name, found), np.asarray(expected, dtype=float)
     suspects = list(suspects)
     if found.shape != expected.shape:
         fail(
             f"{name} has shape {found.shape} and should have {expected.shape}.",
-            _explain_shape(found, suspects),
+            _explain_shape(found, expected, suspects),
         )
     alike = [s for s in suspects if np.shape(s.consequence) == expected.shape]
-    limit = 1e-7 * (1 + np.abs(expected))
+    limit = precision * (1 + np.abs(expected))
     require_close(name, found, expected, limit, alike, otherwise=otherwise)
 
 
@@ -111,18 +113,25 @@ def name_of(answer: Answer) -> str:
     return getattr(answer, "__name__", type(answer).__name__)
 
 
-def _as_array(name: str, found: Any) -> Array:
+def as_array(name: str, found: Any) -> Array:
+    """The answer as one array of numbers, or an AssertionError that says what it is instead."""
     try:
         return np.asarray(found, dtype=float)
     except (TypeError, ValueError):
         fail(f"{name} returned {_kind(found)}.", "it should return one array of numbers")
 
 
-def _explain_shape(found: Array, suspects: list[Suspect]) -> str:
+def _explain_shape(found: Array, expected: Array, suspects: list[Suspect]) -> str:
     for suspect in suspects:
         consequence = np.asarray(suspect.consequence, dtype=float)
-        if found.shape == consequence.shape and np.allclose(found, consequence, rtol=1e-6):
+        if found.shape == consequence.shape and np.allclose(found, consequence, rtol=1e-4):
             return suspect.mistake
+    if found.ndim == 2 and found.shape == 2 * expected.shape:
+        return "an (N, 1) and an (N,) array make (N, N): take the column, as in a[:, 0]"
+    if found.ndim > 1 and found.shape == expected.shape[::-1]:
+        return "the answer is transposed"
+    if found.size == expected.size:
+        return "the right number of entries, stacked or concatenated along another axis"
     return "a sum or mean over the wrong axis (samples are axis 0, datapoints 1, dimensions -1)"
 
 

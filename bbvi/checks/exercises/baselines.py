@@ -42,6 +42,11 @@ def check_leave_one_out(answer: Answer, rng: np.random.Generator) -> None:
             answer(f[:1])
     except ValueError:
         return
+    except Exception as error:
+        fail(
+            f"{name_of(answer)} raises {type(error).__name__} for S = 1 sample.",
+            "a ValueError that says what was expected: raise ValueError(...) when len(f) < 2",
+        )
     fail(
         f"{name_of(answer)} accepts S = 1 sample.",
         "0 / 0 or a baseline of 0 goes unnoticed: raise ValueError when len(f) < 2",
@@ -116,6 +121,10 @@ def check_optimal_baseline(answer: Answer, rng: np.random.Generator) -> None:
         ),
         Suspect("h instead of h squared", (f[..., None] * h).mean(0) / h.mean(0)),
         Suspect("|h| instead of h squared", (f[..., None] * np.abs(h)).mean(0) / np.abs(h).mean(0)),
+        Suspect(
+            "Cov(f h, h) / Var(h): that E[h] = 0 is known, and need not be estimated",
+            (weighted.mean(0) - (f[..., None] * h).mean(0) * h.mean(0)) / h.var(axis=0),
+        ),
         Suspect("the division by E[h^2] is missing", weighted.mean(axis=0)),
         Suspect(
             "the square of f h: only h is squared", ((f[..., None] * h) ** 2).sum(0) / (h**2).sum(0)

@@ -3,7 +3,15 @@
 import numpy as np
 
 from bbvi.checks.exercises.answers import Answer, check_answer
-from bbvi.checks.exercises.densities import DX, D, N, S, check_far_away, log_mean_exp
+from bbvi.checks.exercises.densities import (
+    DX,
+    NOT_ADDED,
+    D,
+    N,
+    S,
+    check_far_away,
+    log_mean_exp,
+)
 from bbvi.checks.verdicts import Suspect
 from bbvi.types import Array
 
@@ -19,8 +27,12 @@ def check_elbo(answer: Answer, rng: np.random.Generator) -> None:
         With the likely mistake.
     """
     log_joint, log_q = -8 + rng.standard_normal((S, N)), -2 + rng.standard_normal((S, N))
-    log_w = log_joint - log_q
+    log_w, q = log_joint - log_q, np.exp(log_q)
+    again = "weighted by q once more: the samples come from q, a plain mean is its expectation"
     suspects = [
+        Suspect(again, (q * log_w).sum(axis=0)),
+        Suspect(again, (q * log_w).mean(axis=0)),
+        Suspect(again, (q * log_w).sum(axis=0) / q.sum(axis=0)),
         Suspect("the entropy is missing: subtract log q", log_joint.mean(axis=0)),
         Suspect("the entropy has the wrong sign: it is -E[log q]", (log_joint + log_q).mean(0)),
         Suspect("summed over the samples instead of averaged", log_w.sum(axis=0)),
@@ -68,6 +80,11 @@ def check_kl_to_prior(answer: Answer, rng: np.random.Generator) -> None:
         ),
         Suspect("the factor 1/2 is missing", 2 * right.sum(axis=1)),
         Suspect("the -1 is missing", (right + 0.5).sum(axis=1)),
+        Suspect("the term of the mean is missing", (right - 0.5 * mean**2).sum(axis=1)),
+        Suspect(
+            "the direction: that is KL(N(0, I) || q)",
+            (0.5 * ((1 + mean**2) / sigma**2 - 1) + log_scale).sum(axis=1),
+        ),
         Suspect("the entropy has the wrong sign", kl(sigma**2, -2 * log_scale).sum(axis=1)),
         Suspect("a mean over the latent dimensions: their KLs add up", right.mean(axis=1)),
         Suspect("summed over the wrong axis: dimensions are axis=-1", right.sum(axis=0)),
@@ -102,6 +119,11 @@ def check_gaussian_kl(answer: Answer, rng: np.random.Generator) -> None:
         Suspect("the -D is missing", 0.5 * (trace + square + log_det)),
         Suspect("the term of the means is missing", 0.5 * (trace - D + log_det)),
         Suspect("the factor 1/2 is missing", 2 * right),
+        Suspect(
+            "D is the number of dimensions, not of datapoints",
+            0.5 * (trace + square - N + log_det),
+        ),
+        *_wrong_precisions(means, covs, log_det),
     ]
     check_answer(answer, arguments, right, suspects)
 
@@ -114,6 +136,20 @@ def _kl_terms(mean_q: Array, cov_q: Array, mean_p: Array, cov_p: Array) -> list[
         np.einsum("nij,nji->n", precision, cov_q),
         np.einsum("ni,nij,nj->n", gap, precision, gap),
         np.linalg.slogdet(cov_p)[1] - np.linalg.slogdet(cov_q)[1],
+    ]
+
+
+def _wrong_precisions(means: Array, covs: Array, log_det: Array) -> list[Suspect]:
+    """The KL with another matrix where the inverse of cov_p belongs."""
+    gap, (cov_q, cov_p) = means[0] - means[1], covs
+
+    def kl(matrix: Array) -> Array:
+        trace = np.einsum("nij,nji->n", matrix, cov_q)
+        return 0.5 * (trace + np.einsum("ni,nij,nj->n", gap, matrix, gap) - D + log_det)
+
+    return [
+        Suspect("cov_p where its inverse is meant", kl(cov_p)),
+        Suspect("the inverse of cov_q where that of cov_p is meant", kl(np.linalg.inv(cov_q))),
     ]
 
 
@@ -136,6 +172,7 @@ def check_iwae_bound(answer: Answer, rng: np.random.Generator) -> None:
     right = log_mean_exp(log_w)
     suspects = [
         Suspect("log S is missing: the mean weight is their sum divided by S", right + np.log(S)),
+        Suspect(NOT_ADDED, right - log_w.max(axis=0)),
         Suspect("log S was subtracted twice", right - np.log(S)),
         Suspect(
             "the mean of the logs is the ELBO: the logarithm belongs outside the mean",
@@ -191,6 +228,7 @@ def check_posterior_mean(answer: Answer, rng: np.random.Generator) -> None:
     w = np.exp(log_w)[..., None]
     shifted = w / w.max(axis=0)
     bare = "the weights are not normalized: divide by their sum"
+    together = "normalized over the datapoints together: each datapoint has its own sum"
     right = (w * values).sum(axis=0) / w.sum(axis=0)
     suspects = [
         Suspect("the weights are not used", values.mean(axis=0)),
@@ -200,6 +238,7 @@ def check_posterior_mean(answer: Answer, rng: np.random.Generator) -> None:
             "normalized over the datapoints: samples are axis 0",
             (w * values / w.sum(axis=1, keepdims=True)).sum(axis=0),
         ),
+        *(Suspect(together, (v * values).sum(axis=0) / v.sum()) for v in (w, shifted)),
         Suspect("log weights used as weights", _weighted(log_w[..., None], values)),
     ]
     check_answer(answer, {"log_w": log_w, "values": values}, right, suspects)

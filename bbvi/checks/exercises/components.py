@@ -3,7 +3,7 @@
 import numpy as np
 
 from bbvi.checks.exercises.answers import Answer, check_answer
-from bbvi.checks.exercises.densities import D, N, S, check_far_away
+from bbvi.checks.exercises.densities import NOT_ADDED, D, N, S, check_far_away
 from bbvi.checks.verdicts import Suspect
 from bbvi.types import Array
 
@@ -33,6 +33,7 @@ def check_full_covariance_transform(answer: Answer, rng: np.random.Generator) ->
         Suspect(
             "the covariance L L^T instead of its factor", through(factor @ factor.swapaxes(1, 2))
         ),
+        Suspect("the inverse of L: it would whiten z", through(np.linalg.inv(factor))),
         Suspect("only the diagonal of L is used", through(factor * np.eye(D))),
         Suspect("the mean is missing", through(factor) - mean),
         Suspect("one L for all datapoints", through(np.broadcast_to(factor[:1], factor.shape))),
@@ -66,6 +67,7 @@ def check_log_mixture(answer: Answer, rng: np.random.Generator) -> None:
         Suspect("the weights are missing", np.log(np.exp(log_p).sum(axis=-1))),
         Suspect("equal weights instead of w_k", np.log(np.exp(log_p).mean(axis=-1))),
         Suspect("w_k where log w_k is meant", np.log((np.exp(weights + log_p)).sum(axis=-1))),
+        Suspect(NOT_ADDED, right - (np.log(weights) + log_p).max(axis=-1)),
         Suspect("divided by K: the weights have sum 1 already", right - np.log(K)),
         Suspect("a density, where its log is meant", np.exp(right)),
     ]

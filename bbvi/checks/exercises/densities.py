@@ -5,7 +5,14 @@ import copy
 import numpy as np
 
 from bbvi.checks.evidence import mean_of, tolerance
-from bbvi.checks.exercises.answers import Answer, call, check_answer, name_of, require_answer
+from bbvi.checks.exercises.answers import (
+    Answer,
+    as_array,
+    call,
+    check_answer,
+    name_of,
+    require_answer,
+)
 from bbvi.checks.verdicts import Suspect, fail, require_close
 from bbvi.types import Array
 
@@ -13,6 +20,7 @@ LOG_2PI = float(np.log(2 * np.pi))
 S, N, D, DX = 5, 3, 2, 7
 LOG_N = float(np.log(N))
 UNDERFLOW = "exp underflowed to 0: subtract the largest term before exp and add it after the log"
+NOT_ADDED = "the largest term was subtracted before exp but not added after the log"
 
 
 def log_mean_exp(log_w: Array) -> Array:
@@ -47,6 +55,7 @@ def check_log_normal(answer: Answer, rng: np.random.Generator) -> None:
         [
             Suspect(forgotten, by_entry(log_scale, log_scale).sum(axis=-1)),
             Suspect(forgotten, by_entry(log_scale, np.log(log_scale)).sum(axis=-1)),
+            *_log_normal_slips(z, mean, log_scale),
             Suspect(
                 "sigma where sigma squared is meant",
                 by_entry(np.sqrt(sigma), log_scale).sum(axis=-1),
@@ -72,6 +81,25 @@ def check_log_normal(answer: Answer, rng: np.random.Generator) -> None:
             Suspect("no sum over the dimensions: sum over axis=-1", right),
         ],
     )
+
+
+def _log_normal_slips(z: Array, mean: Array, log_scale: Array) -> list[Suspect]:
+    """Single terms of the log-density gone wrong."""
+    squares = ((z - mean) * np.exp(-log_scale)) ** 2
+    total = np.sum(-0.5 * (squares + LOG_2PI) - log_scale, axis=-1)
+    multiplied = np.sum(-0.5 * (((z - mean) * np.exp(log_scale)) ** 2 + LOG_2PI) - log_scale, -1)
+    return [
+        Suspect("the factor 1/2 of the square is missing", total - 0.5 * squares.sum(axis=-1)),
+        Suspect("multiplied by sigma, where it is divided", multiplied),
+        Suspect(
+            "the constant -0.5 log(2 pi) belongs to every dimension, not once",
+            total + 0.5 * (D - 1) * LOG_2PI,
+        ),
+        Suspect(
+            "log sigma was summed over the datapoints too: sum over axis=-1",
+            total + log_scale.sum(axis=-1) - log_scale.sum(),
+        ),
+    ]
 
 
 def check_ancestral_sampling(answer: Answer, rng: np.random.Generator, num: int = 4000) -> None:
@@ -100,13 +128,19 @@ def check_ancestral_sampling(answer: Answer, rng: np.random.Generator, num: int 
     second = call(answer, {"rng": again, **settings})
     if not all(np.array_equal(one, other) for one, other in zip(found, second)):
         fail("Two runs from the same rng differ.", "np.random instead of the rng that is passed in")
+    _require_own_draws("z", z)
     _check_moments("z", z, np.zeros(D), 1.0, [])
+    _require_own_dimensions("z", z)
     noise = x - z @ W.T - b
     if np.abs(noise).max() < 1e-9:
         fail("x equals W z + b exactly.", "the noise of p(x | z) is missing")
+    _require_own_draws("x - W z - b", noise)
     spread = W @ W.T
     if np.abs(np.corrcoef(z.T, noise.T)[:D, D:]).max() > 0.15:
-        fail("x - W z - b depends on z.", "x was made from another z than the one returned")
+        fail(
+            "x - W z - b depends on z.",
+            "x was made from another z than the one returned, or without W z",
+        )
     variance = np.exp(2 * log_sigma)
     _check_moments(
         "x - W z - b",
@@ -121,6 +155,21 @@ def check_ancestral_sampling(answer: Answer, rng: np.random.Generator, num: int 
         ],
         extra=float(np.diagonal(spread).mean()),
     )
+    _require_own_dimensions("x - W z - b", noise)
+
+
+def _require_own_draws(name: str, draws: Array) -> None:
+    if (draws.std(axis=0) < 1e-9).any():
+        fail(f"{name} is the same in every draw.", "one draw was used num times: draw (num, width)")
+
+
+def _require_own_dimensions(name: str, draws: Array) -> None:
+    correlation = np.corrcoef(draws.T) - np.eye(draws.shape[1])
+    if np.abs(correlation).max() > 0.15:
+        fail(
+            f"The columns of {name} are correlated.",
+            "one number was drawn for several dimensions: draw (num, width)",
+        )
 
 
 def _check_moments(
@@ -163,6 +212,7 @@ def check_log_evidence(answer: Answer, rng: np.random.Generator) -> None:
             log_lik.mean(axis=0),
         ),
         Suspect("log S is missing: the mean is the sum divided by S", _log_sum(log_lik)),
+        Suspect(NOT_ADDED, log_mean_exp(log_lik) - log_lik.max(axis=0)),
         Suspect("log S has the wrong sign", _log_sum(log_lik) + np.log(S)),
         Suspect("a density, where its log is meant", np.exp(log_mean_exp(log_lik))),
         Suspect("the mean over the wrong axis: samples are axis 0", log_mean_exp(log_lik.T)),
@@ -179,7 +229,7 @@ def _log_sum(log_w: Array) -> Array:
 def check_far_away(answer: Answer, arguments: dict[str, Array], expected: Array) -> None:
     """The same formula where the densities are as small as those of a real image."""
     with np.errstate(all="ignore"):
-        found = np.asarray(call(answer, arguments), dtype=float)
-    if not np.isfinite(found).all():
+        found = call(answer, arguments)
+    if not np.isfinite(as_array(name_of(answer), found)).all():
         fail(f"{name_of(answer)} is not finite where log p is near -2000.", UNDERFLOW)
     require_answer(f"{name_of(answer)} where log p is near -2000", found, expected, [], UNDERFLOW)

@@ -32,6 +32,10 @@ def check_score(answer: Answer, rng: np.random.Generator) -> None:
             "that is the derivative in sigma; in log sigma it is sigma times as large",
             both(in_mean, in_log_scale / sigma),
         ),
+        Suspect(
+            "that is the derivative in log sigma squared, half of that in log sigma",
+            both(in_mean, in_log_scale / 2),
+        ),
         Suspect(forgotten, both(gap / log_scale**2, (gap / log_scale) ** 2 - 1)),
         Suspect("divide by sigma squared in the mean's part", both(gap / sigma, in_log_scale)),
         Suspect(
@@ -112,6 +116,14 @@ def check_pathwise_gradient(answer: Answer, rng: np.random.Generator) -> None:
             both(df_dz, df_dz * eps * log_scale).mean(axis=0),
         ),
         Suspect(
+            "sigma squared where sigma is meant",
+            both(df_dz, df_dz * eps * sigma**2).mean(axis=0),
+        ),
+        Suspect(
+            "the +1 of the entropy belongs to the ELBO; here f is all there is",
+            both(df_dz, df_dz * eps * sigma + 1).mean(axis=0),
+        ),
+        Suspect(
             "eps is missing: dz/d(log sigma) = sigma eps", both(df_dz, df_dz * sigma).mean(axis=0)
         ),
         Suspect("summed over the samples instead of averaged", right.sum(axis=0)),
@@ -150,6 +162,10 @@ def check_score_variance(answer: Answer, rng: np.random.Generator) -> None:
         Suspect("d = mean - k: the mean was used", _score_variance(mean, sigma)),
         Suspect("that is a standard deviation", np.sqrt(right)),
         Suspect("that is the variance with the best baseline", 8 * d**2 + 6 * sigma**2),
+        Suspect(
+            "(d + sigma eps)^4 has cross terms, 6 d^2 sigma^2 eps^2 among them",
+            (d**4 + 15 * sigma**4) / sigma**2 - 4 * d**2,
+        ),
         Suspect("the sixth moment of eps is 15, the fourth 3", _wrong_moments(d, sigma)),
     ]
     check_answer(answer, {"mean": mean, "sigma": sigma, "k": k}, right, suspects)
@@ -182,6 +198,7 @@ def check_bernoulli_score(answer: Answer, rng: np.random.Generator) -> None:
             (z - p) / (p * (1 - p)),
         ),
         Suspect("logits are not probabilities: the sigmoid is missing", z - logits),
+        Suspect("that is log q itself, not its derivative", z * logits + np.log(1 - p)),
         Suspect("only ones contribute: for z = 0 it is -p", z * (1 - p)),
         Suspect("the chain rule was applied twice", (z - p) * p * (1 - p)),
         Suspect("the sign", p - z),

@@ -3,7 +3,7 @@
 import numpy as np
 
 from bbvi.checks.exercises.answers import Answer, call, check_answer, name_of
-from bbvi.checks.exercises.densities import DX, D, N, S
+from bbvi.checks.exercises.densities import DX, LOG_2PI, D, N, S
 from bbvi.checks.verdicts import Suspect, fail
 from bbvi.types import Array
 
@@ -29,6 +29,10 @@ def check_bernoulli_log_likelihood(answer: Answer, rng: np.random.Generator) -> 
         Suspect(
             "probabilities where logits are meant: the sigmoid was applied twice",
             _log_bernoulli(x, probability).sum(axis=-1),
+        ),
+        Suspect(
+            "softplus(-l) where softplus(l) is meant",
+            (x * logits - np.logaddexp(0, -logits)).sum(axis=-1),
         ),
         Suspect("the sum over the wrong axis: pixels are axis=-1", right.sum(axis=0)),
         Suspect("no sum over the pixels: sum over axis=-1", right),
@@ -75,6 +79,10 @@ def check_masked_log_likelihood(answer: Answer, rng: np.random.Generator) -> Non
             "hidden pixels count as white: mask the log-likelihood, not x",
             hidden_as_white.sum(axis=-1),
         ),
+        Suspect(
+            "a logit of 0 is no missing pixel, it costs log 2: mask the terms of the sum",
+            _log_bernoulli(x, logits * observed).sum(axis=-1),
+        ),
         Suspect("a mean over the pixels: log p(x | z) is a sum", (right * observed).mean(axis=-1)),
         Suspect(
             "a mean over the observed pixels: log p(x | z) is a sum",
@@ -104,11 +112,21 @@ def check_lecture_loss(answer: Answer, rng: np.random.Generator) -> None:
     log_scale_x = -0.5 - rng.random((N, 1))
     z, mean_z, log_scale_z = rng.standard_normal((3, N, D))
     squares = (((x - mean_x) * np.exp(-log_scale_x)) ** 2).sum(axis=1)
-    nll, one = DX * log_scale_x[:, 0] + 0.5 * squares, log_scale_x[:, 0] + 0.5 * squares
+    half, once = 0.5 * squares, log_scale_x[:, 0]
+    nll = DX * once + half
     nlp = 0.5 * (z**2).sum(axis=1)
     nlq = (log_scale_z + 0.5 * ((z - mean_z) * np.exp(-log_scale_z)) ** 2).sum(axis=1)
+    rest = nlp - nlq
     suspects = [
-        Suspect("log sigma counts once per pixel: Dx times", one + nlp - nlq),
+        Suspect("log sigma counts once per pixel: Dx times", once + half + rest),
+        Suspect("Dx is x.shape[1]: len(x) counts the images", N * once + half + rest),
+        Suspect("the factor 1/2 of the squared error is missing", nll + half + rest),
+        Suspect("a mean over the pixels, where their sum is meant", nll / DX + rest),
+        Suspect(
+            "sigma for log sigma: np.exp(log_scale_x) is missing",
+            DX * once + half * np.exp(2 * once) / once**2 + rest,
+        ),
+        Suspect("the terms in 2 pi were to be left out", nll + rest + 0.5 * DX * LOG_2PI),
         Suspect("log q has the wrong sign: the entropy would be punished", nll + nlp + nlq),
         Suspect("the posterior's term is missing", nll + nlp),
         Suspect("the prior's term is missing", nll - nlq),

@@ -1,12 +1,13 @@
 """Checks of exercises about updates: Step 1, Step 2, the encoder, an own estimator (floor 5)."""
 
+import copy
 from typing import Any
 
 import numpy as np
 
 from bbvi.backends import autodiff
 from bbvi.checks.estimator import check_estimator
-from bbvi.checks.exercises.answers import Answer, call, check_answer, name_of
+from bbvi.checks.exercises.answers import Answer, as_array, call, check_answer, name_of
 from bbvi.checks.exercises.densities import DX, D, N, S
 from bbvi.checks.problem import linear_gaussian_problem, tile_target
 from bbvi.checks.verdicts import Suspect, fail
@@ -42,6 +43,8 @@ def check_step_1(answer: Answer, rng: np.random.Generator) -> None:
 
     in_order = lam.copy()
     in_order[: len(rows)] += rate * grad
+    in_sorted_order = lam.copy()
+    in_sorted_order[np.sort(rows)] += rate * grad
     suspects = [
         Suspect("the sign: that is a step down, and the ELBO is climbed", moved(-rate * grad)),
         Suspect("the step size is missing", moved(grad)),
@@ -51,6 +54,9 @@ def check_step_1(answer: Answer, rng: np.random.Generator) -> None:
         ),
         Suspect("divided by the size of the minibatch", moved(rate * grad / len(rows))),
         Suspect("rows outside the minibatch moved", lam + rate * grad.mean(axis=0)),
+        Suspect(
+            "grad belongs to rows in their order, which a mask or a sort has lost", in_sorted_order
+        ),
         Suspect("the first rows moved instead of those named in rows", in_order),
         Suspect(
             "the other rows are reset", moved(rate * grad) * np.isin(np.arange(6), rows)[:, None]
@@ -93,14 +99,20 @@ def check_step_1_loop(answer: Answer, rng: np.random.Generator) -> None:
         "num_steps": num_steps,
         "rate": 0.05,
     }
+    unused = copy.deepcopy(rng)
     with np.errstate(all="ignore"):
-        lam = np.asarray(call(answer, settings))
+        lam = as_array(name_of(answer), call(answer, settings))
 
     def elbo(lam: Array) -> Array:
         return linear_gaussian_elbo(model, theta, x, family, lam).elbo
 
     best = elbo(family.from_moments(*model.posterior(theta, x)))
     _check_loop(name_of(answer), seen, lam, start, num_steps)
+    if rng.random() == unused.random():
+        fail(
+            f"{name_of(answer)} did not use the rng that is passed in.",
+            "a generator of its own: draw with family.noise(rng, ...)",
+        )
     with np.errstate(all="ignore"):
         found = elbo(lam)
     if not (found > elbo(start) - 1e-3).all():
@@ -185,6 +197,7 @@ def check_encoder_gradient(answer: Answer, rng: np.random.Generator) -> None:
     x, grad = rng.standard_normal((N, DX)), rng.standard_normal((N, 2 * D))
     right = x.T @ grad, grad.sum(axis=0)
     means = x.mean(0)[:, None] * grad.mean(0), grad.mean(axis=0)
+    sums = x.sum(axis=0)[:, None] * grad.sum(axis=0), grad.sum(axis=0)
     for part, own in enumerate(right):
         suspects = [
             Suspect(
@@ -196,6 +209,8 @@ def check_encoder_gradient(answer: Answer, rng: np.random.Generator) -> None:
                 "the chain rule is per datapoint: sum x_n grad_n, not a product of means",
                 means[part],
             ),
+            Suspect("sum x_n grad_n is not a product of sums", sums[part]),
+            Suspect("the two parts are exchanged: dA first, then dc", right[1 - part]),
             Suspect("no sum over the datapoints: c is shared by all of them", grad),
         ]
         check_answer(answer, {"x": x, "grad": grad}, own, suspects, part=part)
