@@ -1,5 +1,6 @@
 """bbvi figures: what is drawn, that it is the same twice, and the numbers behind it."""
 
+import os
 import re
 
 import matplotlib.colors
@@ -12,9 +13,11 @@ from bbvi.experiments import lectures
 from bbvi.experiments.records import read_csv
 from bbvi.models import BernoulliLikelihood, DeepLatentModel, StandardNormal
 from bbvi.nets import MLP
-from bbvi.plotting import figures, style
+from bbvi.plotting import figures, style, variance
 from bbvi.plotting.lectures import gap_figure, step_1_figure
 from bbvi.plotting.moving import step_1_page
+from bbvi.plotting.notebooks import drawn_numbers
+from bbvi.plotting.style import new_figure
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +120,7 @@ def test_step_1_moves_in_a_page_that_needs_no_network(watched):
     assert len(re.findall(r"data:image/png;base64", pages[0])) == 2
     assert "http" not in pages[0].replace("http://www.w3.org", "")
     assert 'type="range"' in pages[0]
-    assert len(pages[0]) < 5e6
+    assert len(pages[0]) < 1e5
 
 
 def test_axes_of_the_lectures_are_labelled_with_units(watched):
@@ -129,6 +132,12 @@ def test_axes_of_the_lectures_are_labelled_with_units(watched):
     still = step_1_figure(grids, family, course, x, (2, 2), steps=(0, 80))
     assert len(still.axes) == 2 * 4
     assert {axes.get_xlabel() for axes in still.axes[4:]} >= {"$z_1$", "steps of Step 1"}
+
+
+def test_marks_of_the_ranking_differ_in_shape_as_well():
+    (blue, one), (orange, other) = variance.USES.values()
+    assert one != other
+    assert blue != orange
 
 
 def test_colours_differ_in_grey():
@@ -167,3 +176,65 @@ def test_the_trained_figures_are_written(name, tmp_path):
     paths = figures.write(tmp_path, drawn)
     assert all(path.stat().st_size > 100 for path in paths)
     assert any(path.suffix == ".csv" for path in paths)
+
+
+NOTEBOOK = """# ---
+# jupyter: {}
+# ---
+
+# %% [markdown]
+# # A lecture
+
+# %%
+import os
+
+import numpy as np
+
+from bbvi.plotting.style import new_figure
+
+SMOKE = os.environ.get("BBVI_SMOKE") == "1"
+new_figure(1, 1)
+
+# %%
+print("not a figure")
+
+# %%
+fig = new_figure(3, 2)
+left, right = fig.subplots(1, 2)
+left.plot([1, 2, 3 if SMOKE else 4], [0.5, 0.25, 0.125], label="a line")
+left.set_title("Some numbers")
+right.imshow(np.eye(2))
+fig
+"""
+
+
+def test_figures_of_a_notebook_are_written_with_their_numbers(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("BBVI_SMOKE", raising=False)
+    source = tmp_path / "01_lecture.py"
+    source.write_text(NOTEBOOK)
+    assert main(["figures", str(source), "--quick", "--out", str(tmp_path)]) == 0
+    assert "01_lecture_2.png" in capsys.readouterr().out
+    assert "BBVI_SMOKE" not in os.environ
+    folder = tmp_path / "notebooks"
+    assert (folder / "01_lecture_2.png").stat().st_size > 100
+    rows = read_csv(folder / "01_lecture_2.csv")
+    line = [row for row in rows if row["what"] == "line"]
+    assert {(row["panel"], row["label"]) for row in line} == {("1: Some numbers", "a line")}
+    assert [(row["x"], row["y"]) for row in line] == [("1", "0.5"), ("2", "0.25"), ("3", "0.125")]
+    assert [row["values"] for row in rows if row["what"] == "image"] == ["1 0", "0 1"]
+
+
+def test_every_kind_of_mark_has_its_numbers():
+    fig = new_figure(3, 2)
+    axes = fig.subplots()
+    axes.scatter([1.0, 2.0], [3.0, 4.0], label="points")
+    axes.bar([0.0], [5.0], width=0.5)
+    axes.fill_between([0.0, 1.0], [0.0, 0.0], [1.0, 2.0])
+    axes.add_patch(matplotlib.patches.Ellipse((1.0, 2.0), 3.0, 4.0, angle=30.0))
+    rows = drawn_numbers(fig)
+    assert {row["what"] for row in rows} == {"points", "bar", "area", "ellipse"}
+    assert [(r["x"], r["y"]) for r in rows if r["label"] == "points"] == [("1", "3"), ("2", "4")]
+    [bar] = (row for row in rows if row["what"] == "bar")
+    assert (bar["x"], bar["width"], bar["height"]) == ("-0.25", "0.5", "5")
+    [ellipse] = (row for row in rows if row["what"] == "ellipse")
+    assert (ellipse["x"], ellipse["width"], ellipse["angle"]) == ("1", "3", "30")

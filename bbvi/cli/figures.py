@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bbvi.plotting.figures import FIGURES, write
+from bbvi.plotting.notebooks import notebook_figures
 
 
 def add_parser(subparsers: Any) -> None:
@@ -16,10 +17,15 @@ def add_parser(subparsers: Any) -> None:
         "figures",
         help="write every figure of the README and the notebooks, with the numbers behind it",
         description="Compute and draw the figures, as PNG with a CSV beside each; Step 1 also as "
-        "an HTML page that moves.  The same seed gives the same picture, but for seconds.",
+        "an HTML page that moves.  The same seed gives the same picture, but for seconds; the "
+        "notebooks have seeds of their own.",
     )
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"by default all: {', '.join(FIGURES)}"
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"{', '.join(FIGURES)}, or a lecture notebook's source, notebooks/NN_topic.py, for "
+        "all that it shows; by default all of them, the notebooks of ./notebooks included",
     )
     parser.add_argument("--quick", action="store_true", help="small sizes: looks, not numbers")
     parser.add_argument("--seed", type=int, default=0, help="same seed, same pictures")
@@ -31,13 +37,25 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Draw and write what was asked for."""
-    unknown = [name for name in args.names if name not in FIGURES]
+    lectures = sorted(map(str, Path("notebooks").glob("[0-9][0-9]_*.py")))
+    names = args.names or [*FIGURES, *lectures]
+    unknown = [name for name in names if name not in FIGURES and not _is_notebook(name)]
     if unknown:
-        raise ValueError(f"no figure {unknown[0]!r}; expected some of: {', '.join(FIGURES)}.")
-    for name in args.names or FIGURES:
+        raise ValueError(
+            f"no figure {unknown[0]!r}; expected some of: {', '.join(FIGURES)}, or the path of a "
+            "notebook's source, notebooks/NN_topic.py."
+        )
+    for name in names:
         start = time.perf_counter()
-        # A generator for each, so that no figure depends on which others are drawn.
-        paths = write(args.out, FIGURES[name](np.random.default_rng(args.seed), args.quick))
+        if name in FIGURES:
+            # A generator for each, so that no figure depends on which others are drawn.
+            paths = write(args.out, FIGURES[name](np.random.default_rng(args.seed), args.quick))
+        else:
+            paths = write(args.out / "notebooks", notebook_figures(Path(name), args.quick))
         seconds = time.perf_counter() - start
         print(f"{name}: {', '.join(map(str, paths))} ({seconds:.0f} s)", flush=True)
     return 0
+
+
+def _is_notebook(name: str) -> bool:
+    return name.endswith(".py") and Path(name).is_file()

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
 
 from bbvi import backends
 from bbvi.datasets import Dataset, digits, train_test_split
@@ -32,7 +31,7 @@ from bbvi.plotting import models as model_plots
 from bbvi.plotting import vae as vae_plots
 from bbvi.plotting import variance as variance_plots
 from bbvi.plotting.moving import step_1_page
-from bbvi.plotting.style import styled
+from bbvi.plotting.style import styled, with_palette
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -249,17 +248,12 @@ FIGURES: dict[str, Callable[[np.random.Generator, bool], dict[str, Drawn]]] = {
 
 
 def compact_png(figure: Figure, widest: int = 1500) -> bytes:
-    """The figure as a PNG of 256 colours, at most ``widest`` pixels wide, without a time stamp.
-
-    A third of the size of a PNG in full colour: these pictures are kept under version control.
-    """
-    full, compact = io.BytesIO(), io.BytesIO()
+    """The figure as a small PNG, for version control, at most ``widest`` pixels wide."""
+    full = io.BytesIO()
     with styled():
         dpi = min(120.0, widest / figure.get_size_inches()[0])
         figure.savefig(full, format="png", dpi=dpi)
-    image = Image.open(full).convert("RGB")
-    image.quantize(256, method=Image.Quantize.MEDIANCUT).save(compact, "png", optimize=True)
-    return compact.getvalue()
+    return with_palette(full.getvalue())
 
 
 def write(folder: Path, drawn: Mapping[str, Drawn]) -> list[Path]:

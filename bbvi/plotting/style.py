@@ -1,5 +1,6 @@
 """The one style of all figures: colour-blind safe, ordered in grey, readable from the back row."""
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 # Okabe and Ito (2008), reordered so that neighbours also differ in a projector's greyscale.
 COLORS = ("#0072B2", "#E69F00", "#000000", "#D55E00", "#56B4E9", "#009E73", "#CC79A7", "#999999")
@@ -48,3 +50,11 @@ def save(figure: Figure, path: Path) -> None:
     """Write a PNG without a time stamp: the same picture is the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Software": None})
+
+
+def with_palette(png: bytes, colors: int = 256) -> bytes:
+    """The same PNG in so many colours, without a time stamp: about a third of the size."""
+    compact = io.BytesIO()
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    image.quantize(colors, method=Image.Quantize.MEDIANCUT).save(compact, "png", optimize=True)
+    return compact.getvalue()

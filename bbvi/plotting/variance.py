@@ -38,7 +38,7 @@ TITLES = {
     "digits": "Binarized digits, Gaussian latents",
     "digits-discrete": "Binarized digits, binary latents",
 }
-USES = {"values": COLORS[0], "gradients in z": COLORS[3]}
+USES = {"values": (COLORS[0], "o"), "gradients in z": (COLORS[3], "D")}
 ZERO_LOOK: Any = {
     "marker": "v",
     "linestyle": "",
@@ -159,8 +159,8 @@ def ranking_figure(rows: Sequence[Row], block: str, title: str) -> Figure:
             dots(axes, shown, cost)
             axes.set_xlabel(f"variance $\\times$ {name}")
         handles = [
-            Line2D([], [], marker="o", linestyle="", markersize=9, color=color, label=f"uses {use}")
-            for use, color in USES.items()
+            Line2D([], [], marker=mark, ls="", markersize=9, color=color, label=f"uses {use}")
+            for use, (color, mark) in USES.items()
         ]
         hollow: Any = {"marker": "o", "linestyle": "", "markersize": 9, "color": "#444444"}
         if not all(row["unbiased"] for row in shown):
@@ -210,7 +210,7 @@ def dots(axes: Axes, rows: Sequence[Row], cost: str) -> None:
     floor = best * 0.1
     for place, row in enumerate(rows):
         value = row[product]
-        color, marker = USES[row["uses"]], "o" if value > 0 else "v"
+        color, marker = USES[row["uses"]] if value > 0 else (USES[row["uses"]][0], "v")
         face = color if row["unbiased"] else "white"
         axes.plot(max(value, floor), place, marker, color=color, markerfacecolor=face, markersize=9)
         text = f"{value / best:.3g}" if value < 1000 * best else f"{value / best:.0e}"
