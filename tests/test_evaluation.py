@@ -3,16 +3,20 @@ import pytest
 
 from bbvi import (
     MLP,
+    Bernoulli,
     BernoulliLikelihood,
+    BernoulliPrior,
     DeepLatentModel,
     DiagonalGaussian,
     FullCovarianceGaussian,
     LinearGaussian,
     StandardNormal,
     backends,
+    log_evidence_enumeration,
     log_evidence_psis,
 )
 from bbvi.datasets import digits
+from bbvi.estimators import ESTIMATORS
 from bbvi.evaluation import elbo, inference_gap, log_evidence_is, log_evidence_quadrature
 from bbvi.evaluation.exact import linear_gaussian_elbo
 from bbvi.evaluation.quadrature import find_boxes, trapezoids
@@ -261,3 +265,64 @@ def test_the_gap_converts_precision_but_not_integers(gaussian, message):
 def test_quadrature_wants_a_positive_tolerance(gaussian, tolerance):
     with pytest.raises(ValueError, match=r"tolerance is .*; expected nats above 0"):
         log_evidence_quadrature(*gaussian, tolerance=tolerance)
+
+
+@pytest.mark.parametrize("evaluate", [elbo, log_evidence_is, log_evidence_psis])
+def test_a_table_with_nan_is_refused(gaussian, evaluate):
+    model, theta, x = gaussian
+    lam = np.zeros((20, 4))
+    lam[7, 2] = np.nan
+    target = backends.kernel.target(model, theta, x)
+    with pytest.raises(
+        ValueError, match=r"lam has 1 NaN or infinite value\(s\), the first in row 7"
+    ):
+        evaluate(DiagonalGaussian(2), target, lam, np.random.default_rng(0), 100)
+
+
+class TestDiscreteLatents:
+    """log p(x) is a finite sum, however few the latents: never a quadrature of real z."""
+
+    def parts(self, D):
+        model = DeepLatentModel(BernoulliPrior(D), MLP((D, 5, 6)), BernoulliLikelihood())
+        rng = np.random.default_rng(D)
+        theta = {k: v + rng.standard_normal(v.shape) for k, v in model.init(rng).items()}
+        return model, theta, model.sample(rng, theta, 4)[0]
+
+    @pytest.mark.parametrize("D", [1, 2, 5])
+    def test_the_gap_is_a_kl_divergence(self, D):
+        model, theta, x = self.parts(D)
+        family, lam = Bernoulli(D), np.full((4, D), 0.3)
+        gap = inference_gap(
+            model, family, theta, lam, x, np.random.default_rng(0), num_steps=40,
+            estimator=ESTIMATORS["leave-one-out"].elbo,
+        )  # fmt: skip
+        z = np.repeat(family.support()[:, None], 4, axis=1)
+        log_joint, log_q = model.log_joint(theta, x, z), family.log_prob(lam, z)
+        evidence = np.logaddexp.reduce(log_joint, axis=0)
+        assert gap.evidence_by == "enumeration"
+        np.testing.assert_allclose(gap.log_evidence, evidence, rtol=1e-12)
+        kl = np.sum(np.exp(log_q) * (log_q - log_joint + evidence), axis=0)
+        assert (np.abs(evidence - gap.elbo - kl) < 6 * gap.elbo_error + 1e-9).all()
+
+    def test_the_sum_does_not_depend_on_its_parts(self, monkeypatch):
+        model, theta, x = self.parts(5)
+        target = backends.kernel.target(model, theta, x)
+        whole = log_evidence_enumeration(Bernoulli(5), target)
+        monkeypatch.setattr("bbvi.evaluation.exact_sums._ROWS", 4 * 3)
+        np.testing.assert_allclose(log_evidence_enumeration(Bernoulli(5), target), whole)
+
+    def test_too_many_values_are_sampled(self):
+        model, theta, x = self.parts(17)
+        gap = inference_gap(
+            model, Bernoulli(17), theta, np.zeros((4, 17)), x, np.random.default_rng(0),
+            num_steps=2, num_samples=20, estimator=ESTIMATORS["leave-one-out"].elbo,
+        )  # fmt: skip
+        assert gap.evidence_by == "importance sampling"
+
+    def test_bad_input(self):
+        model, theta, x = self.parts(2)
+        target = backends.kernel.target(model, theta, x)
+        with pytest.raises(TypeError, match="no support to enumerate"):
+            log_evidence_enumeration(DiagonalGaussian(2), target)
+        with pytest.raises(ValueError, match="family has latent_dim 3 but"):
+            log_evidence_enumeration(Bernoulli(3), target)

@@ -12,6 +12,7 @@ from bbvi.evaluation.exact_sums import (
     enumeration,
     gauss_hermite,
     hermite_nodes,
+    log_evidence_enumeration,
     multi_sample_bound,
     support_nodes,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "inference_gap",
     "linear_gaussian_elbo",
     "log_evidence_ais",
+    "log_evidence_enumeration",
     "log_evidence_is",
     "log_evidence_psis",
     "log_evidence_quadrature",

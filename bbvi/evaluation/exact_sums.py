@@ -14,11 +14,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bbvi.estimators.arguments import check_table
 from bbvi.estimators.elbo import Integrand, elbo_integrand
 from bbvi.types import Array, Estimate, Relaxable, Target
 from bbvi.validation import as_count
 
 LARGEST_SUM = 2**20
+_ROWS = 2**16
 
 
 class Nodes(NamedTuple):
@@ -38,14 +40,19 @@ def support_nodes(family: Any, lam: Array) -> Nodes:
     ValueError
         If its support is too large.
     """
+    values = _support(family).astype(lam.dtype)
+    z = np.repeat(values[:, None, :], len(lam), axis=1)
+    return Nodes(z, np.exp(family.log_prob(lam, z)))
+
+
+def _support(family: Any) -> Array:
+    """Every value of a discrete z (K, D)."""
     if not isinstance(family, Relaxable):
         raise TypeError(
             f"family is {type(family).__name__}, which has no support to enumerate; expected a "
             "discrete family such as Bernoulli. For a Gaussian with D <= 2 use gauss_hermite."
         )
-    values = family.support().astype(lam.dtype)
-    z = np.repeat(values[:, None, :], len(lam), axis=1)
-    return Nodes(z, np.exp(family.log_prob(lam, z)))
+    return family.support()
 
 
 def hermite_nodes(family: Any, lam: Array, num_nodes: int = 64) -> Nodes:
@@ -107,6 +114,43 @@ def enumeration(
     0.0005
     """
     return _expectation(family, target, lam, support_nodes(family, lam), integrand)
+
+
+def log_evidence_enumeration(family: Relaxable, target: Target) -> Array:
+    """log p(x) = log sum_z p(x, z) over all values of a discrete z: (N,), nats, exact.
+
+    Parameters
+    ----------
+    family : Relaxable
+        Of which only the support counts: the values that z can take.
+    target : Target
+        log p(x, .).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the family is not discrete, has more than 65536 values, or another latent dimension
+        than the target.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bbvi import MLP, BernoulliLikelihood, BernoulliPrior, DeepLatentModel, backends
+    >>> from bbvi.families import Bernoulli
+    >>> model = DeepLatentModel(BernoulliPrior(3), MLP((3, 4)), BernoulliLikelihood())
+    >>> theta = {key: 0 * value for key, value in model.init(np.random.default_rng(0)).items()}
+    >>> target = backends.kernel.target(model, theta, np.zeros((1, 4)))
+    >>> float(log_evidence_enumeration(Bernoulli(3), target)[0].round(4))
+    -2.7726
+    """
+    N, lam = target.num_data, np.zeros((target.num_data, family.num_params), target.dtype)
+    check_table(family, target, lam)
+    values, part = _support(family).astype(target.dtype), max(1, _ROWS // N)
+    log_p = np.full(N, -np.inf)
+    for start in range(0, len(values), part):
+        z = np.repeat(values[start : start + part, None, :], N, axis=1)
+        log_p = np.logaddexp(log_p, np.logaddexp.reduce(target.value(z), axis=0))
+    return log_p.astype(target.dtype)
 
 
 def gauss_hermite(

@@ -7,13 +7,14 @@ import numpy as np
 
 from bbvi import backends
 from bbvi.estimators import sticking_the_landing
+from bbvi.evaluation.exact_sums import log_evidence_enumeration
 from bbvi.evaluation.importance import log_evidence_is
 from bbvi.evaluation.monte_carlo import elbo
 from bbvi.evaluation.quadrature import log_evidence_quadrature
 from bbvi.inference import infer
 from bbvi.nets import astype
 from bbvi.optimizers import Optimizer
-from bbvi.types import Array, Estimator, Family, Model, Theta
+from bbvi.types import Array, Estimator, Family, Model, Relaxable, Reparameterizable, Theta
 from bbvi.validation import as_float_array, check_theta
 
 TOLERANCE, MAX_NODES = 1e-5, 256
@@ -29,7 +30,7 @@ class InferenceGap(NamedTuple):
     log_evidence, log_evidence_error
         log p(x) and the error of its computation.
     evidence_by : str
-        How log p(x) was computed: "exact", "quadrature" or "importance sampling".
+        How log p(x) was computed: "exact", "enumeration", "quadrature" or "importance sampling".
     elbo, elbo_error
         At the given lam, with standard error.
     elbo_optimum, elbo_optimum_error
@@ -73,8 +74,8 @@ def inference_gap(
     """Split each datapoint's gap log p(x) - ELBO(lam) at the ELBO's optimum over lam.
 
     log p(x) is ``exact_log_evidence`` or the model's own ``log_evidence`` where there is one,
-    quadrature for D <= 2, and importance sampling from the optimum otherwise.  Everything is
-    computed in float64.
+    the sum over all values of a discrete z, quadrature for a continuous one of D <= 2, and
+    importance sampling from the optimum otherwise.  Everything is computed in float64.
 
     Parameters
     ----------
@@ -139,7 +140,10 @@ def inference_gap(
     exact = exact_log_evidence or getattr(model, "log_evidence", None)
     if exact is not None:
         by, evidence, error = "exact", exact(theta, x), np.zeros(len(x))
-    elif model.latent_dim <= 2:
+    elif isinstance(family, Relaxable) and _can_be_listed(family):
+        by = "enumeration"
+        evidence, error = log_evidence_enumeration(family, target), np.zeros(len(x))
+    elif model.latent_dim <= 2 and isinstance(family, Reparameterizable):
         by = "quadrature"
         evidence, error, _ = log_evidence_quadrature(
             model, theta, x, tolerance=TOLERANCE, max_nodes=MAX_NODES, backend=backend
@@ -159,3 +163,12 @@ def inference_gap(
         amortization=there.value - here.value,
         optimum=optimum,
     )
+
+
+def _can_be_listed(family: Relaxable) -> bool:
+    """Whether z has few enough values to sum over them."""
+    try:
+        family.support()
+    except ValueError:
+        return False
+    return True

@@ -7,7 +7,7 @@ import numpy as np
 
 from bbvi.estimators.arguments import check_table
 from bbvi.types import Array, Family, Target
-from bbvi.validation import as_count, check_rng
+from bbvi.validation import as_count, as_float_array, check_rng
 
 _ROWS = 2**16
 
@@ -48,8 +48,8 @@ def elbo(
     Raises
     ------
     TypeError, ValueError
-        If S < 2 (one sample has no standard error), lam is not (N, P) of the target's dtype, or
-        rng is no Generator.
+        If S < 2 (one sample has no standard error), lam is not (N, P), finite and of the target's
+        dtype, or rng is no Generator.
 
     Notes
     -----
@@ -79,6 +79,7 @@ def log_weights(
         If lam, the family and the target do not fit each other, or rng is no Generator.
     """
     check_table(family, target, lam)
+    as_float_array("lam", lam, ndim=2)
     check_rng(rng)
     return _parts(family, target, lam, rng, num_samples)
 
