@@ -73,6 +73,7 @@ def test_a_second_run_reads_what_is_there_and_mends_a_corrupt_cell(tmp_path, cap
         (["--estimators", "leave-one-out"], "expected S >= 2"),
         (["--estimators", "sticking-the-landing"], "plain expectation"),
         (["--replicates", "1"], "replicates is 1; expected at least 2"),
+        (["--frequencies", "2"], "no model of quadratic has a frequency; expected --model cosine"),
         (["--workers", "0"], "workers is 0; expected at least 1"),
         (["--seed", "-1"], "seed is -1; expected at least 0"),
     ],

@@ -64,6 +64,11 @@ def run(args: argparse.Namespace) -> int:
 
 def grid_from(args: argparse.Namespace) -> Grid:
     """The default's or --quick's grid, with what was given on the command line."""
+    if args.frequencies is not None and "cosine" not in args.model:
+        raise ValueError(
+            f"--frequencies is {args.frequencies}, but no model of {', '.join(args.model)} has a "
+            "frequency; expected --model cosine beside it. Leave --frequencies out, or add cosine."
+        )
     names = ("estimators", "samples", "dimensions", "points", "noise", "frequencies", "replicates")
     given = {name: getattr(args, name) for name in names}
     given = {name: value for name, value in given.items() if value is not None}
