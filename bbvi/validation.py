@@ -47,7 +47,7 @@ def as_float_array(name: str, value: Any, ndim: int) -> Array:
         row = int(np.argwhere(~np.isfinite(array))[0][0])
         raise ValueError(
             f"{name} has {bad} NaN or infinite value(s), the first in row {row}; "
-            "expected finite numbers. Drop or impute those rows."
+            "expected finite numbers." + (" Drop or impute those rows." if name == "x" else "")
         )
     return array
 
@@ -101,6 +101,55 @@ def check_theta(theta: Any) -> None:
                 f"theta[{key!r}] has {bad} NaN or infinite value(s); expected finite numbers. "
                 "Go back to the last finite theta, and use a smaller step size."
             )
+
+
+def check_entries(model: Any, theta: Mapping[str, Any]) -> None:
+    """Raise ValueError unless theta has the names and shapes that ``model.init`` gives it.
+
+    What a model's ``check_theta`` is made of.
+    """
+    # Of what is drawn here only names and shapes are read.
+    start = model.init(np.random.Generator(np.random.PCG64(0)))
+    expected = {key: np.shape(value) for key, value in start.items()}
+    name = type(model).__name__
+    listed = ", ".join(f"{key} {shape}" for key, shape in expected.items()) or "no entry"
+    for what, keys in (
+        ("has no", [key for key in expected if key not in theta]),
+        (f"has what this {name} does not know:", [key for key in theta if key not in expected]),
+    ):
+        if keys:
+            raise ValueError(
+                f"theta {what} {', '.join(map(repr, keys))}; expected {listed}. Take theta from "
+                "init(rng) or a fit of this model."
+            )
+    for key, shape in expected.items():
+        found = np.shape(theta[key])
+        if found != shape:
+            hint = " It looks transposed." if found == shape[::-1] else ""
+            raise ValueError(
+                f"theta[{key!r}] has shape {found}; expected {shape}.{hint} All of theta: {listed}."
+            )
+
+
+def check_inputs(model: Any, theta: Mapping[str, Any], x: Any) -> Array:
+    """Return x as a finite float array (N, Dx), once theta and x are of use to the model.
+
+    Raises
+    ------
+    TypeError
+        If x or theta is not floating point, or their dtypes differ.
+    ValueError
+        If x is empty, x or theta is not finite, or the model's own ``check_data`` or
+        ``check_theta`` refuses them.
+    """
+    x = as_float_array("x", x, ndim=2)
+    check_theta(theta)
+    same_dtype(x=x, theta=theta)
+    for name, value in (("check_data", x), ("check_theta", theta)):
+        check = getattr(model, name, None)
+        if check is not None:
+            check(value)
+    return x
 
 
 def same_dtype(**arrays: Any) -> None:

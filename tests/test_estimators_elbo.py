@@ -219,6 +219,7 @@ LAM, EPS = altered()["lam"], altered()["eps"]
 BAD = {
     "S = 0": ({"eps": EPS[:0]}, ValueError, "eps holds S = 0 samples; expected at least 1"),
     "eps of other data": ({"eps": EPS[:, :1]}, ValueError, r"eps has shape \(3, 1, 2\).*N = 2"),
+    "eps of other D": ({"eps": EPS[..., :1]}, ValueError, r"last axis is 1; expected 2 \(D, as"),
     "eps of one axis": ({"eps": EPS[0, 0]}, ValueError, r"eps has shape \(2,\); expected \(S, N"),
     "eps in float32": ({"eps": EPS.astype(np.float32)}, TypeError, "eps is float32.*astype"),
     "lam of other data": ({"lam": LAM[:1]}, ValueError, r"lam has shape \(1, 4\).*\(2, 4\)"),

@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
-from bbvi import FullCovarianceGaussian
+from bbvi import DiagonalGaussian, FullCovarianceGaussian
 from bbvi.checks.evidence import column_differences
+from bbvi.models.normal import log_normal
 
 SIZES = st.integers(1, 6)
 
@@ -97,3 +98,40 @@ def test_from_moments_keeps_float32():
     lam = q.from_moments(np.zeros((3, 2), np.float32), np.eye(2, dtype=np.float32))
     assert lam.dtype == np.float32
     np.testing.assert_array_equal(lam, np.zeros((3, 5)))
+
+
+@pytest.mark.parametrize(
+    ("covariance", "message"),
+    [
+        (np.array([[1.0, 0.0], [0.8, 0.6]]), r"not symmetric .* differ by up to 0\.8.*L @ L\.T"),
+        (np.array([[1.0, np.nan], [np.nan, 1.0]]), "covariance has NaN or infinite values"),
+        (np.ones(2), r"covariance has shape \(2,\); expected \(\.\.\., D, D\)"),
+        (np.ones((3, 2)), r"covariance has shape \(3, 2\)"),
+        (np.ones((2, 2)), r"not positive definite \(smallest eigenvalue"),
+    ],
+    ids=["a Cholesky factor", "NaN", "a diagonal", "not square", "singular"],
+)
+def test_what_is_no_covariance_is_refused_by_every_gaussian(covariance, message):
+    for act in (
+        lambda: FullCovarianceGaussian(2).from_moments(np.zeros((1, 2)), covariance),
+        lambda: DiagonalGaussian(2).from_moments(np.zeros((1, 2)), covariance),
+        lambda: log_normal(np.zeros((1, 2)), np.zeros(2), covariance),
+    ):
+        with pytest.raises(ValueError, match=message):
+            act()
+
+
+@pytest.mark.parametrize("kind", [FullCovarianceGaussian, DiagonalGaussian])
+def test_moments_that_do_not_fit_each_other_are_refused(kind):
+    mean, C = np.zeros((4, 2)), np.eye(2)
+    for bad, message in (
+        ((mean[:, :1], C), r"mean has shape \(4, 1\); expected \(N, D\) with D = 2"),
+        ((mean[0], C), r"mean has shape \(2,\)"),
+        ((mean + np.nan, C), "mean has NaN"),
+        ((mean, np.eye(3)), r"covariance has shape \(3, 3\); expected \(2, 2\), .* \(4, 2, 2\)"),
+        ((mean, np.stack([C] * 3)), r"covariance has shape \(3, 2, 2\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            kind(2).from_moments(*bad)
+    whole = kind(2).from_moments(mean, np.eye(2, dtype=int))
+    np.testing.assert_array_equal(whole, kind(2).from_moments(mean, C))

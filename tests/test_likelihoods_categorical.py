@@ -89,6 +89,8 @@ class TestAutoregressive:
             autodiff.target(model, theta, np.array([[0.0, 1.0, 2.0]]))
         with pytest.raises(ValueError, match="expected 3"):
             autodiff.target(model, theta, np.array([[0.0, 1.0]]))
+        with pytest.raises(TypeError, match="AutoregressiveCategorical, which has no mean"):
+            model.mean(theta, np.zeros((1, 1)))
 
 
 class TestCholesky:
@@ -133,6 +135,14 @@ class TestNames:
             names.encode(["A", "ABCDE"], 4)
         with pytest.raises(ValueError, match=r"names\[0\] is ''"):
             names.encode([""], 4)
+        with pytest.raises(TypeError, match=r"names is the string 'TAXI'; .*\['TAXI'\]"):
+            names.encode("TAXI", 8)
+        with pytest.raises(TypeError, match="names holds 7; expected strings only"):
+            names.encode(["TAXI", 7], 8)
+        with pytest.raises(ValueError, match="first and last are 0x110000 and 0x110001"):
+            names.unicode_names(8, 0x110000, 0x110001)
+        with pytest.raises(ValueError, match="num_steps is 0"):
+            names.encode(["TAXI"], 0)
         with pytest.raises(ValueError, match="names is empty"):
             names.encode([], 4)
         with pytest.raises(ValueError, match="values from 0 to 99"):

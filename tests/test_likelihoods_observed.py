@@ -205,3 +205,21 @@ def test_the_kernel_is_finite_at_extreme_logits(likelihood):
     expected, slope = autodiff.target(model, theta, y).value_and_dz(z)
     assert value == pytest.approx(expected)
     assert dz == pytest.approx(slope)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (3,), (2, 2), (5, 1), (1, 4), (4, 5)])
+def test_a_mask_of_another_shape_is_refused(shape):
+    with pytest.raises(ValueError, match=r"mask has shape .*; expected \(4,\), .* or \(5, 4\)"):
+        MaskedBernoulli().observe(np.zeros((5, 4)), np.ones(shape))
+
+
+def test_masks_of_bools_one_for_all_or_one_each():
+    x, mask = np.ones((2, 3)), np.array([True, False, True])
+    one, each = (MaskedBernoulli().observe(x, m) for m in (mask, np.tile(mask, (2, 1))))
+    np.testing.assert_array_equal(one, each)
+    assert one[0].tolist() == [1, 0, 1, 1, 0, 1]
+
+
+def test_images_of_another_size_have_no_blocks():
+    with pytest.raises(ValueError, match=r"last axis is 9; expected 16 \(side\^2 pixels\)"):
+        BlockCounts(4).observe(np.zeros((2, 9)))

@@ -131,6 +131,21 @@ class TestBadInput:
         with pytest.raises(TypeError, match="features has dtype int64"):
             model.pack(features.astype(np.int64), labels)
 
+    def test_labels_by_name(self):
+        with pytest.raises(TypeError, match=r"labels has dtype <U1; expected 0 and 1.*astype"):
+            LogisticRegression(2, 3).pack(np.zeros((3, 2)), np.array(["b", "m", "b"]))
+
+    def test_minibatch_rows(self):
+        model, x = small()
+        mask = np.arange(12) % 4 == 0
+        for one, other in zip(model.minibatch(x, mask), model.minibatch(x, np.array([0, 4, 8]))):
+            assert np.array_equal(one, other)
+        for rows in ([12], [-1], [], [0.5], mask[:5], [[1, 2]]):
+            with pytest.raises(ValueError, match=r"rows is .*expected at least one whole number"):
+                model.minibatch(x, np.array(rows))
+        with pytest.raises(ValueError, match=r"x has shape \(1, 35\); expected \(1, 36\)"):
+            model.minibatch(x[:, 1:], [0])
+
     def test_x_of_another_size(self):
         model, x = small()
         with pytest.raises(ValueError, match="expected 36"):

@@ -5,7 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from bbvi import MLP, BernoulliLikelihood, DeepLatentModel, GaussianLikelihood, StandardNormal
+from bbvi import (
+    MLP,
+    BernoulliLikelihood,
+    DeepLatentModel,
+    DiagonalGaussian,
+    GaussianLikelihood,
+    StandardNormal,
+    backends,
+    infer,
+)
 from bbvi.checks import check_model
 from bbvi.models import (
     AutoregressiveCategorical,
@@ -61,3 +70,50 @@ class Forgetful(LinearGaussianStateSpace):
 def test_the_check_refuses_a_wrong_model():
     with pytest.raises(AssertionError):
         check_model(Forgetful(2, 1, 3), np.random.default_rng(0))
+
+
+WITH_THETA = [name for name, model in MODELS.items() if model.init(np.random.default_rng(0))]
+
+
+@pytest.mark.parametrize("name", WITH_THETA)
+def test_another_theta_is_refused_by_name(name):
+    model, rng = MODELS[name], np.random.default_rng(0)
+    theta = model.init(rng)
+    x, _ = model.sample(rng, theta, 3)
+    key = next(iter(theta))
+    lacking = {k: v for k, v in theta.items() if k != key}
+    wide = {**theta, key: np.concatenate([theta[key], theta[key]], axis=0)}
+    for wrong, message in (
+        (lacking, rf"theta has no '{key}'; expected .*{key} \("),
+        (
+            {**theta, "gain": np.ones(1)},
+            r"does not know: 'gain'; .*Take theta from init",
+        ),
+        (wide, rf"theta\['{key}'\] has shape .*; expected \("),
+    ):
+        with pytest.raises(ValueError, match=message):
+            backends.resolve("auto", model).target(model, wrong, x)
+        with pytest.raises(ValueError, match=message):
+            infer(model, DiagonalGaussian(model.latent_dim), wrong, x, rng)
+
+
+@pytest.mark.parametrize("name", ["hidden Markov", "state space"])
+def test_exact_answers_refuse_another_theta(name):
+    model, rng = MODELS[name], np.random.default_rng(0)
+    theta = model.init(rng)
+    x, _ = model.sample(rng, theta, 3)
+    key = next(iter(theta))
+    for act in (model.log_evidence, model.posterior):
+        with pytest.raises(ValueError, match=f"theta has no '{key}'"):
+            act({k: v for k, v in theta.items() if k != key}, x)
+        with pytest.raises(ValueError, match="NaN or infinite"):
+            act({**theta, key: np.nan * theta[key]}, x)
+        with pytest.raises(TypeError, match="expected one dtype"):
+            act(theta, x.astype(np.float32))
+
+
+def test_a_model_without_theta_wants_none():
+    model = MODELS["logistic regression"]
+    x, _ = model.sample(np.random.default_rng(0), {}, 1)
+    with pytest.raises(ValueError, match="does not know: 'W'; expected no entry"):
+        backends.autodiff.target(model, {"W": np.ones(2)}, x)

@@ -4,7 +4,7 @@ from scipy import stats
 from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA, FactorAnalysis
 
-from bbvi import DiagonalGaussian, FullCovarianceGaussian, LinearGaussian, checks
+from bbvi import DiagonalGaussian, FullCovarianceGaussian, LinearGaussian, checks, infer
 from bbvi.backends import autodiff, kernel
 from bbvi.evaluation.exact import linear_gaussian_elbo
 from bbvi.nets import astype
@@ -163,11 +163,15 @@ def test_mixed_dtypes_and_bad_theta_are_refused():
         MODEL.log_evidence(theta, IRIS.astype(np.float32))
     with pytest.raises(ValueError, match=r"theta\['b'\] has 4 NaN"):
         MODEL.posterior(theta | {"b": np.full(4, np.nan)}, IRIS)
-    for wrong in ({"W": theta["W"]}, theta | {"W": theta["W"].T}):
-        with pytest.raises(ValueError, match=r"theta has the shapes .*; expected .*'W': \(4, 2\)"):
-            MODEL.log_evidence(wrong, IRIS)
-        with pytest.raises(ValueError, match="init or fit_ml"):
-            MODEL.posterior(wrong, IRIS)
+    for wrong, message in (
+        ({"W": theta["W"]}, r"theta has no 'b', 'log_sigma'; expected W \(4, 2\), b"),
+        (theta | {"W": theta["W"].T}, r"theta\['W'\] has shape \(2, 4\); .* looks transposed"),
+    ):
+        for act in (MODEL.log_evidence, MODEL.posterior):
+            with pytest.raises(ValueError, match=message):
+                act(wrong, IRIS)
+        with pytest.raises(ValueError, match=message):
+            infer(MODEL, DiagonalGaussian(2), wrong, IRIS, np.random.default_rng(0))
 
 
 def test_fit_ml_needs_a_direction_for_the_noise():

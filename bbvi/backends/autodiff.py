@@ -8,7 +8,7 @@ from autograd import make_vjp
 
 from bbvi.nets import MLP
 from bbvi.types import Array, Model, Target, Theta
-from bbvi.validation import as_float_array, check_theta, same_dtype
+from bbvi.validation import check_inputs
 
 
 def target(model: Model, theta: Theta, x: Array) -> Target:
@@ -32,21 +32,14 @@ def target(model: Model, theta: Theta, x: Array) -> Target:
     TypeError
         If x is not floating point, theta is not a dict of float arrays, or their dtypes differ.
     ValueError
-        If x is empty, x or theta is not finite, or x not possible under the model; when
+        If x is empty, x or theta is not finite, or not possible under the model; when
         evaluated, if ``log_joint`` does not return (S, N).
 
     Notes
     -----
     Rows do not interact, so pulling back a matrix of ones gives every sample's own d/dz.
     """
-    x = as_float_array("x", x, ndim=2)
-    check_theta(theta)
-    same_dtype(x=x, theta=theta)
-    for name, value in (("check_data", x), ("check_theta", theta)):
-        check = getattr(model, name, None)
-        if check is not None:
-            check(value)
-    return bind(model, theta, x)
+    return bind(model, theta, check_inputs(model, theta, x))
 
 
 def bind(model: Model, theta: Theta, x: Array) -> Target:

@@ -1,5 +1,6 @@
 """Real text that every Python carries: the names of Unicode characters (floor 1)."""
 
+import sys
 import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -34,7 +35,7 @@ def unicode_names(max_length: int = 12, first: int = 0x1F300, last: int = 0x1FAF
     Raises
     ------
     ValueError
-        If no name is that short.
+        If the range is no range of characters, or no name in it is that short.
 
     Examples
     --------
@@ -43,6 +44,11 @@ def unicode_names(max_length: int = 12, first: int = 0x1F300, last: int = 0x1FAF
     (9, ('CYCLONE', 'FOGGY', 'SUNRISE'))
     """
     as_count("max_length", max_length)
+    if not 0 <= first <= last <= sys.maxunicode:
+        raise ValueError(
+            f"first and last are {first:#x} and {last:#x}; expected 0 <= first <= last <= "
+            f"{sys.maxunicode:#x}."
+        )
     names = (unicodedata.name(chr(code), "") for code in range(first, last + 1))
     chosen = tuple(
         name for name in names if 0 < len(name) <= max_length and set(name) <= set(ALPHABET)
@@ -60,6 +66,8 @@ def encode(names: Sequence[str], num_steps: int, alphabet: str = ALPHABET) -> Ar
 
     Raises
     ------
+    TypeError
+        If names is one string, or holds something else than strings.
     ValueError
         If there is no string, one is empty or longer than ``num_steps``, or a character is not
         in the alphabet.
@@ -69,7 +77,13 @@ def encode(names: Sequence[str], num_steps: int, alphabet: str = ALPHABET) -> Ar
     >>> encode(["BAD", "C"], num_steps=4, alphabet="ABCD").tolist()
     [[2.0, 1.0, 4.0, 0.0], [3.0, 0.0, 0.0, 0.0]]
     """
-    if not names:
+    as_count("num_steps", num_steps)
+    if isinstance(names, str):
+        raise TypeError(f"names is the string {names!r}; expected a list of them: [{names!r}].")
+    strangers = [name for name in names if not isinstance(name, str)]
+    if strangers:
+        raise TypeError(f"names holds {strangers[0]!r}; expected strings only.")
+    if not len(names):
         raise ValueError("names is empty; expected at least one string.")
     codes = {character: code for code, character in enumerate(alphabet, start=1)}
     x = np.zeros((len(names), num_steps))

@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from bbvi.nets import softplus
 from bbvi.types import Array
-from bbvi.validation import as_count
+from bbvi.validation import as_count, check_width
 
 LARGEST_SUPPORT = 2**16
 
@@ -73,6 +73,7 @@ class Bernoulli:
 
     def transform(self, lam: Array, eps: Array) -> Array:
         """z = 1[eps > 1 - sigmoid(lam)]: (S, N, D)."""
+        check_width("eps", eps, self.latent_dim, "D, as family.noise draws it")
         return (eps > expit(-lam)).astype(lam.dtype)
 
     def log_prob(self, lam: Array, z: Array) -> Array:
@@ -113,6 +114,7 @@ class Bernoulli:
 
     def perturb(self, lam: Array, eps: Array) -> Array:
         """zeta = lam + logit(eps), whose sign decides z: (S, N, P)."""
+        check_width("eps", eps, self.latent_dim, "D, as family.noise draws it")
         return lam + np.log(eps) - np.log1p(-eps)
 
     def harden(self, zeta: Array) -> Array:

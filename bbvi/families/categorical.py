@@ -9,7 +9,7 @@ import numpy as np
 
 from bbvi.families.bernoulli import check_support, open_uniform
 from bbvi.types import Array
-from bbvi.validation import as_count
+from bbvi.validation import as_count, check_width
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Categorical:
 
     def transform(self, lam: Array, eps: Array) -> Array:
         """One-hot argmax of lam + eps: (S, N, D)."""
-        return self.harden(lam + eps)
+        return self.harden(self.perturb(lam, eps))
 
     def log_prob(self, lam: Array, z: Array) -> Array:
         """sum_v z_v . lam_v - logsumexp(lam_v): (S, N); linear in z, so defined for relaxed z."""
@@ -132,6 +132,7 @@ class Categorical:
 
     def perturb(self, lam: Array, eps: Array) -> Array:
         """zeta = lam + eps, whose argmax decides z: (S, N, P)."""
+        check_width("eps", eps, self.latent_dim, "D, as family.noise draws it")
         return lam + eps
 
     def harden(self, zeta: Array) -> Array:

@@ -7,7 +7,7 @@ import autograd.numpy as anp
 import numpy as np
 
 from bbvi.types import Array
-from bbvi.validation import as_count
+from bbvi.validation import as_count, check_width
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -25,8 +25,21 @@ def cholesky(covariance: Array) -> Array:
     Raises
     ------
     ValueError
-        If a covariance is not positive definite.
+        If a covariance is not square, finite, symmetric and positive definite.
     """
+    covariance = np.asarray(covariance)
+    if covariance.ndim < 2 or covariance.shape[-1] != covariance.shape[-2]:
+        raise ValueError(f"covariance has shape {covariance.shape}; expected (..., D, D).")
+    if not np.isfinite(covariance).all():
+        raise ValueError("covariance has NaN or infinite values; expected finite numbers.")
+    skew = np.abs(covariance - np.swapaxes(covariance, -1, -2)).max()
+    # LAPACK reads one triangle only, and would take a Cholesky factor for a covariance.
+    rounding = np.finfo(np.result_type(covariance, np.float32)).eps
+    if skew > np.sqrt(rounding) * np.abs(covariance).max():
+        raise ValueError(
+            f"covariance is not symmetric (mirror entries differ by up to {skew:.3g}); expected "
+            "a symmetric positive definite matrix. If it is a Cholesky factor L, pass L @ L.T."
+        )
     try:
         return np.linalg.cholesky(covariance)
     except np.linalg.LinAlgError:
@@ -35,6 +48,29 @@ def cholesky(covariance: Array) -> Array:
             f"covariance is not positive definite (smallest eigenvalue {smallest:.3g}); "
             "expected a symmetric positive definite matrix for each row."
         ) from None
+
+
+def factor_moments(mean: Array, covariance: Array, latent_dim: int) -> Array:
+    """The Cholesky factor of a covariance, (D, D) or (N, D, D), that goes with a mean (N, D).
+
+    Raises
+    ------
+    ValueError
+        If a shape is another one, the mean is not finite, or `cholesky` refuses.
+    """
+    shape = np.shape(mean)
+    if len(shape) != 2 or shape[1] != latent_dim:
+        raise ValueError(f"mean has shape {shape}; expected (N, D) with D = {latent_dim}.")
+    if not np.isfinite(mean).all():
+        raise ValueError("mean has NaN or infinite values; expected finite numbers.")
+    L = cholesky(covariance)
+    legal = (2 * (latent_dim,), (shape[0], latent_dim, latent_dim))
+    if L.shape not in legal:
+        raise ValueError(
+            f"covariance has shape {L.shape}; expected {legal[0]}, one for all rows of the mean, "
+            f"or {legal[1]}, one for each."
+        )
+    return L
 
 
 @dataclass(frozen=True)
@@ -93,6 +129,7 @@ class DiagonalGaussian:
 
     def transform(self, lam: Array, eps: Array) -> Array:
         """z = mu + sigma * eps: (S, N, D)."""
+        check_width("eps", eps, self.latent_dim, "D, as family.noise draws it")
         mean, log_scale = self.split(lam)
         return mean + anp.exp(log_scale) * eps
 
@@ -162,9 +199,10 @@ class DiagonalGaussian:
         Raises
         ------
         ValueError
-            If a covariance is not positive definite.
+            If a shape is wrong, the mean is not finite, or a covariance is not symmetric and
+            positive definite.
         """
-        inverse = np.linalg.inv(cholesky(covariance))
+        inverse = np.linalg.inv(factor_moments(mean, covariance, self.latent_dim))
         # C^-1 = L^-T L^-1, so its diagonal holds the squared columns of L^-1.
         log_scale = -0.5 * np.log(np.sum(inverse**2, axis=-2))
         return np.concatenate([mean, np.broadcast_to(log_scale, mean.shape)], axis=-1)

@@ -6,9 +6,9 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 
-from bbvi.families.diagonal_gaussian import LOG_2PI, GaussianMoments, cholesky
+from bbvi.families.diagonal_gaussian import LOG_2PI, GaussianMoments, factor_moments
 from bbvi.types import Array
-from bbvi.validation import as_count
+from bbvi.validation import as_count, check_width
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,7 @@ class FullCovarianceGaussian:
 
     def transform(self, lam: Array, eps: Array) -> Array:
         """z = mu + L eps: (S, N, D)."""
+        check_width("eps", eps, self.latent_dim, "D, as family.noise draws it")
         mean, L = self.factor(lam)
         return mean + anp.einsum("nij,snj->sni", L, eps)
 
@@ -171,9 +172,11 @@ class FullCovarianceGaussian:
         Raises
         ------
         ValueError
-            If a covariance is not positive definite.
+            If a shape is wrong, the mean is not finite, or a covariance is not symmetric and
+            positive definite.
         """
-        L = np.broadcast_to(cholesky(covariance), (*mean.shape, self.latent_dim))
+        L = factor_moments(mean, covariance, self.latent_dim)
+        L = np.broadcast_to(L, (*mean.shape, self.latent_dim))
         lam = self._pack(mean, L)
         lam[..., self._diagonal] = np.log(lam[..., self._diagonal])
         return lam

@@ -10,7 +10,7 @@ from scipy.special import gammainc, gammaincc, gammaincinv, polygamma
 
 from bbvi.families.bernoulli import open_uniform
 from bbvi.types import Array
-from bbvi.validation import as_count
+from bbvi.validation import as_count, check_width
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,7 @@ class Gamma:
 
     def transform(self, lam: Array, eps: Array) -> Array:
         """z = F^-1(eps; lam), never below the smallest normal number: (S, N, D)."""
+        check_width("eps", eps, self.latent_dim, "D, as family.noise draws it")
         log_shape, log_rate = self.split(lam)
         z = gammaincinv(np.exp(log_shape), eps) * np.exp(-log_rate)
         return np.maximum(z, np.finfo(lam.dtype).tiny).astype(lam.dtype, copy=False)

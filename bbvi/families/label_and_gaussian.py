@@ -9,7 +9,7 @@ import numpy as np
 from bbvi.families.categorical import Categorical
 from bbvi.families.diagonal_gaussian import DiagonalGaussian
 from bbvi.types import Array
-from bbvi.validation import as_count
+from bbvi.validation import as_count, check_width
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,7 @@ class LabelAndGaussian:
 
     def transform(self, lam: Array, eps: Array) -> Array:
         """Draw y, then z from the Gaussian of that label: (S, N, D)."""
+        check_width("eps", eps, self.latent_dim, "D, as family.noise draws it")
         logits, rows = self.split(lam)
         y = self.label.transform(logits, eps[..., : self.num_labels])
         styles = [self.style.transform(row, eps[..., self.num_labels :]) for row in rows]
@@ -92,6 +93,7 @@ class LabelAndGaussian:
 
     def with_label(self, lam: Array, eps: Array, label: int) -> Array:
         """(one-hot label, z ~ q(z | label)) from the same noise: (S, N, D)."""
+        check_width("eps", eps, self.latent_dim, "D, as family.noise draws it")
         z = self.style.transform(self.split(lam)[1][label], eps[..., self.num_labels :])
         y = np.zeros((*z.shape[:2], self.num_labels), dtype=z.dtype)
         y[..., label] = 1

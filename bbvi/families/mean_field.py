@@ -9,6 +9,7 @@ import autograd.numpy as anp
 import numpy as np
 
 from bbvi.types import Array, Family, Reparameterizable
+from bbvi.validation import check_width
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ class MeanField:
 
     def transform(self, lam: Array, eps: Array) -> Array:
         """Each group's z, side by side: (S, N, D)."""
+        check_width("eps", eps, self.latent_dim, "D, as family.noise draws it")
         return self._join(lambda group, lam, eps: group.transform(lam, eps), lam, eps)
 
     def log_prob(self, lam: Array, z: Array) -> Array:

@@ -7,7 +7,7 @@ import autograd.numpy as anp
 import numpy as np
 
 from bbvi.types import Array
-from bbvi.validation import as_count
+from bbvi.validation import as_count, check_width
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -89,6 +89,7 @@ class QuadraticFlow:
 
     def transform(self, lam: Array, eps: Array) -> Array:
         """z(lam, eps): (S, N, D)."""
+        check_width("eps", eps, self.latent_dim, "D, as family.noise draws it")
         mean, log_scale = self.split(lam)
         before = [eps[..., i] for i in range(self.latent_dim)]
         shifts = [self._shift(lam, before, i) for i in range(1, self.latent_dim)]

@@ -13,9 +13,9 @@ from bbvi.optimizers import Optimizer
 from bbvi.types import Array, Model, Theta
 from bbvi.validation import (
     as_float_array,
+    check_inputs,
     check_members,
     check_rng,
-    check_theta,
     same_dtype,
 )
 
@@ -26,14 +26,13 @@ def prepare(
     """Checked x, and theta in x's dtype (drawn by ``model.init(rng)`` when None)."""
     check_rng(rng)
     check_members("model", model, ("latent_dim", "log_joint"), "LinearGaussian(2, 4)")
-    x = as_float_array("x", x, ndim=2)
-    check_data = getattr(model, "check_data", None)
-    if check_data is not None:
-        check_data(x)
     if theta is None:
+        x = as_float_array("x", x, ndim=2)
+        check_data = getattr(model, "check_data", None)
+        if check_data is not None:
+            check_data(x)
         return x, astype(model.init(rng), x.dtype)
-    check_theta(theta)
-    same_dtype(x=x, theta=theta)
+    x = check_inputs(model, theta, x)
     return x, {key: np.array(value) for key, value in theta.items()}
 
 

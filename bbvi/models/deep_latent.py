@@ -8,7 +8,7 @@ import numpy as np
 from bbvi.models.priors import StandardNormal
 from bbvi.nets import MLP, dtype_of, join, part
 from bbvi.types import Array, Theta
-from bbvi.validation import check_members, check_width
+from bbvi.validation import check_entries, check_members, check_width
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,18 @@ class DeepLatentModel:
         return self.decoder(part(theta, "decoder"), z)
 
     def mean(self, theta: Theta, z: Array) -> Array:
-        """E[x | z]: z (..., D) -> (..., Dx)."""
+        """E[x | z]: z (..., D) -> (..., Dx).
+
+        Raises
+        ------
+        TypeError
+            If the likelihood has no mean, as sequences of letters have none.
+        """
+        if not hasattr(self.likelihood, "mean"):
+            raise TypeError(
+                f"likelihood is {type(self.likelihood).__name__}, which has no mean; expected one "
+                "of numbers. Draw x instead, with the likelihood's sample."
+            )
         return self.likelihood.mean(part(theta, "likelihood"), self.decode(theta, z))
 
     def log_joint(self, theta: Theta, x: Array, z: Array) -> Array:
@@ -108,7 +119,8 @@ class DeepLatentModel:
         return self.likelihood.sample(rng, part(theta, "likelihood"), outputs), z
 
     def check_theta(self, theta: Theta) -> None:
-        """Raise ValueError when a part's parameters have broken down."""
+        """Raise ValueError when theta is another model's, or a part's parameters broke down."""
+        check_entries(self, theta)
         if hasattr(self.prior, "check_params"):
             self.prior.check_params(part(theta, "prior"))
 

@@ -9,7 +9,7 @@ from autograd.scipy.special import logsumexp
 
 from bbvi.nets import dtype_of
 from bbvi.types import Array, Theta
-from bbvi.validation import as_count, as_float_array, check_width
+from bbvi.validation import as_count, check_entries, check_inputs, check_width
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -140,9 +140,9 @@ class HiddenMarkovModel:
         Raises
         ------
         TypeError, ValueError
-            If x is not a finite float array (N, T).
+            If x is not a finite float array (N, T), or theta is not of this model.
         """
-        x = self._check(x)
+        x = check_inputs(self, theta, x)
         log_A, log_e = self.log_transition(theta), self.log_emission(theta, x)
         log_alpha = self.log_initial(theta) + log_e[:, 0]
         for t in range(1, self.num_steps):
@@ -157,9 +157,9 @@ class HiddenMarkovModel:
         Raises
         ------
         TypeError, ValueError
-            If x is not a finite float array (N, T).
+            If x is not a finite float array (N, T), or theta is not of this model.
         """
-        x = self._check(x)
+        x = check_inputs(self, theta, x)
         log_A, log_e = self.log_transition(theta), self.log_emission(theta, x)
         log_beta = np.zeros_like(log_e[:, 0])
         transitions: list[Array] = []
@@ -196,10 +196,9 @@ class HiddenMarkovModel:
         """Raise ValueError when x is not T wide."""
         check_width("x", x, self.num_steps, "num_steps, one observation per step")
 
-    def _check(self, x: Array) -> Array:
-        x = as_float_array("x", x, ndim=2)
-        self.check_data(x)
-        return x
+    def check_theta(self, theta: Theta) -> None:
+        """Raise ValueError unless theta has the names and shapes of `init`'s."""
+        check_entries(self, theta)
 
 
 def _draw(rng: np.random.Generator, probabilities: Array) -> Array:

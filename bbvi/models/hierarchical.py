@@ -11,7 +11,7 @@ from bbvi.models.linear_gaussian import GaussianPosterior
 from bbvi.models.normal import log_normal
 from bbvi.nets import MLP, dtype_of, join, part
 from bbvi.types import Array, Theta
-from bbvi.validation import as_float_array, check_width
+from bbvi.validation import check_entries, check_inputs, check_width
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -145,6 +145,10 @@ class HierarchicalModel:
         check_width("x", x, self.observed_dim, "the decoder's observed variables")
         self.likelihood.check_data(x)
 
+    def check_theta(self, theta: Theta) -> None:
+        """Raise ValueError unless theta has the names and shapes of `init`'s."""
+        check_entries(self, theta)
+
     def _linear(self, theta: Theta, x: Array) -> tuple[Array, Array, Array, Array, Array, float]:
         """x, the prior moments m and C of z, and G, b, c of x = G z + b + sqrt(c) noise."""
         layers = self.middle.num_layers, self.decoder.num_layers
@@ -154,8 +158,7 @@ class HierarchicalModel:
                 f"{type(self.likelihood).__name__}; its evidence is known exactly only for one "
                 "linear layer each and GaussianLikelihood(scale). Use importance sampling."
             )
-        x = as_float_array("x", x, ndim=2)
-        self.check_data(x)
+        x = check_inputs(self, theta, x)
         A, a = theta["middle.W0"].T, theta["middle.b0"]
         top = A.shape[1]
         low_covariance = A @ A.T + np.diag(np.exp(2 * theta["low.log_scale"]))

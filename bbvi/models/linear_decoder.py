@@ -15,7 +15,7 @@ from bbvi.models.normal import log_normal
 from bbvi.models.priors import MixtureOfGaussians, StandardNormal
 from bbvi.nets import part
 from bbvi.types import Array, Theta
-from bbvi.validation import as_float_array
+from bbvi.validation import check_inputs
 
 
 class MixturePosterior(NamedTuple):
@@ -74,9 +74,8 @@ def posterior(model: DeepLatentModel, theta: Theta, x: Array) -> MixturePosterio
 
 def _log_joint_components(model: DeepLatentModel, theta: Theta, x: Array) -> Array:
     """log w_k N(x_n; W m_k + b, W C_k W^T + c I): (N, K)."""
-    x = as_float_array("x", x, ndim=2)
+    x = check_inputs(model, theta, x)
     W, b, c = _decoder(model, theta)
-    model.check_data(x)
     noise = c * np.eye(len(b), dtype=W.dtype)
     return np.stack(
         [

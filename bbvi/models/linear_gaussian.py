@@ -7,7 +7,7 @@ import autograd.numpy as anp
 import numpy as np
 
 from bbvi.types import Array, Theta
-from bbvi.validation import as_count, as_float_array, check_theta, check_width, same_dtype
+from bbvi.validation import as_count, as_float_array, check_entries, check_inputs, check_width
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -86,9 +86,10 @@ class LinearGaussian:
         Raises
         ------
         TypeError, ValueError
-            If x is not a finite float array (N, Dx) of theta's dtype, or theta is not finite.
+            If x is not a finite float array (N, Dx) of theta's dtype, or theta is not finite or not
+            of this model.
         """
-        x = self._check(x, theta)
+        x = check_inputs(self, theta, x)
         W, variance = theta["W"], np.exp(2 * theta["log_sigma"])
         L = np.linalg.cholesky(W @ W.T + variance * np.eye(self.observed_dim, dtype=W.dtype))
         w = np.linalg.solve(L, (x - theta["b"]).T)
@@ -103,9 +104,10 @@ class LinearGaussian:
         Raises
         ------
         TypeError, ValueError
-            If x is not a finite float array (N, Dx) of theta's dtype, or theta is not finite.
+            If x is not a finite float array (N, Dx) of theta's dtype, or theta is not finite or not
+            of this model.
         """
-        x = self._check(x, theta)
+        x = check_inputs(self, theta, x)
         W, variance = theta["W"], np.exp(2 * theta["log_sigma"])
         M = W.T @ W + variance * np.eye(self.latent_dim, dtype=W.dtype)
         mean = np.linalg.solve(M, W.T @ (x - theta["b"]).T).T
@@ -145,20 +147,6 @@ class LinearGaussian:
         """Raise ValueError when x is not Dx wide."""
         check_width("x", x, self.observed_dim, "observed_dim")
 
-    def _check(self, x: Array, theta: Theta) -> Array:
-        x = as_float_array("x", x, ndim=2)
-        check_theta(theta)
-        same_dtype(x=x, theta=theta)
-        self.check_data(x)
-        expected: dict[str, tuple[int, ...]] = {
-            "W": (self.observed_dim, self.latent_dim),
-            "b": (self.observed_dim,),
-            "log_sigma": (),
-        }
-        found = {key: np.shape(theta[key]) for key in expected if key in theta}
-        if found != expected:
-            raise ValueError(
-                f"theta has the shapes {found}; expected {expected}. Take it from this model's "
-                "init or fit_ml."
-            )
-        return x
+    def check_theta(self, theta: Theta) -> None:
+        """Raise ValueError unless theta has the names and shapes of `init`'s."""
+        check_entries(self, theta)

@@ -7,7 +7,7 @@ import numpy as np
 
 from bbvi.nets import MLP, softplus
 from bbvi.types import Array, Theta
-from bbvi.validation import as_count, as_float_array, check_width
+from bbvi.validation import as_count, as_float_array, check_entries, check_width
 
 LOG_2PI = float(np.log(2 * np.pi))
 # Trapezoids on +-10 standard deviations: spectrally accurate for an analytic function.
@@ -108,6 +108,11 @@ class LogisticRegression:
                 f"labels has shape {labels.shape}; expected {expected[:1]}, one label per row of "
                 "features."
             )
+        if labels.dtype.kind not in "biuf":
+            raise TypeError(
+                f"labels has dtype {labels.dtype}; expected 0 and 1. From names: "
+                "(labels == 'yes').astype(int)."
+            )
         x = np.column_stack([features, labels]).astype(features.dtype).reshape(1, -1)
         self.check_data(x)
         return x
@@ -119,8 +124,32 @@ class LogisticRegression:
         return np.concatenate([ones, table[..., :-1]], axis=-1), table[..., -1]
 
     def minibatch(self, x: Array, rows: Array) -> tuple["LogisticRegression", Array]:
-        """Some rows of the data set, as a model that counts them R / B times and its x."""
-        table = x.reshape(self.num_rows, self.num_features + 1)
+        """Some rows of the data set, as a model that counts them R / B times and its x.
+
+        Parameters
+        ----------
+        x : ndarray (1, R (F + 1))
+        rows : ndarray
+            Row numbers (B,), or a mask (R,) of bools.
+
+        Raises
+        ------
+        ValueError
+            If x has another shape, or rows is neither.
+        """
+        R, expected = self.num_rows, (1, self.num_rows * (self.num_features + 1))
+        if np.shape(x) != expected:
+            raise ValueError(f"x has shape {np.shape(x)}; expected {expected}, as `pack` makes it.")
+        rows = np.asarray(rows)
+        if rows.dtype == bool and rows.shape == (R,):
+            rows = np.flatnonzero(rows)
+        numbers = rows.ndim == 1 and rows.dtype.kind in "iu" and len(rows) > 0
+        if not numbers or rows.min() < 0 or rows.max() >= R:
+            raise ValueError(
+                f"rows is {rows.dtype} of shape {rows.shape}; expected at least one whole number "
+                f"from 0 to {R - 1} in a shape (B,), or a mask of bools ({R},)."
+            )
+        table = x.reshape(R, self.num_features + 1)
         total = self.num_total or self.num_rows
         model = LogisticRegression(self.num_features, len(rows), total, self.prior_scale)
         return model, table[rows].reshape(1, -1)
@@ -185,6 +214,10 @@ class LogisticRegression:
                 f"labels run from {labels.min():g} to {labels.max():g} and are not all 0 or 1; "
                 "expected 0 and 1. For labels -1 and 1 use (labels + 1) / 2."
             )
+
+    def check_theta(self, theta: Theta) -> None:
+        """Raise ValueError unless theta has the names and shapes of `init`'s."""
+        check_entries(self, theta)
 
 
 @dataclass(frozen=True)

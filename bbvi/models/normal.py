@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from bbvi.families.diagonal_gaussian import cholesky
 from bbvi.types import Array
 
 LOG_2PI = float(np.log(2 * np.pi))
@@ -13,15 +14,8 @@ def log_normal(x: Array, mean: Array, covariance: Array) -> Array:
     Raises
     ------
     ValueError
-        If the covariance is not positive definite.
+        If the covariance is not symmetric and positive definite.
     """
-    try:
-        L = np.linalg.cholesky(covariance)
-    except np.linalg.LinAlgError:
-        smallest = float(np.linalg.eigvalsh(covariance).min())
-        raise ValueError(
-            f"covariance is not positive definite (smallest eigenvalue {smallest:.3g}); expected a "
-            "symmetric positive definite matrix."
-        ) from None
+    L = cholesky(covariance)
     w = np.linalg.solve(L, (x - mean).T)
     return -0.5 * np.sum(w**2 + LOG_2PI, axis=0) - np.log(np.diagonal(L)).sum()

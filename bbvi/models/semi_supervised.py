@@ -8,7 +8,7 @@ import numpy as np
 
 from bbvi.nets import MLP, dtype_of, join, part
 from bbvi.types import Array, Theta
-from bbvi.validation import as_count, as_float_array, check_width
+from bbvi.validation import as_count, as_float_array, check_entries, check_width
 
 LOG_2PI = float(np.log(2 * np.pi))
 UNKNOWN = -1.0
@@ -165,6 +165,10 @@ class SemiSupervised:
                 f"the labels in x's last column run from {labels.min():g} to {labels.max():g}; "
                 f"expected whole numbers from 0 to {self.num_labels - 1}, or -1 where unknown."
             )
+
+    def check_theta(self, theta: Theta) -> None:
+        """Raise ValueError unless theta has the names and shapes of `init`'s."""
+        check_entries(self, theta)
 
     def _log_label(self, label: Array) -> Array:
         """log p(label_n | y = k): (N, K); zeros where the label is unknown."""

@@ -9,7 +9,7 @@ from bbvi.models.linear_gaussian import GaussianPosterior
 from bbvi.models.normal import log_normal
 from bbvi.nets import dtype_of
 from bbvi.types import Array, Theta
-from bbvi.validation import as_count, as_float_array, check_width
+from bbvi.validation import as_count, check_entries, check_inputs, check_width
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -116,9 +116,10 @@ class LinearGaussianStateSpace:
         Raises
         ------
         TypeError, ValueError
-            If x is not a finite float array (N, T p).
+            If x is not a finite float array (N, T p), or theta is not of this model.
         """
-        observed = self._check(x).reshape(len(x), self.num_steps, self.step_dim)
+        x = check_inputs(self, theta, x)
+        observed = x.reshape(len(x), self.num_steps, self.step_dim)
         A, C = theta["A"], theta["C"]
         Q, R = np.diag(np.exp(2 * theta["log_q"])), np.diag(np.exp(2 * theta["log_r"]))
         mean = np.zeros((len(x), self.state_dim), dtype=x.dtype)
@@ -142,9 +143,10 @@ class LinearGaussianStateSpace:
         Raises
         ------
         TypeError, ValueError
-            If x is not a finite float array (N, T p).
+            If x is not a finite float array (N, T p), or theta is not of this model.
         """
-        observed = self._check(x).reshape(len(x), self.num_steps, self.step_dim)
+        x = check_inputs(self, theta, x)
+        observed = x.reshape(len(x), self.num_steps, self.step_dim)
         A, T, d = theta["A"], self.num_steps, self.state_dim
         weighted_C = theta["C"] * np.exp(-2 * theta["log_r"])[:, None]
         Q_inverse = np.diag(np.exp(-2 * theta["log_q"]))
@@ -164,10 +166,9 @@ class LinearGaussianStateSpace:
         """Raise ValueError when x is not T p wide."""
         check_width("x", x, self.observed_dim, "num_steps * step_dim, step after step")
 
-    def _check(self, x: Array) -> Array:
-        x = as_float_array("x", x, ndim=2)
-        self.check_data(x)
-        return x
+    def check_theta(self, theta: Theta) -> None:
+        """Raise ValueError unless theta has the names and shapes of `init`'s."""
+        check_entries(self, theta)
 
 
 def _log_noise(errors: Array, log_scale: Array) -> Array:

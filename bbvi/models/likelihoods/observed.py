@@ -28,7 +28,7 @@ from autograd import make_vjp
 from bbvi.models.likelihoods.bernoulli import BernoulliLikelihood
 from bbvi.nets import softplus
 from bbvi.types import Array, Theta
-from bbvi.validation import as_count
+from bbvi.validation import as_count, as_float_array, check_width
 
 
 def restored_mean(likelihood: Any, params: Theta, y: Array, outputs: Array) -> Array:
@@ -73,7 +73,19 @@ class MaskedBernoulli:
     """
 
     def observe(self, x: Array, mask: Array) -> Array:
-        """y from whole images (N, pixels) and a mask (pixels,) or (N, pixels)."""
+        """y from whole images x (N, pixels) and a mask (pixels,) or (N, pixels), 1 where seen.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If x is not a finite float array (N, pixels), or the mask has another shape.
+        """
+        x, mask = as_float_array("x", x, ndim=2), np.asarray(mask)
+        if mask.shape not in (x.shape, x.shape[1:]):
+            raise ValueError(
+                f"mask has shape {mask.shape}; expected {x.shape[1:]}, one for all images, or "
+                f"{x.shape}, one for each. Flatten a mask that has the shape of a picture."
+            )
         mask = np.broadcast_to(mask, x.shape).astype(x.dtype)
         return np.concatenate([x * mask, mask], axis=1)
 
@@ -207,7 +219,14 @@ class BlockCounts:
         return (self.side // self.block) ** 2
 
     def observe(self, x: Array) -> Array:
-        """Counts (N, blocks) of whole images (N, side^2)."""
+        """Counts (N, blocks) of whole images (N, side^2).
+
+        Raises
+        ------
+        ValueError
+            If the images are not side^2 wide.
+        """
+        check_width("x", x, self.side**2, "side^2 pixels")
         return self._by_block(x).sum(axis=-1)
 
     def observed_dim(self, num_outputs: int) -> int:
