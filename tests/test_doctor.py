@@ -98,6 +98,25 @@ class TestAdvice:
         assert "No BLAS" in tip
 
 
+class TestHint:
+    def test_says_what_to_type(self):
+        line = doctor.hint("vae", [HASWELL], True)
+        assert "bbvi --blas-kernel SkylakeX vae" in line
+        assert "\n" not in line
+
+    @pytest.mark.parametrize(("blas", "avx512"), [(SKYLAKE, True), (MKL, True), (HASWELL, False)])
+    def test_is_silent_where_there_is_nothing_to_gain(self, blas, avx512):
+        assert doctor.hint("vae", [blas], avx512) is None
+
+    @pytest.mark.parametrize(("terminal", "told"), [(True, True), (False, False)])
+    def test_is_for_people_at_a_terminal(self, monkeypatch, capsys, terminal, told):
+        monkeypatch.setattr(bbvi.cli, "has_avx512", lambda: True)
+        monkeypatch.setattr(bbvi.cli, "threadpool_info", lambda: [HASWELL])
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
+        assert main(["vae", "--dataset", "digits", "--epochs", "0"]) == 2
+        assert ("--blas-kernel SkylakeX vae" in capsys.readouterr().err) == told
+
+
 class TestRestart:
     @pytest.fixture(autouse=True)
     def machine(self, monkeypatch):

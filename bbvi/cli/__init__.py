@@ -9,9 +9,11 @@ import os
 import sys
 from collections.abc import Sequence
 
+from threadpoolctl import threadpool_info
+
 import bbvi
 from bbvi.cli import compare, doctor, figures, uses, vae, variance
-from bbvi.doctor import BLAS_KERNELS, VARIABLE, restart
+from bbvi.doctor import BLAS_KERNELS, VARIABLE, has_avx512, hint, restart
 
 COMMANDS = (compare, vae, variance, uses, figures, doctor)
 
@@ -34,6 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if args.blas_kernel is not None:
             _start_over(args.blas_kernel, sys.argv[1:] if argv is None else argv)
+        elif sys.stderr.isatty() and args.command != "doctor":
+            _tell(args.command)
         return args.run(args)
     except (ValueError, TypeError, OSError, ImportError, bbvi.NotFiniteError) as error:
         print(f"bbvi {args.command}: {error}", file=sys.stderr)
@@ -50,3 +54,10 @@ def _start_over(kernel: str, argv: Sequence[str]) -> None:
         command, variables = plan
         print(f"bbvi: starting over with {VARIABLE}={kernel}", file=sys.stderr, flush=True)
         os.execve(command[0], command, variables)
+
+
+def _tell(command: str) -> None:
+    """Say at a terminal, in one line, that another BLAS kernel would be faster here."""
+    line = hint(command, threadpool_info(), has_avx512())
+    if line is not None:
+        print(line, file=sys.stderr, flush=True)
