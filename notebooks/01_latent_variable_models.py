@@ -102,6 +102,18 @@ fig
 # More latent dimensions give more of the structure to $z$ and leave less to the noise. A linear
 # decoder will not draw digits, though; from notebook 4 on it is a neural network.
 #
+# ## What learning needs
+#
+# The closed form above is a luxury. In general $\theta$ is to be chosen so that the model's $x$ are
+# like the data's. As a divergence,
+#
+# $$\mathrm{KL}(p_\text{data} \Vert p_\theta) = E_{p_\text{data}}[\log p_\text{data}(x)]
+# - E_{p_\text{data}}[\log p_\theta(x)] .$$
+#
+# The first term does not know $\theta$, and the mean over the data estimates the second: the
+# nearest model is the one with the highest mean log-evidence (Ermon/Grover, "Learning directed
+# latent variable models"). So $\log p_\theta(x)$ is wanted for every datapoint, many times over.
+#
 # ## Naive Monte Carlo
 #
 # The integral is an expectation under the prior, so average over draws from the prior:

@@ -25,6 +25,10 @@
 # $$\log p_\theta(x) = \log E_{q}\left[\frac{p_\theta(x, z)}{q(z)}\right]
 # \;\ge\; E_{q}\left[\log \frac{p_\theta(x, z)}{q(z)}\right] = \mathrm{ELBO}(q).$$
 #
+# (The equality wants a $q$ that reaches wherever $p_\theta(x, z)$ does; Ermon/Grover, in the
+# footnote. If $q$ misses a part, then $E_q[p_\theta(x, z) / q(z)]$ is only the share of
+# $p_\theta(x)$ that it did reach, and the bound holds all the more.)
+#
 # The lectures write this one number in three ways. Each splits the logarithm elsewhere:
 #
 # | | form | in words | source |

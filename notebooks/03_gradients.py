@@ -37,6 +37,9 @@
 # If $f$ depends on $\lambda$ itself, as $-\log q_\lambda$ does, there is one more term,
 # $-E_q[\nabla_\lambda \log q_\lambda]$, and it is zero because $\int q_\lambda = 1$ for all
 # $\lambda$. $f$ need not be differentiable, nor $z$ continuous.
+# (Mind the signs when you compare. Swaney's $J$ is the *negative* ELBO; the last two gradients
+# before his "Reparameterization" are called $\nabla J$, but with $\log (p / q)$ they are those of
+# the ELBO itself.)
 #
 # **Reparameterization** (Ermon/Grover; Permuter, equation 14; Rios; Swaney). Write $z$ as a smooth
 # function of $\lambda$ and of noise that does not know $\lambda$: $z = \mu + \sigma\epsilon$. Then

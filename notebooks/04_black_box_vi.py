@@ -324,10 +324,11 @@ with styled():
 fig
 
 # %% [markdown]
-# With one or three cold steps $q$ hardly leaves the prior. Step 2 then does what is best *for that
-# q*: it makes the model ignore $z$, so that the prior **is** the posterior. In the table the bound
-# of those runs is tight to a tenth of a nat, and worthless. The leak of Step 1 into Step 2 shows in
-# the evidence, not in the gap. (An autoencoder whose latents "collapse" meets the same accident.)
+# With one or three cold steps $q$ hardly leaves the prior, and a single warm step comes too late.
+# Step 2 then does what is best *for that q*: it makes the model ignore $z$, so that the prior
+# **is** the posterior. In the table the bound of those runs is tight to a tenth of a nat, and
+# worthless. The leak of Step 1 into Step 2 shows in the evidence, not in the gap. (An autoencoder
+# whose latents "collapse" meets the same accident.)
 #
 # Ten warm steps do what thirty cold ones do: $\lambda$ is kept for every datapoint, and $\theta$
 # moves little between visits. The other way out is to let a network remember: the next notebook.

@@ -187,7 +187,7 @@ codes_figure(maps.rows, maps.codes, binary_test.labels, (8, 8))
 # Both networks copy about equally well, and better than a plane through the data can. But nothing
 # told the autoencoder where to put its codes: they lie at any scale (compare the axes), and as a
 # model with the prior $N(0, I)$ it is many nats worse. If one fits a Gaussian to its codes
-# *afterwards*, most of that comes back, here with only two dimensions to go wrong. The VAE pays
+# *afterwards*, that is made good, here with only two dimensions to go wrong. The VAE pays
 # $\mathrm{KL}(q \Vert p(z))$ for every code and decodes a cloud $q$ instead of a point, so its
 # codes fill the prior from the start. What it gains is a *model*: a density $p_\theta(x)$, a prior
 # to draw from, and an error bar on every code.

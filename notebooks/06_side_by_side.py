@@ -172,10 +172,11 @@ figure(
 #   the encoder learned from one digit serves all others. It pays with an amortization gap, and
 #   answers new data at once (last column).
 # * **Per-datapoint BBVI** spends most evaluations in Step 1, so its $\theta$ has hardly begun to
-#   move. Its gaps are the smallest, but look at the posteriors in the pictures: they are wide and
-#   plain, because a poor model is easy to infer. *A small gap is not a good model.* For new data it
-#   needs all of Step 1, at thousands of times the encoder's price.
-# * **Semi-amortized** lies between the two in everything.
+#   move. With a good gradient its gaps are tiny, but look at the posteriors in the pictures: they
+#   are wide and plain, because a poor model is easy to infer. *A small gap is not a good model.*
+#   For new data it needs all of Step 1, at thousands of times the encoder's price.
+# * **Semi-amortized** lies between the two in what it learns and in what a new datapoint costs, and
+#   leaves as small a gap as BBVI.
 # * With the same procedure the plain **score function** learns less than the pathwise gradient;
 #   leave-one-out makes up for it (compare notebook 3).
 #

@@ -186,7 +186,7 @@ with styled():
             axes.add_patch(ellipse(x.mean(axis=0), np.cov(x.T), 2, **style))
         fine = model.mean(fit.theta, np.linspace(-2.5, 2.5, 200)[:, None])
         axes.plot(*fine.T, color=COLORS[0])
-        axes.set(xlabel="petal length", title=f"{name}\nlog p(x) = {log_p:.2f}")
+        axes.set(xlabel="petal length (standardized)", title=f"{name}\nlog p(x) = {log_p:.2f} nats")
         axes.set(xlim=(-2.2, 2.2), ylim=(-2.2, 2.4))
         if name == "one scale":
             axes.set_ylabel("petal width (standardized)")

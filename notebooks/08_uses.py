@@ -20,9 +20,10 @@
 # **Question.** The model is learned. What is it good for?
 #
 # Whoever has $p_\theta(x, z)$ and can infer $z$ can answer questions that nobody thought of during
-# learning. The AEVB review (section 2.1) names two kinds. **Representation**: $E_q[z]$ as a short
-# code of $x$, for example for a classifier. **Marginal inference**: of an image only $y$ is seen, a
-# part of it, or a noisy or coarse version. Then
+# learning. The AEVB review (section 2.1) names three kinds. **Imitation**: a learned $\theta$
+# stands for what made the data, and makes more of it (notebook 5 does). **Representation**:
+# $E_q[z]$ as a short code of $x$, for example for a classifier. **Marginal inference**: of an image
+# only $y$ is seen, a part of it, or a noisy or coarse version. Then
 #
 # $$E[x \mid y] = E_{p_\theta(z \mid y)}\big[E[x \mid y, z]\big],
 # \qquad p_\theta(z \mid y) \propto p(z)\, p_\theta(y \mid z),
@@ -102,7 +103,7 @@ assert np.median(difference) < 0.08
 
 # %% [markdown]
 # Where the two differ, the posterior given half a digit has several modes ("a 3 or a 9?"), and a
-# Gaussian $q$ chose one of them. The pictures, and the exact posteriors:
+# Gaussian $q$ must choose one of them, or lie across all. The pictures, and the exact posteriors:
 
 # %%
 with styled():
@@ -122,6 +123,7 @@ with styled():
         axes.set(xlim=(z1[inside].min() - 0.5, z1[inside].max() + 0.5), xlabel="$z_1$")
         axes.set(ylim=(z2[inside].min() - 0.5, z2[inside].max() + 0.5))
         axes.grid(visible=False)
+    top.axes[0].set_ylabel("$z_2$")
     top.suptitle("Posterior given the upper half (blue), and q at 1 and 2 sd (orange)")
     shown = np.where(mask, half, np.nan)
     pictures = {"truth": whole, "seen": shown, "exact E[x | y]": exactly, "by Step 1": by_step_1}
