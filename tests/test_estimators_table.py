@@ -33,7 +33,14 @@ from bbvi.evaluation import (
     quadratic_expectation,
     support_nodes,
 )
-from bbvi.families import Bernoulli, Categorical, DiagonalGaussian, FullCovarianceGaussian, Gamma
+from bbvi.families import (
+    Bernoulli,
+    Categorical,
+    DiagonalGaussian,
+    FullCovarianceGaussian,
+    Gamma,
+    LabelAndGaussian,
+)
 from bbvi.inference.counting import Counter
 from bbvi.models import (
     BernoulliLikelihood,
@@ -41,6 +48,7 @@ from bbvi.models import (
     CategoricalPrior,
     DeepLatentModel,
     LinearGaussian,
+    SemiSupervised,
     StandardNormal,
 )
 from bbvi.models.integrands import cosine, quadratic
@@ -226,21 +234,39 @@ def test_both_back_ends_agree_on_shared_noise(name, family, prior):
         np.testing.assert_allclose(candidate.grad_theta[key], value, rtol=1e-9, atol=1e-11)
 
 
+def label_problem(family, dtype=np.float64):
+    """One datapoint of M2, its label unknown: target, lam and the data."""
+    rng = np.random.default_rng(3)
+    decoder = MLP((family.latent_dim, 4, 5))
+    model = SemiSupervised(family.num_labels, decoder, BernoulliLikelihood())
+    theta, x = astype(model.init(rng), dtype), np.array([[1.0, 0, 0, 1, 1, -1]], dtype)
+    lam = 0.5 * rng.standard_normal((1, family.num_params)).astype(dtype)
+    return backends.autodiff.target(model, theta, x), lam, x
+
+
+CONTRACT_PROBLEMS = (
+    (DiagonalGaussian(2), partial(decoder_problem, StandardNormal(2))),
+    (Bernoulli(2), partial(decoder_problem, BernoulliPrior(2))),
+    (LabelAndGaussian(3, 2), label_problem),
+)
+
+
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_the_contract_is_kept(name):
     """Costs as counted, dtype in = dtype out, theta held, the smallest S works and one less not."""
     record = ESTIMATORS[name]
-    discrete = not isinstance(DiagonalGaussian(2), record.family)
-    family = Bernoulli(2) if discrete else DiagonalGaussian(2)
-    prior = BernoulliPrior(2) if discrete else StandardNormal(2)
+    family, problem = next(
+        (q, problem) for q, problem in CONTRACT_PROBLEMS if isinstance(q, record.family)
+    )
+    K = getattr(family, "num_labels", 1)
     for dtype in (np.float32, np.float64):
-        target, lam, _ = decoder_problem(prior, family, dtype=dtype)
+        target, lam, _ = problem(family, dtype=dtype)
         for S in (record.min_samples, 6):
             counter = Counter()
             rng = np.random.default_rng(0)
             eps = draw_noise(record, family, rng, S, 1, dtype)
             found = record.elbo(family, counter.watch(target), lam, eps)
-            assert counter.evaluations == record.cost(S, 2)
+            assert counter.evaluations == record.cost(S, family.latent_dim, K)
             assert found.elbo.shape == (1,)
             assert found.grad.shape == lam.shape
             assert {found.elbo.dtype, found.grad.dtype} == {np.dtype(dtype)}
@@ -329,6 +355,8 @@ def test_cost_as_text():
     assert str(Cost(samples=2)) == "2 S"
     assert str(Cost(samples=1, once=1, dims=2)) == "S + 1 + 2 D"
     assert str(Cost(samples=1, samples_dims=1)) == "S (1 + D)"
+    assert str(Cost(samples_labels=1)) == "K S"
+    assert Cost(samples_labels=1)(S=3, D=2, K=10) == 30
     assert Cost(samples=1, once=1, dims=2)(S=3, D=2) == 8
 
 

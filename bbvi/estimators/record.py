@@ -13,9 +13,10 @@ from bbvi.types import Array, Estimate, Family, Target
 
 
 class Cost(NamedTuple):
-    """Log-joint evaluations per datapoint: S (samples + samples_dims D) + once + dims D.
+    """Evaluations per datapoint: S (samples + samples_dims D + samples_labels K) + once + dims D.
 
-    A value and its gradient at one z count as one evaluation.
+    A value and its gradient at one z count as one evaluation of the log joint.  K is the number of
+    values of a label that is summed out.
 
     Examples
     --------
@@ -29,23 +30,27 @@ class Cost(NamedTuple):
     samples_dims: int = 0
     once: int = 0
     dims: int = 0
+    samples_labels: int = 0
 
-    def __call__(self, S: int, D: int) -> int:
-        """Number of evaluations for S samples of a D-dimensional z."""
-        return S * (self.samples + self.samples_dims * D) + self.once + self.dims * D
+    def __call__(self, S: int, D: int, K: int = 1) -> int:
+        """Number of evaluations for S samples of a D-dimensional z, with K labels."""
+        per_sample = self.samples + self.samples_dims * D + self.samples_labels * K
+        return S * per_sample + self.once + self.dims * D
 
     def __str__(self) -> str:
-        per_sample = _sum_text(self.samples, self.samples_dims)
-        fixed = _sum_text(self.once, self.dims)
-        product = {"0": "", "1": "S"}.get(per_sample)
+        per_sample = _sum_text(self.samples, D=self.samples_dims, K=self.samples_labels)
+        fixed = _sum_text(self.once, D=self.dims)
+        product = {"0": "", "1": "S", "K": "K S"}.get(per_sample)
         if product is None:
             product = f"S ({per_sample})" if "+" in per_sample else f"{per_sample} S"
         return " + ".join(text for text in (product, fixed) if text not in ("", "0"))
 
 
-def _sum_text(constant: int, dims: int) -> str:
-    times = {0: "", 1: "D"}.get(dims, f"{dims} D")
-    return " + ".join(text for text in (str(constant) if constant else "", times) if text) or "0"
+def _sum_text(constant: int, **times: int) -> str:
+    """E.g. 1 + 3 D, without what is 0."""
+    terms = [str(constant)] if constant else []
+    terms += [name if count == 1 else f"{count} {name}" for name, count in times.items() if count]
+    return " + ".join(terms) or "0"
 
 
 class Record(NamedTuple):

@@ -36,7 +36,8 @@ from bbvi.estimators.rao_blackwell import rao_blackwellized
 from bbvi.estimators.rebar import rebar, relax
 from bbvi.estimators.record import Cost, Record
 from bbvi.estimators.relaxations import concrete, straight_through, straight_through_gumbel
-from bbvi.families import Bernoulli, DiagonalGaussian, FullCovarianceGaussian
+from bbvi.estimators.summed_label import summed_label
+from bbvi.families import Bernoulli, DiagonalGaussian, FullCovarianceGaussian, LabelAndGaussian
 from bbvi.types import ClosedFormKL, Factorized, Relaxable, Reparameterizable
 
 ESTIMATORS: dict[str, Record] = {
@@ -125,6 +126,14 @@ ESTIMATORS: dict[str, Record] = {
         source="Roeder, Wu and Duvenaud (2017)",
         family=Reparameterizable,
         differentiable=True,
+    ),
+    "summed-label": Record(
+        summed_label,
+        None,
+        source="Kingma, Rezende, Mohamed and Welling (2014)",
+        family=LabelAndGaussian,
+        differentiable=True,
+        cost=Cost(samples_labels=1),
     ),
     "linearized": Record(
         linearized,

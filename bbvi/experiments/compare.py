@@ -11,8 +11,16 @@ from bbvi.estimators import sticking_the_landing
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.evaluation import elbo, inference_gap
 from bbvi.evaluation.quadrature import find_boxes, grid
-from bbvi.experiments.methods import METHODS, Learned, Method, Settings, estimator_of
+from bbvi.experiments.methods import (
+    METHODS,
+    Learned,
+    Method,
+    Settings,
+    estimator_of,
+    evaluations_of,
+)
 from bbvi.experiments.problems import Problem
+from bbvi.families import LabelAndGaussian
 from bbvi.inference import Fit, fit_amortized
 from bbvi.nets import astype
 from bbvi.optimizers import adam, cosine_decay
@@ -122,7 +130,7 @@ def _learn(
     # The falling step size has to know how many steps the budget will buy.
     calls = 1 if method.procedure is fit_amortized else settings.inner_steps + 1
     rows = settings.batch_size * _rows_per_batch(len(problem.train.x), settings.batch_size)
-    per_step = calls * settings.num_samples * rows * method.evaluations_per_sample
+    per_step = calls * rows * evaluations_of(method, problem.family, settings.num_samples)
     num_steps = max(1, round(settings.evaluations / per_step))
     return method.procedure(
         problem.model,
@@ -171,7 +179,7 @@ def _evaluate(
         test,
         rng,
         num_steps=settings.optimum_steps,
-        estimator=_best_estimator(problem, learned),
+        estimator=_best_estimator(problem),
         optimizer=adam(cosine_decay(settings.optimum_rate, settings.optimum_steps)),
         exact_log_evidence=problem.exact_log_evidence,
         progress=progress,
@@ -200,11 +208,12 @@ def _standard_error(values: Array) -> float:
     return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
 
 
-def _best_estimator(problem: Problem, learned: Learned) -> Estimator:
-    """What finds the family's optimum with the least noise: the path derivative if q has one."""
+def _best_estimator(problem: Problem) -> Estimator:
+    """What finds the family's optimum with little noise: the path derivative if q has one."""
     if isinstance(problem.family, Reparameterizable):
         return sticking_the_landing
-    return learned.method.own_estimator or ESTIMATORS["leave-one-out"].elbo
+    name = "summed-label" if isinstance(problem.family, LabelAndGaussian) else "leave-one-out"
+    return ESTIMATORS[name].elbo
 
 
 def _infer_timed(

@@ -6,12 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from bbvi import backends
-from bbvi.estimators import summed_label
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.experiments.problems import Problem
 from bbvi.inference import Fit, fit_amortized, fit_bbvi, fit_semi_amortized, infer
 from bbvi.optimizers import adam, cosine_decay
-from bbvi.types import Array, Estimator, Theta
+from bbvi.types import Array, Estimator, Family, Theta
 
 
 class Settings(NamedTuple):
@@ -55,9 +54,6 @@ class Method(NamedTuple):
     procedure: Callable[..., Fit]
     estimator: str
     infer_new: Callable[..., Array]
-    # For an estimator that is not in the table, because it serves one family only.
-    own_estimator: Estimator | None = None
-    evaluations_per_sample: int = 1
 
 
 class Learned(NamedTuple):
@@ -112,11 +108,9 @@ DISCRETE_METHODS: dict[str, Method] = {
 }
 """The methods for a family that is not reparameterizable."""
 
-NUM_LABELS = 10
-
 LABEL_METHODS: dict[str, Method] = {
     **{
-        name: Method(procedure, "summed-label", infer_new, summed_label, NUM_LABELS)
+        name: Method(procedure, "summed-label", infer_new)
         for name, procedure, infer_new in (
             ("bbvi-summed-label", fit_bbvi, by_step_1),
             ("amortized-summed-label", fit_amortized, by_encoder),
@@ -125,12 +119,18 @@ LABEL_METHODS: dict[str, Method] = {
     },
     "amortized-sampled-label": Method(fit_amortized, "leave-one-out", by_encoder),
 }
-"""The methods for one of ten labels that can be summed out."""
+"""The methods for a label that can be summed out."""
 
 
 def estimator_of(method: Method) -> Estimator:
     """The method's estimator of the ELBO's gradient."""
-    return method.own_estimator or ESTIMATORS[method.estimator].elbo
+    return ESTIMATORS[method.estimator].elbo
+
+
+def evaluations_of(method: Method, family: Family, num_samples: int) -> int:
+    """Log-joint evaluations of one gradient of one datapoint."""
+    cost, K = ESTIMATORS[method.estimator].cost, getattr(family, "num_labels", 1)
+    return cost(num_samples, family.latent_dim, K)
 
 
 def _step_1(
