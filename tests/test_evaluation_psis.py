@@ -54,6 +54,49 @@ def test_equal_weights_have_no_tail():
     assert (khat == -np.inf).all()
 
 
+@pytest.mark.parametrize("spread", [10, 30, 100, 1000])
+def test_one_weight_above_all_others_is_never_trusted(spread):
+    """Log-normal weights: the wider, the heavier the tail, also where it underflows."""
+    log_w = spread * np.random.default_rng(0).standard_normal((5000, 20))
+    _, khat = smooth_tail(np.sort(log_w, axis=0)[-213:])
+    assert khat.min() > 2
+    _, alone = smooth_tail(np.vstack([np.full((212, 1), -1e4), np.zeros((1, 1))]))
+    assert alone > 2
+
+
+def test_almost_equal_weights_are_trusted():
+    tail = np.sort(1e-15 * np.random.default_rng(0).standard_normal((213, 5)) - 80, axis=0)
+    _, khat = smooth_tail(tail)
+    assert (khat < 0.7).all()
+
+
+@pytest.mark.parametrize("first", [-np.inf, np.nan])
+def test_without_a_tail_nothing_is_trusted(first):
+    tail = np.full((213, 2), first)
+    tail[-1, 0] = 0.0 if first == -np.inf else np.nan
+    smoothed, khat = smooth_tail(tail)
+    assert (khat == np.inf).all()
+    assert np.array_equal(smoothed, tail, equal_nan=True)
+
+
+def test_weights_of_zero_count():
+    """p(x, z) is 0 for half of all z: the evidence is half of what it was."""
+    family, lam = DiagonalGaussian(1), np.zeros((300, 2))
+
+    def value(z):
+        return np.where(z[..., 0] > 0, family.log_prob(lam, z), -np.inf)
+
+    target = backends.autodiff.target(
+        LinearGaussian(1, 2), LinearGaussian(1, 2).init(np.random.default_rng(0)), np.ones((300, 2))
+    )
+    half = target._replace(value=value)
+    for estimate in (log_evidence_is, log_evidence_psis):
+        found = estimate(family, half, lam, np.random.default_rng(1), 1000)
+        error = np.abs(found.value - np.log(0.5)) / found.standard_error
+        assert error.max() < 5
+        assert np.abs(found.value).min() > 5 * found.standard_error.max()
+
+
 def test_smoothing_keeps_the_order_and_the_largest_raw_weight():
     tail = np.sort(np.random.default_rng(0).normal(size=(51, 4)) * 2, axis=0)
     smoothed, _ = smooth_tail(tail)

@@ -59,7 +59,8 @@ def log_evidence_is(
     """
     S = as_count("num_samples", num_samples, minimum=2)
     parts = log_weights(family, target, lam, rng, S)
-    highest = np.full(len(lam), -np.inf)
+    # Finite, so that weights of 0 can be rescaled too.
+    highest = np.full(len(lam), np.finfo(np.float64).min)
     total, squares = np.zeros(len(lam)), np.zeros(len(lam))
     for log_w in parts:
         # Log-sum-exp as it streams: when a new maximum comes, rescale what has been summed.

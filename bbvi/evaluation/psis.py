@@ -16,6 +16,10 @@ from bbvi.types import Array, Family, Target
 from bbvi.validation import as_count
 
 
+SMALLEST = 1e-300
+"""Below every exceedance, in units of the largest weight: its reciprocal is a float too."""
+
+
 class UnreliableWarning(UserWarning):
     """Importance sampling cannot be trusted for some datapoints."""
 
@@ -32,7 +36,8 @@ class PsisEvidence(NamedTuple):
     raw, raw_standard_error : ndarray (N,)
         The same without smoothing: plain importance sampling from the same samples.
     khat : ndarray (N,)
-        Shape of the tail; -inf where all weights are equal.
+        Shape of the tail; -inf where all the largest weights are equal, inf where too few weights
+        are above 0 to have a tail, or one is not a number.
     threshold : float
         Up to this k-hat the estimate can be trusted at this S: min(1 - 1 / log10 S, 0.7).
     """
@@ -115,19 +120,26 @@ def smooth_tail(tail: Array) -> tuple[Array, Array]:
     Returns
     -------
     smoothed : ndarray (M + 1, N)
-        The cutoff as it was, then M smoothed log-weights, none above the largest raw one.
+        The cutoff as it was, then M smoothed log-weights, none above the largest raw one.  As
+        they were where k-hat is infinite.
     khat : ndarray (N,)
     """
-    highest = tail[-1]
-    cutoff = np.exp(tail[0] - highest)
-    exceedances = np.exp(tail[1:] - highest) - cutoff
+    lowest, highest = tail[0], tail[-1]
+    # Without a finite cutoff and maximum there is no tail to fit: ones in its place, and k = inf.
+    usable = np.isfinite(lowest) & np.isfinite(highest)
+    logs = np.where(usable, tail - np.where(usable, highest, 0), 0)
+    cutoff = np.exp(logs[0])
+    # An exceedance too small for a float is not a tie with the cutoff: were it 0, the heaviest
+    # tails, in which one weight outweighs all others, would look like the lightest.
+    gaps = np.exp(logs[1:]) * -np.expm1(logs[0] - logs[1:])
+    exceedances = np.where(logs[1:] > logs[0], np.maximum(gaps, SMALLEST), 0.0)
     khat, scale = fit_generalized_pareto(exceedances)
     probabilities = (np.arange(len(exceedances)) + 0.5)[:, None] / len(exceedances)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         quantiles = scale * np.expm1(-khat * np.log1p(-probabilities)) / khat
-    smoothed = np.minimum(np.log(cutoff + quantiles), 0) + highest
-    finite = np.isfinite(khat)
-    return np.vstack([tail[:1], np.where(finite, smoothed, tail[1:])]), khat
+        smoothed = np.minimum(np.log(cutoff + quantiles), 0) + highest
+    finite = usable & np.isfinite(khat)
+    return np.vstack([lowest, np.where(finite, smoothed, tail[1:])]), np.where(usable, khat, np.inf)
 
 
 def fit_generalized_pareto(exceedances: Array) -> tuple[Array, Array]:
@@ -143,7 +155,7 @@ def fit_generalized_pareto(exceedances: Array) -> tuple[Array, Array]:
     M = len(exceedances)
     largest = exceedances[-1]
     x = exceedances / np.where(largest > 0, largest, 1)
-    quarter = np.maximum(x[int(M / 4 + 0.5) - 1], 1e-10)
+    quarter = np.maximum(x[int(M / 4 + 0.5) - 1], SMALLEST)
     num = 30 + int(np.sqrt(M))
     j = (np.arange(num) + 0.5)[:, None]
     b = 1 + (1 - np.sqrt(num / j)) / (3 * quarter)
@@ -179,7 +191,8 @@ def _stream(parts: object, size: int, num_data: int) -> tuple[Array, _Rest]:
     """The ``size`` + 1 largest log-weights of each datapoint, ascending, and sums of the others."""
     kept = np.full((0, num_data), -np.inf)
     zeros = np.zeros(num_data)
-    rest = _Rest(np.full(num_data, -np.inf), zeros, zeros)
+    # Finite, so that weights of 0 can be rescaled too.
+    rest = _Rest(np.full(num_data, np.finfo(np.float64).min), zeros, zeros)
     waiting: list[Array] = []
     for part in parts:  # type: ignore[attr-defined]
         waiting.append(part)
