@@ -15,7 +15,6 @@ from bbvi.evaluation.monte_carlo import log_weights
 from bbvi.types import Array, Family, Target
 from bbvi.validation import as_count
 
-
 SMALLEST = 1e-300
 """Below every exceedance, in units of the largest weight: its reciprocal is a float too."""
 
