@@ -10,10 +10,12 @@ import pytest
 from bbvi import DiagonalGaussian, LinearGaussian, sticking_the_landing
 from bbvi.cli import main
 from bbvi.experiments import lectures
+from bbvi.experiments.compare import Posterior
 from bbvi.experiments.records import read_csv
 from bbvi.models import BernoulliLikelihood, DeepLatentModel, StandardNormal
 from bbvi.nets import MLP
 from bbvi.plotting import figures, style, variance
+from bbvi.plotting.compare import posterior_panel
 from bbvi.plotting.lectures import gap_figure, step_1_figure
 from bbvi.plotting.moving import step_1_page
 from bbvi.plotting.notebooks import drawn_numbers
@@ -132,6 +134,18 @@ def test_axes_of_the_lectures_are_labelled_with_units(watched):
     still = step_1_figure(grids, family, course, x, (2, 2), steps=(0, 80))
     assert len(still.axes) == 2 * 4
     assert {axes.get_xlabel() for axes in still.axes[4:]} >= {"$z_1$", "steps of Step 1"}
+
+
+def test_q_stands_out_from_a_dark_posterior_in_grey():
+    axes = new_figure(3, 3).subplots()
+    z1, z2 = np.meshgrid(np.linspace(-3, 3, 20), np.linspace(-3, 3, 20))
+    log_joint = -0.5 * (z1**2 + z2**2)
+    posterior_panel(axes, Posterior("", 0, z1, z2, log_joint, np.zeros(2), np.eye(2)))
+    drawn = [*axes.patches, *axes.lines]
+    assert len(drawn) == 3
+    for artist in drawn:
+        [halo] = artist.get_path_effects()
+        assert halo._gc["foreground"] == "white"
 
 
 def test_marks_of_the_ranking_differ_in_shape_as_well():

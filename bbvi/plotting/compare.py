@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Ellipse
 
+from bbvi.plotting.lectures import draw_q
 from bbvi.plotting.style import COLORS, LINES, new_figure, styled
 from bbvi.types import Array
 
@@ -128,14 +128,7 @@ def posterior_panel(axes: Axes, posterior: Any) -> None:
     density = np.exp(posterior.log_joint - posterior.log_joint.max())
     levels = np.exp(-0.5 * np.array([3.0, 2.0, 1.0, 0.3]) ** 2)
     axes.contourf(posterior.z1, posterior.z2, density, [*levels, 1.01], cmap="Blues")
-    values, vectors = np.linalg.eigh(posterior.covariance)
-    angle = np.degrees(np.arctan2(vectors[1, 1], vectors[0, 1]))
-    for deviations in (1, 2):
-        width, height = 2 * deviations * np.sqrt(values[::-1])
-        axes.add_patch(
-            Ellipse(posterior.mean, width, height, angle=angle, fill=False, lw=2.4, ec="#D55E00")
-        )
-    axes.plot(*posterior.mean, marker="+", ms=11, mew=2.4, color="#D55E00")
+    draw_q(axes, posterior.mean, posterior.covariance)
     inside = density > levels[0]
     for low_high, z in ((axes.set_xlim, posterior.z1), (axes.set_ylim, posterior.z2)):
         spread = 3.2 * np.sqrt(np.diagonal(posterior.covariance).max())

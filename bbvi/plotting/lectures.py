@@ -140,7 +140,8 @@ def draw_q(axes: Axes, mean: Array, covariance: Array) -> None:
         line = ellipse(mean, covariance, deviations, linewidth=2.4, color=Q_COLOR)
         line.set_path_effects(halo)
         axes.add_patch(line)
-    axes.plot(*mean, marker="+", markersize=12, markeredgewidth=2.6, color=Q_COLOR)
+    cross: Any = {"marker": "+", "markersize": 12, "markeredgewidth": 2.6, "color": Q_COLOR}
+    axes.plot(*mean, **cross, path_effects=halo)
 
 
 def ellipse(mean: Array, covariance: Array, deviations: float, **style: Any) -> Ellipse:
