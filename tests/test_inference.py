@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 
@@ -258,6 +260,38 @@ def test_a_value_that_is_not_finite_stops_the_run_with_the_last_finite_state(pro
     assert np.isfinite(state.theta["a"])
     assert state.lam is None or np.isfinite(state.lam).all()
     assert state.phi is None or all(np.isfinite(value).all() for value in state.phi.values())
+
+
+class Steep(Explodes):
+    """Finite, but with gradients whose squares are not."""
+
+    def log_joint(self, theta, x, z):
+        return 1e25 * z[..., 0] + theta["a"] + 0 * x[:, 0]
+
+
+def test_infer_stops_before_a_squared_gradient_overflows():
+    """Adam would hold such a row where it is, and the run would seem to have ended well."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(NotFiniteError, match=r"q has run away after step 1 .*cosine_decay"):
+            infer(
+                Steep(),
+                DiagonalGaussian(1),
+                {"a": np.zeros((), np.float32)},
+                np.zeros((3, 1), np.float32),
+                np.random.default_rng(0),
+            )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_infer_with_all_covariances_does_not_run_away(dtype):
+    """With a step of 0.2 for each of 190 covariances the gap is 73 nats, in float32 far below 0."""
+    model, family = LinearGaussian(20, 100), FullCovarianceGaussian(20)
+    theta = {k: np.asarray(v, dtype) for k, v in model.init(np.random.default_rng(0)).items()}
+    x = model.sample(np.random.default_rng(1), theta, 5)[0].astype(dtype)
+    fit = infer(model, family, theta, x, np.random.default_rng(2), num_steps=300)
+    gap = model.log_evidence(theta, x).mean() - fit.trace.elbo[-20:].mean()
+    assert -0.05 < gap < 1.0
 
 
 def test_infer_stops_with_the_last_finite_lam():

@@ -77,7 +77,9 @@ def infer(
     num_samples, num_steps : int
         S per step, and the number of steps.
     optimizer : Optimizer
-        By default ``adam(cosine_decay(0.2, num_steps))``, which lets lam settle.
+        By default ``adam(cosine_decay(rate, num_steps))``, which lets lam settle.  The rate is
+        0.2; with many covariances less, 0.2 sqrt(max(2 D, 40) / P), because Adam moves all P
+        numbers at once and what the covariances do to z adds up.
     backend : {"auto", "kernel", "autodiff"}
         ``"auto"`` takes the kernel where it knows the model.
     progress : bool, optional
@@ -93,7 +95,7 @@ def infer(
     TypeError, ValueError
         If an argument is not as described.
     NotFiniteError
-        If a gradient is not finite; its ``state`` is the last finite lam.
+        If a gradient or its square is not finite; its ``state`` is the last finite lam.
     """
     num_samples = as_count("num_samples", num_samples)
     num_steps = as_count("num_steps", num_steps)
@@ -105,21 +107,39 @@ def infer(
     if lam is None:
         lam = family.init(len(x)).astype(x.dtype)
     lam = check_lam(family, lam, x)
-    optimizer = optimizer or adam(cosine_decay(0.2, num_steps))
+    optimizer = optimizer or adam(cosine_decay(_default_rate(family), num_steps))
     moments = optimizer.init(lam, rows=True)
     rows: list[tuple[int, float, float, int]] = []
     start = time.perf_counter()
     for step in progress_bar(range(1, num_steps + 1), "Step 1", progress):
-        moved, moments, estimate = ascend(
-            family, target, lam, rng, estimator, num_samples, optimizer, moments
-        )
-        if not np.isfinite(moved).all():
-            raise NotFiniteError(
-                f"lam is not finite after step {step} of Step 1; expected finite gradients. Try a "
-                "smaller step size or more samples; .state holds the last finite lam.",
-                state=lam,
+        # Overflow is told below, once and with what to do.
+        with np.errstate(over="ignore"):
+            moved, moments, estimate = ascend(
+                family, target, lam, rng, estimator, num_samples, optimizer, moments
             )
+        _check_finite(moved, estimate, step, lam)
         lam = moved
         seconds = time.perf_counter() - start
         rows.append((step, float(estimate.elbo.mean()), seconds, counter.evaluations))
     return Fit(theta, None, lam, as_trace(rows), None)
+
+
+def _default_rate(family: Family) -> float:
+    return 0.2 * min(1.0, (max(2 * family.latent_dim, 40) / family.num_params) ** 0.5)
+
+
+def _check_finite(moved: Array, estimate: Estimate, step: int, lam: Array) -> None:
+    """Raise NotFiniteError, holding the lam before this step, unless Step 1 can go on."""
+    what = "lam is not finite"
+    if np.isfinite(moved).all():
+        largest = np.abs(estimate.grad).max()
+        # Adam would never move a row again whose squared gradient has overflowed.
+        if largest < np.sqrt(np.finfo(moved.dtype).max):
+            return
+        what = f"the gradient is {largest:.1g}: q has run away"
+    raise NotFiniteError(
+        f"{what} after step {step} of Step 1; expected finite gradients and squares of them. Try "
+        "a smaller step size, e.g. optimizer=adam(cosine_decay(0.02, num_steps)), more samples, or "
+        "float64; .state holds the last finite lam.",
+        state=lam,
+    )
