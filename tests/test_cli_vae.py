@@ -39,6 +39,7 @@ def test_a_run_is_not_overwritten_but_continued(tmp_path, capsys):
         (["--dataset", "mnist"], "MNIST is not in"),
         (["--latent-dim", "1"], "--latent-dim is 1"),
         (["--rate", "-1"], "rate is -1.0"),
+        (["--seed", "-1"], "--seed is -1"),
         (["--epochs", "0"], "epochs is 0"),
         (["--batch-size", "0"], "batch_size is 0"),
     ],

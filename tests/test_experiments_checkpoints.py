@@ -6,6 +6,7 @@ import pytest
 from bbvi.experiments.checkpoints import (
     NAME,
     flatten_state,
+    foreign_files,
     load_checkpoint,
     save_checkpoint,
     unflatten_state,
@@ -75,6 +76,17 @@ def test_only_the_last_arrays_stay(tmp_path):
     save(tmp_path, epoch=1)
     save(tmp_path, epoch=2)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-00002.npz", NAME]
+
+
+def test_what_a_killed_writer_left_is_cleared_and_nothing_else(tmp_path):
+    left = (".checkpoint-00002.npz.123.456", ".checkpoint.json.123.456", "checkpoint-00001.npz")
+    kept = ("checkpoint-best.npz", ".notes", "notes.json")
+    for name in (*left, *kept):
+        (tmp_path / name).write_bytes(b"half")
+    assert foreign_files(tmp_path) == ["checkpoint-best.npz", "notes.json"]
+    save(tmp_path, epoch=3)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {*kept, "checkpoint-00003.npz", NAME}
 
 
 def test_death_between_the_two_files_leaves_the_earlier_checkpoint(tmp_path, monkeypatch):

@@ -117,6 +117,8 @@ def test_every_picture_is_drawn_and_saved(autoencoder, images, tmp_path):
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
     for figure in figures.values():
         assert all(axes.get_title() for axes in figure.axes)
+    rows = [tick.get_text() for tick in figures["traversals"].axes[0].get_yticklabels()]
+    assert rows == ["$z_{1}$", "$z_{2}$", "$z_{3}$"]
     curve = figures["objective"].axes[0]
     assert "nats" in curve.get_ylabel()
     assert curve.lines[0].get_xdata().tolist() == [1, 2]

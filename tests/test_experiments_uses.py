@@ -187,6 +187,33 @@ def test_the_command_writes_tables_and_pictures(tmp_path, capsys, monkeypatch):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        (["--images", "0"], "num_restored is 0"),
+        (["--images", "-1"], "num_restored is -1"),
+        (["--images", "1000"], "there are 359 test images"),
+        (["--latent-dim", "64"], "64 pixels"),
+        (["--seed", "-1"], "--seed is -1"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_learnt(
+    tmp_path, capsys, monkeypatch, arguments, match
+):
+    monkeypatch.setattr("bbvi.experiments.uses.learn_binary", None)
+    assert main(["uses", "--out", str(tmp_path / "out"), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert match in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_had_is_refused_before_anything_is_learnt(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(["uses", "--out", str(tmp_path / "file")]) == 2
+    assert "is a file" in capsys.readouterr().err
+
+
 def test_the_command_explains_absent_data(tmp_path, capsys):
     assert main(["uses", "--dataset", "mnist", "--root", str(tmp_path)]) == 2
     assert "MNIST is not in" in capsys.readouterr().err

@@ -172,6 +172,19 @@ def test_a_run_is_not_overwritten(images, tmp_path):
     assert (tmp_path / NAME).read_bytes() == before
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_of_other_files_is_left_alone(images, tmp_path, resume):
+    (tmp_path / "manifest.json").write_text("mine")
+    (tmp_path / "checkpoint-00001.npz").write_text("of a run killed before its record")
+    with pytest.raises(ValueError, match=r"holds manifest\.json but no checkpoint\.json"):
+        train(images, tmp_path, epochs=1, resume=resume)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["checkpoint-00001.npz", "manifest.json"]
+    (tmp_path / "manifest.json").unlink()
+    train(images, tmp_path, epochs=1, resume=resume)
+    assert (tmp_path / NAME).exists()
+
+
 @pytest.mark.parametrize(
     ("change", "match"),
     [

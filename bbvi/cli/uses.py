@@ -7,10 +7,17 @@ from typing import Any
 import numpy as np
 
 from bbvi.experiments.images import load_images
-from bbvi.experiments.records import environment, format_table, write_csv, write_json
+from bbvi.experiments.records import (
+    check_folder,
+    environment,
+    format_table,
+    write_csv,
+    write_json,
+)
 from bbvi.experiments.uses import uses
 from bbvi.plotting import uses as plotting
 from bbvi.plotting.style import save
+from bbvi.validation import as_count
 
 DEFAULTS = {"digits": (6, 4000), "mnist": (10, 6000)}
 
@@ -25,6 +32,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--dataset", choices=tuple(DEFAULTS), default="digits")
     parser.add_argument("--root", type=Path, help="MNIST's folder (default $BBVI_DATA)")
+    parser.add_argument("--download", action="store_true", help="fetch MNIST if it is absent")
     parser.add_argument("--latent-dim", type=int, help="D (default 6 for digits, 10 for mnist)")
     parser.add_argument("--hidden", type=int, default=200, help="units on either side")
     parser.add_argument("--steps", type=int, help="steps of learning (default 4000, 6000)")
@@ -37,10 +45,11 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Learn, classify, restore; print and write both tables and the pictures."""
     out = args.out or Path("bbvi-out") / f"uses-{args.dataset}"
+    check_folder(out)
     latent_dim, steps = DEFAULTS[args.dataset]
-    data_rng, rng = np.random.default_rng(args.seed).spawn(2)
+    data_rng, rng = np.random.default_rng(as_count("--seed", args.seed, minimum=0)).spawn(2)
     found = uses(
-        load_images(args.dataset, data_rng, root=args.root),
+        load_images(args.dataset, data_rng, root=args.root, download=args.download),
         rng,
         latent_dim=latent_dim if args.latent_dim is None else args.latent_dim,
         hidden=args.hidden,

@@ -43,7 +43,8 @@ def run(args: argparse.Namespace) -> int:
     """Train, log, write rows and pictures."""
     as_count("--latent-dim", args.latent_dim, minimum=2)
     out = args.out or Path("bbvi-out") / f"vae-{args.dataset}"
-    data_rng, train_rng, picture_rng = np.random.default_rng(args.seed).spawn(3)
+    seed = as_count("--seed", args.seed, minimum=0)
+    data_rng, train_rng, picture_rng = np.random.default_rng(seed).spawn(3)
     dtype = np.dtype(args.dtype)
     images = load_images(
         args.dataset, data_rng, root=args.root, download=args.download, dtype=dtype

@@ -8,6 +8,7 @@ step.  Whoever dies in between leaves the earlier checkpoint whole.
 import hashlib
 import io
 import json
+import re
 import zipfile
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -23,6 +24,8 @@ from bbvi.types import Array
 FORMAT = 2
 """Raised when the meaning of what is stored changes; 2: Adam's moments are decayed sums."""
 NAME = "checkpoint.json"
+_OURS = re.compile(r"checkpoint(-\d{5,}\.npz|\.json)|\.checkpoint(-\d{5,}\.npz|\.json)\.\d+\.\d+")
+"""A checkpoint's files, and what is left of one whose writer was killed."""
 
 
 def save_checkpoint(
@@ -49,9 +52,15 @@ def save_checkpoint(
     }
     plain = json.loads(json.dumps(body, default=_plain))
     write_json(folder / NAME, {**plain, "record_sha256": _digest(plain)})
-    for old in folder.glob("checkpoint-*.npz"):
-        if old.name != name:
-            old.unlink()
+    for old in folder.iterdir():
+        if _OURS.fullmatch(old.name) and old.name not in (name, NAME):
+            old.unlink(missing_ok=True)
+
+
+def foreign_files(folder: Path) -> list[str]:
+    """Names of what is in a folder, not hidden and no part of a checkpoint, in order."""
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return sorted(name for name in names if name[0] != "." and not _OURS.fullmatch(name))
 
 
 def load_checkpoint(

@@ -15,6 +15,7 @@ from bbvi.experiments.networks import Network, bernoulli_network
 from bbvi.experiments.representation import compare_representations
 from bbvi.inference import Fit, fit_amortized
 from bbvi.optimizers import adam, cosine_decay
+from bbvi.validation import as_count
 
 
 class Uses(NamedTuple):
@@ -87,7 +88,25 @@ def uses(
         Of the inference from partial images.
     progress : bool, optional
         Show progress bars; by default only on a terminal.
+
+    Raises
+    ------
+    ValueError
+        If a count is too small, more images are to be restored than there are test images, or
+        there are as many latent dimensions as pixels; before anything is learnt.
     """
+    num_restored = as_count("num_restored", num_restored, minimum=2)
+    num_test, pixels = images.test.x.shape
+    if num_restored > num_test:
+        raise ValueError(
+            f"num_restored is {num_restored}, but there are {num_test} test images; expected at "
+            "most that many."
+        )
+    if as_count("latent_dim", latent_dim) >= pixels:
+        raise ValueError(
+            f"latent_dim is {latent_dim}, but the images have {pixels} pixels; expected fewer "
+            "dimensions than pixels, so that there are as many principal components to compare."
+        )
     train = Dataset(to_binary(images.train.x), images.train.labels)
     test = Dataset(to_binary(images.test.x), images.test.labels)
     learn_rng, choice_rng, task_rng = rng.spawn(3)

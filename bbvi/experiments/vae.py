@@ -11,8 +11,9 @@ import numpy as np
 from bbvi import backends
 from bbvi.estimators import reparameterized_mc
 from bbvi.evaluation.monte_carlo import log_weights
-from bbvi.experiments.checkpoints import NAME, load_checkpoint, save_checkpoint
+from bbvi.experiments.checkpoints import NAME, foreign_files, load_checkpoint, save_checkpoint
 from bbvi.experiments.networks import Network, lecture_objective, parameter_norm
+from bbvi.experiments.records import check_folder
 from bbvi.inference import State, fit_amortized
 from bbvi.inference.settings import begin_with_encoder
 from bbvi.nets import astype
@@ -109,8 +110,10 @@ def train_vae(
     Raises
     ------
     ValueError
-        If the folder has a run already and ``resume`` is False, or its checkpoint is damaged or
-        of another run or version.
+        If the folder has a run already and ``resume`` is False, or files but no checkpoint, or
+        its checkpoint is damaged or of another run or version.
+    OSError
+        If the folder cannot be made or written to.
 
     Notes
     -----
@@ -211,10 +214,21 @@ def _settings(
 
 
 def _refuse_to_overwrite(folder: Path | None, resume: bool) -> None:
-    if folder is not None and not resume and (folder / NAME).exists():
+    if folder is None:
+        return
+    check_folder(folder)
+    begun = (folder / NAME).exists()
+    if begun and not resume:
         raise ValueError(
             f"{folder} holds a run already. Continue it with resume=True (--resume), or choose "
             "another folder."
+        )
+    others = foreign_files(folder)
+    if others and not begun:
+        raise ValueError(
+            f"{folder} holds {', '.join(others[:3])}{' ...' if len(others) > 3 else ''} but no "
+            f"{NAME}: these files are not this run's, and nothing was written. Choose a new or "
+            "empty folder."
         )
 
 

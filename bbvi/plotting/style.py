@@ -3,12 +3,15 @@
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from bbvi.experiments.records import write_atomically
 from PIL import Image
 
 # Okabe and Ito (2008), reordered so that neighbours also differ in a projector's greyscale.
@@ -47,9 +50,10 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a PNG without a time stamp: the same picture is the same bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Software": None})
+    """Write a whole PNG or none, without a time stamp: the same picture is the same bytes."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    write_atomically(path, buffer.getvalue())
 
 
 def with_palette(png: bytes, colors: int = 256) -> bytes:

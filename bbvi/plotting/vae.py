@@ -125,6 +125,10 @@ def vae_figures(
             draw_images(figures[name].subplots(), images, per_row, title)
         figures["manifold"].axes[0].set_xlabel("$z_1$, evenly over the prior: low to high")
         figures["manifold"].axes[0].set_ylabel("$z_2$: low to high")
+        axes, side = figures["traversals"].axes[0], round(np.sqrt(pictures.traversals.shape[1]))
+        names = [f"$z_{{{d + 1}}}$" for d in range(num_dims)]
+        axes.set_yticks((side + 1) * np.arange(num_dims) + (side - 1) / 2, names)
+        axes.tick_params(axis="y", length=0)
         figures["samples"] = new_figure(11, 3)
         left, right = figures["samples"].subplots(1, 2)
         draw_images(left, pictures.samples, columns, "Samples: z ~ p(z), x ~ p(x | z)")
