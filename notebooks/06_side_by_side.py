@@ -174,7 +174,7 @@ figure(
 # * **Per-datapoint BBVI** spends most evaluations in Step 1, so its $\theta$ has hardly begun to
 #   move. With a good gradient its gaps are tiny, but look at the posteriors in the pictures: they
 #   are wide and plain, because a poor model is easy to infer. *A small gap is not a good model.*
-#   For new data it needs all of Step 1, at thousands of times the encoder's price.
+#   For new data it needs all of Step 1, at a thousand times the encoder's price and more.
 # * **Semi-amortized** lies between the two in what it learns and in what a new datapoint costs, and
 #   leaves as small a gap as BBVI.
 # * With the same procedure the plain **score function** learns less than the pathwise gradient;
