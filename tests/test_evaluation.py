@@ -326,3 +326,13 @@ class TestDiscreteLatents:
             log_evidence_enumeration(DiagonalGaussian(2), target)
         with pytest.raises(ValueError, match="family has latent_dim 3 but"):
             log_evidence_enumeration(Bernoulli(3), target)
+
+
+def test_a_lam_that_is_lost_is_not_put_down_to_the_family(gaussian):
+    """From an overconfident q far away, gradients are too steep for Step 1 to come back in time."""
+    model, theta, x = gaussian
+    family, lam = FullCovarianceGaussian(2), np.zeros((20, 5))
+    lam[:10, :2], lam[:10, 2] = 400.0, 5.0
+    gap = inference_gap(model, family, theta, lam, x, np.random.default_rng(0), num_steps=200)
+    assert np.abs(gap.approximation).max() < 1e-3
+    assert gap.amortization[:10].min() > 1e4
