@@ -3,16 +3,15 @@
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from bbvi.experiments.records import write_atomically
-from PIL import Image
 
 # Okabe and Ito (2008), reordered so that neighbours also differ in a projector's greyscale.
 COLORS = ("#0072B2", "#E69F00", "#000000", "#D55E00", "#56B4E9", "#009E73", "#CC79A7", "#999999")
@@ -51,7 +50,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 def save(figure: Figure, path: Path) -> None:
     """Write a whole PNG or none, without a time stamp: the same picture is the same bytes."""
-    buffer = BytesIO()
+    buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     write_atomically(path, buffer.getvalue())
 
