@@ -3,6 +3,7 @@ import json
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from bbvi import NotFiniteError
 from bbvi.cli import main
@@ -83,6 +84,25 @@ def test_the_figure_shows_every_method(run):
     assert len(axes[0].lines) == len(axes[1].lines) == len(METHODS)
     assert len(axes[2].patches) == 2 * len(METHODS)
     assert len(axes) == 3 + 2 * (1 + len(METHODS))
+
+
+@pytest.mark.parametrize(("budget", "labels"), [(40_000, ["3", "3"]), (4_000_000, [])])
+def test_ticks_between_decades_are_labelled_once_where_decades_are_few(budget, labels):
+    """2, 3, ..., 9 of each decade would lie on top of each other."""
+    curves = [
+        {"method": "bbvi-score", "evaluations": count, "elbo": -1.0}
+        for count in np.geomspace(2_000, budget, 50)
+    ]
+    axes = Figure().subplots()
+    plotting.learning_curves(axes, curves, ["bbvi-score"], "evaluations")
+    axes.figure.draw_without_rendering()
+    low, high = axes.get_xlim()
+    shown = [
+        label.get_text()
+        for place, label in zip(axes.get_xticks(minor=True), axes.get_xticklabels(minor=True))
+        if label.get_text() and low <= place <= high
+    ]
+    assert ["".join(c for c in text if c == "3")[:1] for text in shown] == labels
 
 
 def test_running_mean_is_the_mean_of_neighbours():

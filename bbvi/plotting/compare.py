@@ -1,11 +1,13 @@
 """The picture of `bbvi.experiments.compare` (floor 6)."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from bbvi.plotting.lectures import draw_q
 from bbvi.plotting.style import COLORS, LINES, new_figure, styled
@@ -84,9 +86,19 @@ def learning_curves(axes: Axes, curves: Sequence[Row], methods: Sequence[str], c
     span = max(highest) - min(lowest) or 1.0
     axes.set_ylim(min(lowest) - 0.15 * span, max(highest) + 0.05 * span)
     axes.set_xscale("log")
+    axes.xaxis.set_minor_formatter(FuncFormatter(partial(_three_of_a_decade, axes)))
     axes.set_xlabel("log-joint evaluations" if column == "evaluations" else "seconds")
     axes.set_ylabel("training ELBO per datapoint (nats)")
     axes.set_title(f"Learning, per {'evaluation' if column == 'evaluations' else 'second'}")
+
+
+def _three_of_a_decade(axes: Axes, value: float, position: int | None = None) -> str:
+    """The label of a minor tick: 3, 30, ... where decades are few; more labels would overlap."""
+    low, high = axes.get_xlim()
+    power = int(np.floor(np.log10(value)))
+    if high > 100 * low or round(value / 10.0**power) != 3:
+        return ""
+    return rf"$\mathdefault{{3\times10^{{{power}}}}}$"
 
 
 def running_mean(values: Array, width: int) -> Array:
