@@ -116,6 +116,8 @@ def test_parse_idx(shape):
         (idx(np.zeros(5, np.uint8))[:-1], "does not fit"),
         (idx(np.zeros(5, np.uint8)) + b"\x00", "does not fit"),
         (b"\x00\x00\x08\x03\x00\x00", "not an IDX file"),
+        # 2^31 * 2^31 * 4 values are 0 modulo 2^64.
+        (b"\x00\x00\x08\x03" + 2 * b"\x80\x00\x00\x00" + b"\x00\x00\x00\x04", "does not fit"),
     ],
 )
 def test_parse_idx_refuses(content, match):

@@ -179,10 +179,41 @@ def test_fetch_leaves_nothing_when_every_mirror_fails(server, tmp_path):
     pytest.importorskip("pooch")
     folder, address = server
     (folder / "bad" / "x.bin").write_bytes(b"<html>not here</html>")
-    file = DataFile("x.bin", "0" * 64, 8, 8)
+    file = DataFile("x.bin", "0" * 64, 100, 100)
     with pytest.raises(ConnectionError, match=r"absent.*404.*bad.*hash"):
         fetch(file, tmp_path / "into", [address + "absent/", address + "bad/"])
     assert list((tmp_path / "into").glob("*")) == []
+
+
+class Endless(Quiet):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        try:
+            while True:
+                self.wfile.write(bytes(2**16))
+        except OSError:
+            return
+
+
+def test_a_mirror_that_never_ends_is_left(tmp_path):
+    pytest.importorskip("pooch")
+    file = DataFile("x.bin", "0" * 64, 100_000, 100_000)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Endless) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        try:
+            with pytest.raises(ConnectionError, match="more than the expected 100000 bytes"):
+                fetch(file, tmp_path / "into", [f"http://127.0.0.1:{running.server_port}"])
+        finally:
+            running.shutdown()
+            thread.join()
+    assert list((tmp_path / "into").glob("*")) == []
+
+
+def test_mirrors_are_a_list(tmp_path):
+    with pytest.raises(TypeError, match=r"mirrors is the string .*; expected a list"):
+        mnist(tmp_path, download=True, mirrors="http://127.0.0.1/")
 
 
 def test_download_fills_the_folder_only_when_asked(server, tmp_path):
@@ -193,13 +224,18 @@ def test_download_fills_the_folder_only_when_asked(server, tmp_path):
 
 
 @needs_data
-def test_download_from_a_loopback_mirror(server, tmp_path):
+def test_download_from_a_loopback_mirror(server, tmp_path, monkeypatch):
     pytest.importorskip("pooch")
     folder, address = server
     for file in GZIPPED.values():
         (folder / "good" / file.name).symlink_to(Path(DATA) / file.name)
-    mirrors = [address + "absent/", address + "good/"]
-    downloaded = mnist(tmp_path / "into", download=True, mirrors=mirrors)
+    mirrors = [address + "absent/", address + "good"]
+    # "~" as typed, e.g. in a script, where no shell expands it.
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.chdir(folder)
+    downloaded = mnist("~/into", download=True, mirrors=mirrors)
+    assert len(list((tmp_path / "into").iterdir())) == 4
     assert (downloaded.test.x == mnist().test.x).all()
 
 

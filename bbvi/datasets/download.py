@@ -1,6 +1,6 @@
 """Fetching a data file from the first mirror that gives it (floor 1; the only network access)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ from bbvi.datasets.files import DataFile
 def fetch(file: DataFile, folder: Path, mirrors: Sequence[str]) -> Path:
     """Download a file into a folder, trying the mirrors in turn; its sha256 must match.
 
-    A mirror that is down, or gives something else, leaves nothing behind.
+    A mirror that is down, gives something else, or does not stop after the file's size, leaves
+    nothing behind.
 
     Parameters
     ----------
@@ -20,21 +21,29 @@ def fetch(file: DataFile, folder: Path, mirrors: Sequence[str]) -> Path:
     folder : path
         Created if need be.
     mirrors : sequence of str
-        Addresses that end in ``/``; the file's name is appended.
+        Addresses of folders; the file's name is appended.
 
     Raises
     ------
     ImportError
         If pooch, of the extra ``download``, is not installed.
+    TypeError
+        If the mirrors are one string.
     ConnectionError
         If no mirror gave the file; says what each one did.
     """
+    if isinstance(mirrors, str):
+        raise TypeError(f"mirrors is the string {mirrors!r}; expected a list: [{mirrors!r}].")
     pooch = _pooch()
     failures = []
     for mirror in mirrors:
         try:
             found = pooch.retrieve(
-                mirror + file.name, f"sha256:{file.sha256}", fname=file.name, path=folder
+                f"{mirror.rstrip('/')}/{file.name}",
+                f"sha256:{file.sha256}",
+                fname=file.name,
+                path=folder,
+                downloader=_at_most(file.size),
             )
             return Path(found)
         except (OSError, ValueError) as error:
@@ -43,6 +52,23 @@ def fetch(file: DataFile, folder: Path, mirrors: Sequence[str]) -> Path:
         f"no mirror gave {file.name} with sha256 {file.sha256}; tried {'; '.join(failures)}. "
         f"Fetch it by other means and put it in {folder}."
     )
+
+
+def _at_most(size: int) -> Callable[[str, str, Any], None]:
+    """A downloader, as pooch calls it, that stops after one byte too many."""
+    requests = import_module("requests")
+
+    def download(url: str, path: str, pooch: Any) -> None:
+        seen = 0
+        with requests.get(url, stream=True, timeout=30) as response, open(path, "wb") as output:
+            response.raise_for_status()
+            for part in response.iter_content(2**16):
+                seen += len(part)
+                if seen > size:
+                    raise ValueError(f"more than the expected {size} bytes; stopped")
+                output.write(part)
+
+    return download
 
 
 def _pooch() -> Any:

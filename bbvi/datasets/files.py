@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import math
 import os
 import zipfile
 import zlib
@@ -44,9 +45,9 @@ def user_cache() -> Path:
 def search_folders(root: str | os.PathLike[str] | None) -> list[Path]:
     """Where to look: ``root`` alone if given, else ``$BBVI_DATA`` if set, then the user cache."""
     if root is not None:
-        return [Path(root)]
+        return [Path(root).expanduser()]
     environment = os.environ.get("BBVI_DATA")
-    return [Path(environment), user_cache()] if environment else [user_cache()]
+    return [Path(environment).expanduser(), user_cache()] if environment else [user_cache()]
 
 
 def read_checked(path: Path, file: DataFile) -> bytes:
@@ -122,7 +123,7 @@ def read_npz(content: bytes, file: DataFile, keys: Sequence[str]) -> list[Array]
             raise ValueError(f"{total} bytes unpacked, more than the {file.unpacked} allowed")
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             return [arrays[key] for key in keys]
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(
             f"{file.name} is not the expected .npz archive of {', '.join(keys)}: {error}."
         ) from error
@@ -144,7 +145,7 @@ def parse_idx(content: bytes, name: str) -> Array:
     if content[:3] != b"\x00\x00\x08" or len(content) < start:
         raise ValueError(f"{name} is not an IDX file of unsigned bytes: starts {content[:4]!r}.")
     shape = tuple(int(n) for n in np.frombuffer(content[4:start], dtype=">u4"))
-    if len(content) - start != int(np.prod(shape)):
+    if len(content) - start != math.prod(shape):
         raise ValueError(
             f"{name} has {len(content)} bytes, which does not fit its header's shape {shape}."
         )

@@ -15,7 +15,6 @@ from bbvi.datasets.files import (
     read_checked,
     read_npz,
     search_folders,
-    user_cache,
 )
 from bbvi.datasets.small import Dataset
 from bbvi.datasets.small import binarize as to_binary
@@ -198,7 +197,7 @@ def _locate(
             if all((folder / file.name).is_file() for file in files):
                 return folder, files
     if download:
-        folder = Path(root) if root is not None else user_cache()
+        folder = folders[-1]
         for file in forms[0]:
             if not (folder / file.name).is_file():
                 fetch(file, folder, mirrors)
@@ -217,5 +216,5 @@ def _locate(
     raise FileNotFoundError(
         f"MNIST is not in {' or '.join(map(str, folders))}; expected {listed}. Put the files of "
         "one form there, point root or the environment variable BBVI_DATA to their folder, or "
-        "pass download=True." + "".join(f" ({where}.)" for where in partial)
+        "pass download=True (--download)." + "".join(f" ({where}.)" for where in partial)
     )
