@@ -107,6 +107,15 @@ def test_seen_pixels_are_restored_as_they_are():
     assert ((found[:, task.scored] > 0) & (found[:, task.scored] < 1)).all()
 
 
+def test_a_mask_that_hides_everything_is_refused():
+    task = inpainting(4)
+    model = DeepLatentModel(StandardNormal(2), MLP((2, 16)), task.likelihood)
+    rng = np.random.default_rng(0)
+    hidden = task.likelihood.observe(np.ones((3, 16)), np.zeros(16))
+    with pytest.raises(ValueError, match="hides every pixel of 3 image"):
+        restore(model, DiagonalGaussian(2), model.init(rng), np.zeros((3, 4)), hidden, rng, 8)
+
+
 def test_restored_blocks_have_the_counts_that_were_seen():
     task = super_resolution(4)
     model = DeepLatentModel(StandardNormal(2), MLP((2, 16)), task.likelihood)

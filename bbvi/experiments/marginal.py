@@ -54,7 +54,14 @@ def restore(
     rng: np.random.Generator,
     num_samples: int,
 ) -> Array:
-    """E_q[E[x | y, z]] (N, pixels): the whole image as far as q(z) knows it."""
+    """E_q[E[x | y, z]] (N, pixels): the whole image as far as q(z) knows it.
+
+    Raises
+    ------
+    ValueError
+        If y is no observation of this kind, e.g. a mask hides all of an image.
+    """
+    model.likelihood.check_data(y)
     total = np.zeros((len(y), model.decoder.sizes[-1]), y.dtype)
     for _ in range(as_count("num_samples", num_samples)):
         z = family.transform(lam, family.noise(rng, 1, len(y), y.dtype))
