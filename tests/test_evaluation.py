@@ -12,6 +12,7 @@ from bbvi import (
     LinearGaussian,
     StandardNormal,
     backends,
+    log_evidence_ais,
     log_evidence_enumeration,
     log_evidence_psis,
 )
@@ -267,7 +268,7 @@ def test_quadrature_wants_a_positive_tolerance(gaussian, tolerance):
         log_evidence_quadrature(*gaussian, tolerance=tolerance)
 
 
-@pytest.mark.parametrize("evaluate", [elbo, log_evidence_is, log_evidence_psis])
+@pytest.mark.parametrize("evaluate", [elbo, log_evidence_is, log_evidence_psis, log_evidence_ais])
 def test_a_table_with_nan_is_refused(gaussian, evaluate):
     model, theta, x = gaussian
     lam = np.zeros((20, 4))
@@ -276,7 +277,7 @@ def test_a_table_with_nan_is_refused(gaussian, evaluate):
     with pytest.raises(
         ValueError, match=r"lam has 1 NaN or infinite value\(s\), the first in row 7"
     ):
-        evaluate(DiagonalGaussian(2), target, lam, np.random.default_rng(0), 100)
+        evaluate(DiagonalGaussian(2), target, lam, np.random.default_rng(0))
 
 
 class TestDiscreteLatents:

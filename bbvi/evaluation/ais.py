@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bbvi.evaluation.monte_carlo import check_start
 from bbvi.types import Array, Reparameterizable, Target
 from bbvi.validation import as_count
 
@@ -91,14 +92,16 @@ def log_evidence_ais(
 
     Raises
     ------
-    ValueError
-        If a count is too small.
+    TypeError, ValueError
+        If a count is too small, lam is not (N, P), finite and of the target's dtype, or rng is no
+        Generator.
 
     Notes
     -----
     Neal (2001), section 2; Wu, Burda, Salakhutdinov and Grosse (2017), section 4, for the schedule
     and Hamiltonian transitions.
     """
+    check_start(family, target, lam, rng)
     C = as_count("num_chains", num_chains, minimum=2)
     L = as_count("num_leapfrog", num_leapfrog)
     b = sigmoid_schedule(as_count("num_temperatures", num_temperatures))

@@ -1,7 +1,7 @@
 """The ELBO by Monte Carlo, with its standard error (floor 5)."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -78,10 +78,22 @@ def log_weights(
     TypeError, ValueError
         If lam, the family and the target do not fit each other, or rng is no Generator.
     """
+    check_start(family, target, lam, rng)
+    return _parts(family, target, lam, rng, num_samples)
+
+
+def check_start(family: Any, target: Target, lam: Array, rng: Any) -> None:
+    """Raise unless samples of q can be drawn at lam and set beside the target.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If lam, the family and the target do not fit each other, lam is not finite, or rng is no
+        Generator.
+    """
     check_table(family, target, lam)
     as_float_array("lam", lam, ndim=2)
     check_rng(rng)
-    return _parts(family, target, lam, rng, num_samples)
 
 
 def _parts(
