@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from bbvi import NotFiniteError
 from bbvi.cli import main
+from bbvi.cli.compare import report
 from bbvi.experiments.compare import compare
 from bbvi.experiments.methods import METHODS, Settings
 from bbvi.experiments.problems import problem_from
@@ -128,6 +129,14 @@ def test_the_command_writes_rows_curves_manifest_and_figure(tmp_path, capsys):
     assert manifest["environment"]["versions"]["numpy"] == np.__version__
     assert (tmp_path / "a" / "compare.png").stat().st_size > 50_000
     assert (tmp_path / "a" / "curves.csv").exists()
+
+
+def test_the_table_says_how_many_held_out_rows_were_evaluated(run):
+    problem, result = run
+    head = report(problem, result).splitlines()[0]
+    assert head.startswith("digits: 1438 training and 25 of 359 held-out rows; nats")
+    few = problem._replace(test=problem.test._replace(x=problem.test.x[:25]))
+    assert "and 25 held-out rows; nats" in report(few, result)
 
 
 def test_the_command_reads_a_table_and_more_than_two_latents(tmp_path, capsys):

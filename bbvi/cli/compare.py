@@ -118,8 +118,10 @@ def report(problem: Problem, result: Comparison) -> str:
         }
         for row in result.rows
     ]
+    held_out, evaluated = len(problem.test.x), result.rows[0]["test_rows"]
+    of_all = "" if evaluated == held_out else f" of {held_out}"
     head = (
-        f"{problem.name}: {len(problem.train.x)} training and {len(problem.test.x)} held-out rows; "
+        f"{problem.name}: {len(problem.train.x)} training and {evaluated}{of_all} held-out rows; "
         "nats per datapoint, ± standard error over datapoints"
     )
     return f"{head}\n\n{format_table(lines, lines[0])}"

@@ -195,6 +195,7 @@ def _evaluate(
     for key, values in columns.items():
         row[key] = float(values.mean())
         row[f"{key}_se"] = _standard_error(values)
+    row["test_rows"] = len(test)
     row["evidence_by"] = gap.evidence_by
     row["gradient_variance"] = _gradient_variance(problem, learned, lam, rng, settings)
     row["seconds"] = float(fit.trace.seconds[-1])
