@@ -55,8 +55,9 @@ def test_bad_input_is_one_line(tmp_path, capsys, monkeypatch, arguments, match):
     assert not out.exists()
 
 
-def test_download_without_pooch_is_one_line(tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize("command", ["vae", "uses"])
+def test_download_without_pooch_is_one_line(tmp_path, capsys, monkeypatch, command):
     monkeypatch.setitem(sys.modules, "pooch", None)
-    arguments = ["vae", "--dataset", "mnist", "--download", "--root", str(tmp_path)]
+    arguments = [command, "--dataset", "mnist", "--download", "--root", str(tmp_path)]
     assert main(arguments) == 2
     assert "pip install 'bbvi[download]'" in capsys.readouterr().err
