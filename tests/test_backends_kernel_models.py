@@ -11,6 +11,7 @@ from bbvi import (
     CholeskyGaussian,
     DeepLatentModel,
     GaussianLikelihood,
+    LinearGaussian,
     MixtureOfGaussians,
     StandardNormal,
 )
@@ -99,3 +100,14 @@ def test_far_away_z_stays_finite():
     log_p, dz, _ = kernel.target(model, theta, x).value_and_grads(z + 1e3)
     assert np.isfinite(log_p).all()
     assert np.isfinite(dz).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"), [("transpose", "looks transposed"), ("drop", "no 'b'")]
+)
+def test_theta_of_another_linear_gaussian_is_named(change, told):
+    model = LinearGaussian(2, 4)
+    theta = model.init(np.random.default_rng(0))
+    wrong = {**theta, "W": theta["W"].T} if change == "transpose" else {"W": theta["W"]}
+    with pytest.raises(ValueError, match=told):
+        kernel.target(model, wrong, np.zeros((3, 4)))

@@ -78,6 +78,7 @@ def target(model: Model, theta: Theta, x: Array, num_threads: int | None = None)
     check_theta(theta)
     same_dtype(x=x, theta=theta)
     model.check_data(x)  # type: ignore[attr-defined]
+    model.check_theta(theta)  # type: ignore[attr-defined]
     return bind(model, theta, x, num_threads)
 
 

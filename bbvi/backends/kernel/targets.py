@@ -6,7 +6,6 @@ import numpy as np
 
 from bbvi.backends.kernel.evaluate import evaluate_grads, evaluate_value
 from bbvi.backends.kernel.pieces import check_supports, take_apart
-from bbvi.models import DeepLatentModel
 from bbvi.threads import thread_count
 from bbvi.types import Array, Model, Target, Theta
 from bbvi.validation import as_float_array, check_theta, same_dtype
@@ -44,8 +43,7 @@ def target(model: Model, theta: Theta, x: Array, num_threads: int | None = None)
     check_theta(theta)
     same_dtype(x=x, theta=theta)
     model.check_data(x)  # type: ignore[attr-defined]
-    if isinstance(model, DeepLatentModel):
-        model.check_theta(theta)
+    model.check_theta(theta)  # type: ignore[attr-defined]
     thread_count(num_threads)
     return bind(model, theta, x, num_threads)
 
