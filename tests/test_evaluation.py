@@ -9,7 +9,9 @@ from bbvi import (
     DeepLatentModel,
     DiagonalGaussian,
     FullCovarianceGaussian,
+    GaussianLikelihood,
     LinearGaussian,
+    MixtureOfGaussians,
     StandardNormal,
     backends,
     log_evidence_ais,
@@ -337,3 +339,21 @@ def test_a_lam_that_is_lost_is_not_put_down_to_the_family(gaussian):
     gap = inference_gap(model, family, theta, lam, x, np.random.default_rng(0), num_steps=200)
     assert np.abs(gap.approximation).max() < 1e-3
     assert gap.amortization[:10].min() > 1e4
+
+
+def test_where_the_neutral_start_leads_to_a_worse_mode_lam_is_followed():
+    """Mass 0.9 at 4 and 0.1 at -0.8: lam is too far right, N(0, I) is better but ends at -0.8."""
+    model = DeepLatentModel(MixtureOfGaussians(1, 2), MLP((1, 1)), GaussianLikelihood(1.0))
+    theta = {
+        "prior.logits": np.log([0.9, 0.1]),
+        "prior.components": np.array([[4.0, np.log(0.3)], [-0.8, np.log(0.5)]]),
+        "decoder.W0": np.zeros((1, 1)),
+        "decoder.b0": np.zeros(1),
+    }
+    family, x, rng = DiagonalGaussian(1), np.zeros((2, 1)), np.random.default_rng(0)
+    target = backends.kernel.target(model, theta, x)
+    lam = np.array([[5.2, np.log(0.3)], [4.0, np.log(0.3)]])
+    starts = [elbo(family, target, at, rng, 1000).value for at in (lam, family.init(2))]
+    assert starts[1][0] > starts[0][0]
+    gap = inference_gap(model, family, theta, lam, x, rng)
+    np.testing.assert_allclose(gap.approximation, -np.log(0.9), atol=0.02)

@@ -9,7 +9,7 @@ from bbvi import backends
 from bbvi.estimators import sticking_the_landing
 from bbvi.evaluation.exact_sums import log_evidence_enumeration
 from bbvi.evaluation.importance import log_evidence_is
-from bbvi.evaluation.monte_carlo import elbo
+from bbvi.evaluation.monte_carlo import MonteCarlo, elbo
 from bbvi.evaluation.quadrature import log_evidence_quadrature
 from bbvi.inference import infer
 from bbvi.nets import astype
@@ -97,8 +97,8 @@ def inference_gap(
     rng : numpy Generator
         For Step 1 and for the two ELBOs, which see the same samples.
     num_steps, num_samples : int
-        Of Step 1, which starts from lam, or from ``family.init`` in rows whose ELBO is higher
-        there; of each ELBO.
+        Of Step 1, which starts from lam, and in rows whose ELBO is higher at ``family.init`` from
+        there too, the better end counting; of each ELBO.
     estimator : callable
         Step 1's; a discrete family needs one by the score function.
     optimizer : Optimizer, optional
@@ -130,37 +130,37 @@ def inference_gap(
         for name, value in (("x", x), ("lam", lam))
     )
     target = backends.resolve(backend, model).target(model, theta, x)
-    optimum = infer(
-        model,
-        family,
-        theta,
-        x,
-        rng,
-        lam=_better_start(family, target, lam, rng),
-        estimator=estimator,
-        num_samples=16,
-        num_steps=num_steps,
-        optimizer=optimizer,
-        backend=backend,
-        progress=progress,
-    ).local
-    seed = rng.integers(2**63)
-    here = elbo(family, target, lam, np.random.Generator(np.random.PCG64(seed)), num_samples)
-    there = elbo(family, target, optimum, np.random.Generator(np.random.PCG64(seed)), num_samples)
-    exact = exact_log_evidence or getattr(model, "log_evidence", None)
-    if exact is not None:
-        by, evidence, error = "exact", exact(theta, x), np.zeros(len(x))
-    elif isinstance(family, Relaxable) and _can_be_listed(family):
-        by = "enumeration"
-        evidence, error = log_evidence_enumeration(family, target), np.zeros(len(x))
-    elif model.latent_dim <= 2 and isinstance(family, Reparameterizable):
-        by = "quadrature"
-        evidence, error, _ = log_evidence_quadrature(
-            model, theta, x, tolerance=TOLERANCE, max_nodes=MAX_NODES, backend=backend
-        )
-    else:
-        by = "importance sampling"
-        evidence, error, _ = log_evidence_is(family, target, optimum, rng, 5 * num_samples)
+
+    def step_1(rows: Array, start: Array) -> Array:
+        return infer(
+            model,
+            family,
+            theta,
+            x[rows],
+            rng,
+            lam=start,
+            estimator=estimator,
+            num_samples=16,
+            num_steps=num_steps,
+            optimizer=optimizer,
+            backend=backend,
+            progress=progress,
+        ).local
+
+    optimum = step_1(np.arange(len(x)), lam)
+    lost = _lost_rows(family, target, lam, rng)
+    seed = int(rng.integers(2**63))
+    here, there = (_elbo(family, target, at, seed, num_samples) for at in (lam, optimum))
+    if len(lost):
+        other = optimum.copy()
+        other[lost] = step_1(lost, family.init(len(lost)))
+        elsewhere = _elbo(family, target, other, seed, num_samples)
+        better = elsewhere.value > there.value
+        optimum = np.where(better[:, None], other, optimum)
+        there = MonteCarlo(*(np.where(better, *pair) for pair in zip(elsewhere, there)))
+    by, evidence, error = _evidence(
+        model, family, theta, x, target, optimum, rng, 5 * num_samples, exact_log_evidence, backend
+    )
     return InferenceGap(
         log_evidence=evidence,
         log_evidence_error=error,
@@ -175,18 +175,50 @@ def inference_gap(
     )
 
 
-def _better_start(family: Family, target: Target, lam: Array, rng: np.random.Generator) -> Array:
-    """Lam, but the neutral start in rows where that is better.
+def _lost_rows(family: Family, target: Target, lam: Array, rng: np.random.Generator) -> Array:
+    """The rows where even the neutral start is better than lam.
 
-    From a lam that is lost, as noisy gradients can leave it, Step 1 would not come back in time,
-    and what lies behind it would be put down to the family.
+    From a lam that is lost, as noisy gradients can leave it, Step 1 may not come back in time, and
+    what lies behind it would be put down to the family.  But where the posterior has several
+    modes, the neutral start may lead to a worse one: hence both are tried.
     """
-    neutral, seed = family.init(len(lam)), rng.spawn(1)[0].integers(2**63)
-    here, there = (
-        elbo(family, target, start, np.random.Generator(np.random.PCG64(seed)), 100).value
-        for start in (lam, neutral)
+    seed = int(rng.spawn(1)[0].integers(2**63))
+    here, neutral = (
+        _elbo(family, target, start, seed, 100).value for start in (lam, family.init(len(lam)))
     )
-    return np.where((there > here)[:, None], neutral, lam)
+    return np.flatnonzero(neutral > here)
+
+
+def _elbo(family: Family, target: Target, lam: Array, seed: int, num_samples: int) -> MonteCarlo:
+    """The ELBO under noise that is the same for the same seed."""
+    return elbo(family, target, lam, np.random.Generator(np.random.PCG64(seed)), num_samples)
+
+
+def _evidence(
+    model: Model,
+    family: Family,
+    theta: Theta,
+    x: Array,
+    target: Target,
+    optimum: Array,
+    rng: np.random.Generator,
+    num_samples: int,
+    exact_log_evidence: Callable[[Theta, Array], Array] | None,
+    backend: str,
+) -> tuple[str, Array, Array]:
+    """How log p(x) was computed, log p(x), and its error: by the most exact way there is."""
+    exact = exact_log_evidence or getattr(model, "log_evidence", None)
+    if exact is not None:
+        return "exact", exact(theta, x), np.zeros(len(x))
+    if isinstance(family, Relaxable) and _can_be_listed(family):
+        return "enumeration", log_evidence_enumeration(family, target), np.zeros(len(x))
+    if model.latent_dim <= 2 and isinstance(family, Reparameterizable):
+        quadrature = log_evidence_quadrature(
+            model, theta, x, tolerance=TOLERANCE, max_nodes=MAX_NODES, backend=backend
+        )
+        return "quadrature", quadrature.value, quadrature.error
+    evidence, error, _ = log_evidence_is(family, target, optimum, rng, num_samples)
+    return "importance sampling", evidence, error
 
 
 def _can_be_listed(family: Relaxable) -> bool:
