@@ -2,6 +2,7 @@
 
 import itertools
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from bbvi import (
     reparameterized,
 )
 from bbvi.backends import autodiff, kernel
-from bbvi.backends.kernel import blocks, evaluate, likelihoods
+from bbvi.backends.kernel import blocks, evaluate, likelihoods, pieces
 from bbvi.backends.kernel.likelihoods.bernoulli import log_product
 from bbvi.nets import astype
 from bbvi.types import hold_theta
@@ -186,6 +187,50 @@ class TestBlocksAndThreads:
             assert 0 < seen[block].size <= 10
             seen[block] += 1
         assert (seen == 1).all()
+
+    @pytest.mark.parametrize(("N", "threads"), [(17, 2), (25, 3), (1, 3)])
+    def test_no_block_is_empty_where_one_row_is_larger_than_a_block(self, N, threads):
+        found = blocks.split_rows(2, N, 2 * blocks.BLOCK_BYTES, threads)
+        rows = [(s, n) for s in range(2) for n in range(N)]
+        assert [(block.samples.start, block.data.start) for block in found] == sorted(
+            rows, key=lambda row: row[::-1]
+        )
+        assert {np.zeros((2, N))[block].shape for block in found} == {(1, 1)}
+
+    def test_rows_wider_than_a_block(self, monkeypatch):
+        monkeypatch.setattr(blocks, "BLOCK_BYTES", 100)
+        monkeypatch.setattr(evaluate, "FEW_NUMBERS", 0)
+        assert_agrees(deep(2, (6,), 30), 3, 17, num_threads=2)
+
+    def test_the_data_kept_for_many_sizes_of_z_are_bounded(self, monkeypatch):
+        monkeypatch.setattr(pieces, "KEPT_BYTES", 20_000)
+        model = deep(2, (6,), 30)
+        theta, x, z, _ = problem(model, 40, 5)
+        p = kernel.target(model, theta, x)
+        held = pieces.take_apart(model, theta, x)
+        for S in range(1, 41):
+            expected = p.value(z[:S])
+            for _ in range(3):
+                assert (evaluate.evaluate_value(held, z[:S], None) == expected).all()
+        kept = sum(y.nbytes for y in held.seen.values() if y is not None)
+        assert 10_000 < kept < 40_000
+
+    def test_one_target_may_be_used_by_several_threads(self, monkeypatch):
+        monkeypatch.setattr(evaluate, "FEW_NUMBERS", 0)
+        monkeypatch.setattr(blocks, "BLOCK_BYTES", 4000)
+        model = deep(2, (6,), 30)
+        theta, x, z, weights = problem(model, 9, 20)
+        p = kernel.target(model, theta, x, 2)
+        expected = {
+            S: answers(kernel.target(model, theta, x, 2), z[:S], weights[:S]) for S in (4, 9)
+        }
+
+        def use(S):
+            return S, answers(p, z[:S], weights[:S])
+
+        with ThreadPoolExecutor(4) as users:
+            for S, found in users.map(use, [4, 9] * 6):
+                assert all((a == b).all() for a, b in zip(found, expected[S]))
 
     def test_more_threads_change_nothing_but_rounding(self, monkeypatch):
         monkeypatch.setattr(evaluate, "FEW_NUMBERS", 0)
@@ -366,3 +411,33 @@ class TestBadInput:
             for ask in (p.value, p.value_and_dz, hold_theta(p).value_and_grads, p.value_and_grads):
                 with pytest.raises(ValueError, match=r"z is float.*\(S, 3, 2\)"):
                     ask(wrong)
+
+    def test_weights(self):
+        model = deep()
+        theta, x, z, weights = problem(model, 2, 3)
+        p = kernel.target(model, theta, x)
+        for wrong in (weights[:, 0], weights[:, :1], weights[:1], np.ones((3, 3)), np.ones((2, 4))):
+            for ask in (p.value_and_dtheta, p.value_and_grads):
+                with pytest.raises(ValueError, match=r"weights has shape .*\(S, N\) = \(2, 3\)"):
+                    ask(z, wrong)
+
+
+@pytest.mark.parametrize("order", ["F", "strided", "read-only"])
+def test_the_layout_of_the_arguments_does_not_matter(order):
+    def laid_out(array):
+        if order == "strided":
+            wide = np.zeros([2 * size for size in array.shape], array.dtype)
+            wide[tuple(slice(None, None, 2) for _ in array.shape)] = array
+            return wide[tuple(slice(None, None, 2) for _ in array.shape)]
+        array = np.array(array, order="F")
+        array.flags.writeable = order == "F"
+        return array
+
+    for likelihood in ("bernoulli", "learned", "diagonal"):
+        model = deep(3, (6, 5), 7, "tanh", likelihood)
+        theta, x, z, weights = problem(model, 4, 5)
+        expected = answers(kernel.target(model, theta, x), z, weights)
+        theta = {key: laid_out(value) for key, value in theta.items()}
+        p = kernel.target(model, theta, laid_out(x))
+        for _ in range(3):
+            assert_close(answers(p, laid_out(z), laid_out(weights)), expected, 1e-12)

@@ -86,6 +86,22 @@ def test_squares_of_the_sum_would_be_noticed():
     assert not np.allclose(without_cross, expected, rtol=1e-2)
 
 
+def test_all_entries_are_arrays_that_can_be_added_to():
+    model, theta, x, rng = setup("learned scale")
+    _, dtheta = second_moments.target(model, theta, x).value_and_dtheta(rng.random((2, len(x), 2)))
+    assert {type(value) for value in dtheta.values()} == {np.ndarray}
+
+
+def test_z_and_weights_are_checked():
+    model, theta, x, rng = setup("bernoulli")
+    p, z = second_moments.target(model, theta, x), rng.standard_normal((2, len(x), 2))
+    for wrong in (z[:, :-1], z[:0], z[0], z.astype(np.float32)):
+        with pytest.raises(ValueError, match=r"z is float.*expected float64 \(S, N, D\)"):
+            p.value_and_grads(wrong)
+    with pytest.raises(ValueError, match=r"weights has shape \(2,\); expected \(S, N\) = \(2, 9\)"):
+        p.value_and_dtheta(z, np.ones(2))
+
+
 def test_bad_input_is_refused():
     model, theta, x, _ = setup("bernoulli")
     with pytest.raises(TypeError, match="dtype"):

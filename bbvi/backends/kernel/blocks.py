@@ -29,7 +29,7 @@ def split_rows(num_samples: int, num_data: int, row_bytes: int, num_threads: int
     rows = max(1, BLOCK_BYTES // row_bytes)
     parts = -(-num_data // rows)
     if num_data >= FEW_DATA * num_threads:
-        parts = num_threads * -(-num_data // (num_threads * rows))
+        parts = min(num_data, num_threads * -(-num_data // (num_threads * rows)))
     samples_each = max(1, rows // -(-num_data // parts))
     sample_parts = -(-num_samples // samples_each)
     if parts < num_threads:

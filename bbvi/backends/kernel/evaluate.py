@@ -22,7 +22,7 @@ MANY_ROWS = 2
 
 def evaluate_value(pieces: Pieces, z: Array, num_threads: int | None) -> Array:
     """log p (S, N) of z (S, N, D)."""
-    _check_z(pieces, z)
+    check_samples(pieces, z, None)
     log_p = np.empty(z.shape[:2], z.dtype)
     stacked = _stack_for(pieces, z)
 
@@ -44,7 +44,7 @@ def evaluate_grads(
     pieces: Pieces, z: Array, weights: Array | None, num_threads: int | None
 ) -> tuple[Array, Array, Theta]:
     """log p (S, N), dz (S, N, D), and dtheta where weights (S, N) are given."""
-    _check_z(pieces, z)
+    check_samples(pieces, z, weights)
     log_p, dz = np.empty(z.shape[:2], z.dtype), np.empty_like(z)
     stacked = _stack_for(pieces, z)
 
@@ -102,12 +102,18 @@ def _stack_for(pieces: Pieces, z: Array) -> list[Array] | None:
     return layers.stack() if z.shape[0] * z.shape[1] >= MANY_ROWS * layers.sizes[-2] else None
 
 
-def _check_z(pieces: Pieces, z: Array) -> None:
+def check_samples(pieces: Pieces, z: Array, weights: Array | None) -> None:
+    """Raise ValueError unless z (S, N, D) and weights (S, N) fit the target's data."""
     N, D, dtype = len(pieces.x), pieces.layers.sizes[0], pieces.x.dtype
     if z.ndim != 3 or z.shape[1:] != (N, D) or len(z) == 0 or z.dtype != dtype:
         raise ValueError(
             f"z is {z.dtype} {z.shape}; expected {dtype} (S, N, D) = (S, {N}, {D}) with S >= 1, as "
             "from family.transform(lam, eps) at this x."
+        )
+    if weights is not None and weights.shape != z.shape[:2]:
+        raise ValueError(
+            f"weights has shape {weights.shape}; expected (S, N) = {z.shape[:2]}, one for each "
+            "sample of z. Use None for 1 / S each."
         )
 
 

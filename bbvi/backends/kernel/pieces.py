@@ -13,6 +13,7 @@ from bbvi.nets import MLP, part
 from bbvi.types import Array, Theta
 
 KEPT_BYTES = 2**26
+"""What the y of a target's blocks may take, however many sizes of z it is evaluated at."""
 LINEAR_NAMES = {"decoder.W0": "W", "decoder.b0": "b", "likelihood.log_sigma": "log_sigma"}
 
 
@@ -103,16 +104,16 @@ def _linear_pieces(theta: Theta, x: Array) -> Pieces:
 def observed(pieces: Pieces, block: Block, buffers: Buffers) -> Array:
     """Y (Dx, R), the block's data as the likelihood sees them, one column for each row.
 
-    A block met again is of a target that is evaluated many times, as in Step 1: from the second
-    time on its y is kept, unless that would be a large part of the memory.  A target that is
-    evaluated once, as in training, writes into the buffers and allocates nothing.
+    Datapoints met again are of a target that is evaluated many times, as in Step 1, or of other
+    samples: from the second time on their y is kept, up to `KEPT_BYTES` in all.  A target that
+    is evaluated once on few samples, as in training, writes into the buffers and allocates nothing.
     """
     s, data = block.samples.stop - block.samples.start, block.data
     key = (data.start, data.stop, s)
     y = pieces.seen.get(key)
     if y is not None:
         return y
-    kept = key in pieces.seen and pieces.x.nbytes * s <= KEPT_BYTES
+    kept = key in pieces.seen and _has_room(pieces, s)
     pieces.seen[key] = None
     memory = Buffers(pieces.x.dtype) if kept else buffers
     one = memory("y_once", pieces.x.shape[1], data.stop - data.start)
@@ -126,6 +127,15 @@ def observed(pieces: Pieces, block: Block, buffers: Buffers) -> Array:
     if kept:
         pieces.seen[key] = y
     return y
+
+
+def _has_room(pieces: Pieces, s: int) -> bool:
+    """Whether y may be kept for all datapoints, s samples of each, beside what is kept already."""
+    if pieces.x.nbytes * s > KEPT_BYTES:
+        return False
+    # A copy, because other threads may add to the dict meanwhile.
+    kept = sum(y.nbytes for y in list(pieces.seen.values()) if y is not None)
+    return kept < KEPT_BYTES
 
 
 def add(total: Theta, more: Theta) -> None:

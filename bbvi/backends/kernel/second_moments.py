@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from bbvi.backends.kernel.blocks import Block, Buffers
+from bbvi.backends.kernel.evaluate import check_samples
 from bbvi.backends.kernel.layers import Layers, Pass
 from bbvi.backends.kernel.pieces import Pieces, check_supports, gather, observed, take_apart
 from bbvi.backends.kernel.targets import bind as bind_values
@@ -89,7 +90,8 @@ def bind(model: Any, theta: Theta, x: Array, num_threads: int | None = None) -> 
 
     def value_and_grads(z: Array, weights: Array | None = None) -> tuple[Array, Array, Theta]:
         if weights is None:
-            weights = np.full(z.shape[:2], 1 / len(z), z.dtype)
+            weights = np.full(z.shape[:2], 1 / max(1, len(z)), z.dtype)
+        check_samples(pieces, z, weights)
         return _evaluate(pieces, own, z, weights, thread_count(num_threads))
 
     def value_and_dtheta(z: Array, weights: Array | None = None) -> tuple[Array, Theta]:
@@ -209,4 +211,4 @@ def _add(sums: Any, squares: Any, name: str, grads: Theta) -> None:
     for key, grad in grads.items():
         for into, term in ((sums, grad), (squares, grad**2)):
             old = into.get(f"{name}.{key}")
-            into[f"{name}.{key}"] = term if old is None else old + term
+            into[f"{name}.{key}"] = np.asarray(term if old is None else old + term)
