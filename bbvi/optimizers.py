@@ -61,6 +61,7 @@ class AdamState(NamedTuple):
     first, second : array or dict of arrays
         The decayed *sums* sum_k beta^(t - k) g_k and g_k^2.  Divided by the sum of their weights,
         sum_k beta^(t - k) = (1 - beta^t) / (1 - beta), they are Adam's bias-corrected moments.
+        The second grows to 1 / (1 - beta2) times g^2: from there on it must not overflow.
     steps : ndarray of int
         t; one per row with ``rows=True``.
     """
@@ -220,7 +221,7 @@ def _in_chunks(move: Callable[[_Leaf, slice], None], leaves: list[_Leaf]) -> Non
     passes of microseconds, than it worked.
     """
     for leaf in leaves:
-        for rows in cut(len(leaf[0]), -(-leaf[0].size // CHUNK)):
+        for rows in cut(len(leaf[0]), max(1, -(-leaf[0].size // CHUNK))):
             move(leaf, rows)
 
 

@@ -191,6 +191,30 @@ def test_an_optimizer_without_overwriting_is_advanced_by_its_update():
     assert params.tolist() == [1.0] * 3
 
 
+@pytest.mark.parametrize(("dtype", "rtol"), [(np.float64, 1e-9), (np.float32, 1e-3)])
+@pytest.mark.parametrize("betas", [(0.9, 0.999), (0.0, 0.999), (0.9, 0.0), (0.0, 0.0)])
+def test_thousands_of_steps_follow_algorithm_1(betas, dtype, rtol):
+    rng, optimizer = np.random.default_rng(0), adam(0.01, *betas)
+    sizes = np.exp(3 * rng.standard_normal((3, 2)))
+    grads = (sizes * rng.standard_normal((3000, 3, 2))).astype(dtype)
+    start = rng.standard_normal((3, 2)).astype(dtype)
+    params, state = start, optimizer.init(start)
+    table, row_state = start, optimizer.init(start, rows=True)
+    for g in grads:
+        params, state = optimizer.update(g, state, params)
+        table, row_state = optimizer.update(g, row_state, table)
+    expected = adam_by_the_paper(start.astype(float), grads.astype(float), 0.01, *betas)
+    np.testing.assert_allclose(params, expected, rtol=rtol, atol=rtol)
+    np.testing.assert_allclose(table, params, rtol=rtol * 1e-2, atol=rtol * 1e-2)
+
+
+@pytest.mark.parametrize("rows", [False, True])
+def test_an_array_without_entries_stays_so(rows):
+    optimizer, nothing = adam(0.1), np.zeros((0, 3))
+    moved, state = optimizer.update(nothing, optimizer.init(nothing, rows=rows), nothing)
+    assert moved.shape == state.first.shape == (0, 3)
+
+
 def test_a_dict_with_scalars_and_large_arrays_moves_as_its_parts_do():
     rng, optimizer = np.random.default_rng(0), adam(0.1)
     params = {"W": rng.standard_normal((300, 400)), "s": np.zeros(()), "b": np.zeros(5)}

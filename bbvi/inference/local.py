@@ -10,7 +10,7 @@ from bbvi.estimators import sticking_the_landing
 from bbvi.inference.counting import Counter
 from bbvi.inference.records import Fit, NotFiniteError, as_trace
 from bbvi.inference.settings import check_lam, check_parts, prepare, progress_bar
-from bbvi.optimizers import Optimizer, adam, cosine_decay
+from bbvi.optimizers import AdamState, Optimizer, adam, cosine_decay
 from bbvi.types import Array, Estimate, Estimator, Family, Model, Target, Theta, hold_theta
 from bbvi.validation import as_count, check_theta
 
@@ -95,7 +95,8 @@ def infer(
     TypeError, ValueError
         If an argument is not as described.
     NotFiniteError
-        If a gradient or its square is not finite; its ``state`` is the last finite lam.
+        If a gradient, its square or Adam's sum of squares is not finite; its ``state`` is the last
+        finite lam.
     """
     num_samples = as_count("num_samples", num_samples)
     num_steps = as_count("num_steps", num_steps)
@@ -117,7 +118,7 @@ def infer(
             moved, moments, estimate = ascend(
                 family, target, lam, rng, estimator, num_samples, optimizer, moments
             )
-        _check_finite(moved, estimate, step, lam)
+        _check_finite(moved, moments, estimate, step, lam)
         lam = moved
         seconds = time.perf_counter() - start
         rows.append((step, float(estimate.elbo.mean()), seconds, counter.evaluations))
@@ -128,13 +129,15 @@ def _default_rate(family: Family) -> float:
     return 0.2 * min(1.0, (max(2 * family.latent_dim, 40) / family.num_params) ** 0.5)
 
 
-def _check_finite(moved: Array, estimate: Estimate, step: int, lam: Array) -> None:
+def _check_finite(moved: Array, moments: Any, estimate: Estimate, step: int, lam: Array) -> None:
     """Raise NotFiniteError, holding the lam before this step, unless Step 1 can go on."""
     what = "lam is not finite"
     if np.isfinite(moved).all():
         largest = np.abs(estimate.grad).max()
-        # Adam would never move a row again whose squared gradient has overflowed.
-        if largest < np.sqrt(np.finfo(moved.dtype).max):
+        # Adam would never move a row again whose sum of squared gradients has overflowed; the sum
+        # grows to 1 / (1 - beta2) times the square.
+        summed = isinstance(moments, AdamState) and not np.isfinite(moments.second).all()
+        if largest < np.sqrt(np.finfo(moved.dtype).max) and not summed:
             return
         what = f"the gradient is {largest:.1g}: q has run away"
     raise NotFiniteError(
