@@ -72,7 +72,7 @@ def examine(seconds: float = 0.5) -> Report:
     Raises
     ------
     ValueError
-        If the time is not positive.
+        If the time is not positive and finite.
 
     Examples
     --------
@@ -80,8 +80,10 @@ def examine(seconds: float = 0.5) -> Report:
     >>> sorted(report.rates)
     ['float32', 'float64']
     """
-    if not seconds > 0:
-        raise ValueError(f"seconds is {seconds}; expected a positive time for each measurement.")
+    if not 0 < seconds < np.inf:
+        raise ValueError(
+            f"seconds is {seconds}; expected a positive, finite time for each measurement."
+        )
     found = environment()
     blas = found["blas"]
     threads = max((library["num_threads"] for library in blas), default=1)
@@ -118,16 +120,19 @@ def _rate(dtype: Any, size: int, seconds: float) -> float:
 
 
 def _rates_with(kernel: str, seconds: float) -> dict[str, float] | None:
-    """The rates of a Python process started with this kernel; None if it fails."""
+    """The rates of a Python process started with this kernel; None if it fails or hangs."""
     code = f"import json; from bbvi.doctor import *; print(json.dumps(measure_rates({seconds})))"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, VARIABLE: kernel},
-        capture_output=True,
-        text=True,
-        timeout=60 + 10 * seconds,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, VARIABLE: kernel},
+            capture_output=True,
+            text=True,
+            timeout=60 + 10 * seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return None
     if done.returncode != 0:
         return None
     rates: dict[str, float] = json.loads(done.stdout.splitlines()[-1])

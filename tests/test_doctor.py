@@ -50,9 +50,9 @@ class TestExamine:
         for word in ("python", "numpy", "CPUs", "AVX-512", "float32 products", "GFLOP/s"):
             assert word in shown
 
-    @pytest.mark.parametrize("seconds", [0, -1])
+    @pytest.mark.parametrize("seconds", [0, -1, np.inf, np.nan])
     def test_refuses_no_time(self, seconds):
-        with pytest.raises(ValueError, match=f"seconds is {seconds}; expected a positive"):
+        with pytest.raises(ValueError, match=f"seconds is {seconds}; expected a positive, finite"):
             examine(seconds)
 
     def test_the_rate_counts_two_operations_per_multiply_add(self, quick, monkeypatch):
@@ -72,6 +72,13 @@ class TestExamine:
         assert doctor._rates_with("SkylakeX", 0.1) == {"float32": 1.0}
         assert seen["env"][doctor.VARIABLE] == "SkylakeX"
         assert doctor.VARIABLE not in os.environ or os.environ[doctor.VARIABLE] != ""
+
+    def test_another_process_that_hangs_leaves_the_tip_without_figures(self, monkeypatch):
+        def run(command, timeout, **options):
+            raise doctor.subprocess.TimeoutExpired(command, timeout)
+
+        monkeypatch.setattr(doctor.subprocess, "run", run)
+        assert doctor._rates_with("SkylakeX", 0.1) is None
 
 
 class TestAdvice:
