@@ -61,7 +61,7 @@ class AdamState(NamedTuple):
     first, second : array or dict of arrays
         The decayed *sums* sum_k beta^(t - k) g_k and g_k^2.  Divided by the sum of their weights,
         sum_k beta^(t - k) = (1 - beta^t) / (1 - beta), they are Adam's bias-corrected moments.
-        The second grows to 1 / (1 - beta2) times g^2: from there on it must not overflow.
+        The second grows to 1 / (1 - beta2) times g^2, and overflows that much earlier.
     steps : ndarray of int
         t; one per row with ``rows=True``.
     """

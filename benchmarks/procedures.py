@@ -1,6 +1,6 @@
 """Whole procedures: Step 1, and an epoch of the lecture's autoencoder, against torch and jax.
 
-    pip install bbvi[bench]
+    pip install -e ".[bench]"
     python benchmarks/procedures.py            # about 5 minutes
     python benchmarks/procedures.py --quick    # a tenth of the steps
 
@@ -25,6 +25,7 @@ from typing import Any
 import epoch
 import numpy as np
 import step_one
+from elbo import set_threads
 from timing import PAUSE
 
 from bbvi.experiments.records import environment, format_table, write_csv, write_json
@@ -34,9 +35,7 @@ COLUMNS = ("procedure", "contender", "seconds", "relative to bbvi", "ELBO")
 
 def main() -> int:
     args = parse()
-    import torch
-
-    torch.set_num_threads(args.threads)
+    set_threads(args.threads, with_torch=True)
     steps, batches = (10, 47) if args.quick else (100, 469)
     rows = measure("Step 1", step_one.contenders(steps, args.seed), step_one.TOLERANCE, args)
     rows += measure("MNIST epoch", epoch.contenders(batches, args.seed), np.inf, args)
@@ -50,8 +49,10 @@ def main() -> int:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a tenth of the steps")
-    parser.add_argument("--rounds", type=int, default=5, help="turns of each contender")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each contender (5)")
+    parser.add_argument(
+        "--threads", type=int, default=2, help="of all but jax, which takes every CPU (default 2)"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("bbvi-out/benchmarks"))
     return parser.parse_args()
