@@ -97,10 +97,19 @@ def examine(seconds: float = 0.5) -> Report:
 
 def has_avx512() -> bool:
     """Whether NumPy found AVX-512 on this CPU."""
+    return any(name == "X86_V4" or name.startswith("AVX512_") for name in _simd())
+
+
+def has_avx2() -> bool:
+    """Whether NumPy found AVX2 on this CPU."""
+    return has_avx512() or not {"X86_V3", "AVX2"}.isdisjoint(_simd())
+
+
+def _simd() -> list[str]:
+    """The instruction sets that NumPy was built for or found."""
     config: Any = np.show_config(mode="dicts")
     simd = config.get("SIMD Extensions", {})
-    names = [*simd.get("baseline", []), *simd.get("found", [])]
-    return any(name == "X86_V4" or name.startswith("AVX512_") for name in names)
+    return [*simd.get("baseline", []), *simd.get("found", [])]
 
 
 def measure_rates(seconds: float) -> dict[str, float]:
@@ -212,9 +221,10 @@ def restart(
             f"--blas-kernel is {kernel!r}, but this NumPy's BLAS is {libraries or 'unknown'}; "
             "expected OpenBLAS. Leave the option out."
         )
-    if kernel in AVX512_KERNELS and not has_avx512():
+    missing = "AVX-512" if kernel in AVX512_KERNELS else "AVX2"
+    if not (has_avx512() if kernel in AVX512_KERNELS else has_avx2()):
         raise ValueError(
-            f"--blas-kernel is {kernel!r}, but this CPU has no AVX-512, so that it would crash. "
+            f"--blas-kernel is {kernel!r}, but this CPU has no {missing}, so that it would crash. "
             "Leave the option out."
         )
     if variables.get(VARIABLE) == kernel:

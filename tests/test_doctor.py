@@ -11,7 +11,7 @@ import bbvi.cli
 from bbvi import doctor
 from bbvi.cli import main
 from bbvi.cli.doctor import text
-from bbvi.doctor import advise, avx512_unused, examine, has_avx512, measure_rates, restart
+from bbvi.doctor import advise, avx512_unused, examine, has_avx2, has_avx512, measure_rates, restart
 
 HASWELL = {
     "internal_api": "openblas",
@@ -140,9 +140,13 @@ class TestRestart:
 
     def test_refuses_a_kernel_that_would_crash(self, monkeypatch):
         monkeypatch.setattr(doctor, "has_avx512", lambda: False)
+        monkeypatch.setattr(doctor, "_simd", lambda: ["X86_V2", "X86_V3"])
         with pytest.raises(ValueError, match="no AVX-512"):
             restart("SkylakeX", [], {})
         assert restart("Haswell", [], {}) is not None
+        monkeypatch.setattr(doctor, "_simd", lambda: ["X86_V2"])
+        with pytest.raises(ValueError, match="no AVX2"):
+            restart("Haswell", [], {})
 
     def test_refuses_an_unknown_kernel(self):
         with pytest.raises(ValueError, match="'Fast'; expected one of Haswell"):
@@ -184,3 +188,4 @@ class TestRestart:
 
 def test_numpys_own_report_is_read():
     assert has_avx512() in (True, False)
+    assert has_avx2() or not has_avx512()
