@@ -174,6 +174,7 @@ def test_the_command_says_what_is_wrong_in_one_line(tmp_path, capsys):
         ("--seed", "-1"): "--seed is -1; expected at least 0",
         ("--model", "names", "--latent-dim", "5"): "--latent-dim is 5, but --model names has its",
         ("--latent-dim", "0"): "latent_dim is 0; expected at least 1",
+        ("--methods", "amortized-score", "--inner-steps", "3"): "amortized-score has no Step 1",
         ("--samples", "1"): "leave_one_out got S = 1 sample; expected S >= 2",
     }
     for arguments, message in cases.items():

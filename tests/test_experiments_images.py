@@ -33,3 +33,10 @@ def test_unknown_and_absent_images(tmp_path):
         load_images("cifar", np.random.default_rng(0))
     with pytest.raises(FileNotFoundError, match="MNIST is not in"):
         load_images("mnist", np.random.default_rng(0), root=tmp_path)
+
+
+def test_mnists_arguments_are_not_ignored_for_digits(tmp_path):
+    with pytest.raises(ValueError, match=r'root is .*but dataset is "digits"'):
+        load_images("digits", np.random.default_rng(0), root=tmp_path)
+    with pytest.raises(ValueError, match="download is True"):
+        load_images("digits", np.random.default_rng(0), download=True)

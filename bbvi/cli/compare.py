@@ -18,6 +18,7 @@ from bbvi.experiments.records import (
     write_json,
 )
 from bbvi.experiments.zoo import MODELS, Entry, entry_of
+from bbvi.inference import fit_amortized
 from bbvi.plotting import compare as plotting
 from bbvi.plotting.style import save
 from bbvi.validation import as_count
@@ -71,13 +72,19 @@ def run(args: argparse.Namespace) -> int:
     entry = entry_of(args.model) if args.model else None
     settings = settings_from(args, entry)
     table = entry.methods if entry else METHODS
+    methods = args.methods or list(table)
+    without = [name in table and table[name].procedure is fit_amortized for name in methods]
+    if args.inner_steps is not None and all(without):
+        raise ValueError(
+            f"--inner-steps is {args.inner_steps}, but {', '.join(methods)} has no Step 1; "
+            "expected a method that has one beside it. Leave --inner-steps out."
+        )
     problem = (
         entry.problem(data_rng, dtype)
         if entry
         else problem_from(args.dataset, data_rng, latent_dim, dtype)
     )
     start = time.perf_counter()
-    methods = args.methods or list(table)
     result = compare(problem, rng, methods=methods, settings=settings, table=table)
     seconds = time.perf_counter() - start
     print(report(problem, result))

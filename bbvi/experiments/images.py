@@ -43,11 +43,18 @@ def load_images(
     Raises
     ------
     ValueError
-        If the name is unknown, or a file is not what it should be.
+        If the name is unknown, the folder or the download is for other images than MNIST, or a
+        file is not what it should be.
     FileNotFoundError
         If MNIST is absent; says where to put it.
     """
     if name == "digits":
+        if root is not None or download:
+            what = f"root is {str(root)!r}" if root is not None else "download is True"
+            raise ValueError(
+                f'{what}, but dataset is "digits", which comes with scikit-learn and is never '
+                'fetched. Leave it out, or choose "mnist".'
+            )
         x, labels = digits(binarize=False)
         train, test = train_test_split(rng, x.astype(dtype), labels, test_fraction=0.2)
         return Images(train, test, 150, 64, 16, 20, 5.0)
