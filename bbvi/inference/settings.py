@@ -27,11 +27,7 @@ def prepare(
     check_rng(rng)
     check_members("model", model, ("latent_dim", "log_joint"), "LinearGaussian(2, 4)")
     if theta is None:
-        x = as_float_array("x", x, ndim=2)
-        check_data = getattr(model, "check_data", None)
-        if check_data is not None:
-            check_data(x)
-        return x, astype(model.init(rng), x.dtype)
+        theta = astype(model.init(rng), as_float_array("x", x, ndim=2).dtype)
     x = check_inputs(model, theta, x)
     return x, {key: np.array(value) for key, value in theta.items()}
 

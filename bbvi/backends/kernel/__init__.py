@@ -11,8 +11,8 @@ several percent of a product, so that what is fast is what needs few of them:
 1. *Rows in blocks.*  (S, N, Dx) arrays are never formed.  A block of about 2 MB goes through all
    passes while it is near the processor, in buffers that are used again; memory does not grow
    with S or N (`blocks`).
-2. *Features first.*  Activations are (width, R), so that sums over pixels are matrix-vector
-   products with a vector of ones, and halves of the pixels are contiguous (`layers`).
+2. *Features first.*  Activations are (width, R), so that sums over pixels run along contiguous
+   memory: matrix-vector products with a vector of ones (`layers`).
 3. *One transcendental function for a Bernoulli pixel.*  With u = l / 2, y = 2 x - 1, t = tanh(u),
 
        log p(x | l) = sum_j  y u - |u| + log((1 + |t|) / 2),       d log p / du = y - t,

@@ -33,7 +33,7 @@ from bbvi.backends.kernel.pieces import Pieces, check_supports, gather, observed
 from bbvi.backends.kernel.targets import bind as bind_values
 from bbvi.threads import deal, run_hands, thread_count
 from bbvi.types import Array, Model, Target, Theta
-from bbvi.validation import as_float_array, check_theta, same_dtype
+from bbvi.validation import check_inputs
 
 MAX_PAIRED = 4
 BLOCK_BYTES = 2**20
@@ -75,12 +75,7 @@ def target(model: Model, theta: Theta, x: Array, num_threads: int | None = None)
     True
     """
     check_supports(model)
-    x = as_float_array("x", x, ndim=2)
-    check_theta(theta)
-    same_dtype(x=x, theta=theta)
-    model.check_data(x)  # type: ignore[attr-defined]
-    model.check_theta(theta)  # type: ignore[attr-defined]
-    return bind(model, theta, x, num_threads)
+    return bind(model, theta, check_inputs(model, theta, x), num_threads)
 
 
 def bind(model: Any, theta: Theta, x: Array, num_threads: int | None = None) -> Target:

@@ -8,7 +8,7 @@ from bbvi.backends.kernel.evaluate import evaluate_grads, evaluate_value
 from bbvi.backends.kernel.pieces import check_supports, take_apart
 from bbvi.threads import thread_count
 from bbvi.types import Array, Model, Target, Theta
-from bbvi.validation import as_float_array, check_theta, same_dtype
+from bbvi.validation import check_inputs
 
 
 def target(model: Model, theta: Theta, x: Array, num_threads: int | None = None) -> Target:
@@ -39,11 +39,7 @@ def target(model: Model, theta: Theta, x: Array, num_threads: int | None = None)
         possible under the model.
     """
     check_supports(model)
-    x = as_float_array("x", x, ndim=2)
-    check_theta(theta)
-    same_dtype(x=x, theta=theta)
-    model.check_data(x)  # type: ignore[attr-defined]
-    model.check_theta(theta)  # type: ignore[attr-defined]
+    x = check_inputs(model, theta, x)
     thread_count(num_threads)
     return bind(model, theta, x, num_threads)
 
