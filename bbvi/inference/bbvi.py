@@ -8,7 +8,7 @@ import numpy as np
 from bbvi import backends
 from bbvi.estimators import reparameterized
 from bbvi.inference.learning import Learning, maximum_likelihood
-from bbvi.inference.local import ascend
+from bbvi.inference.local import step_1
 from bbvi.inference.loop import check_finite, copy_state, mean_gradient, run
 from bbvi.inference.records import Fit, State, as_trace
 from bbvi.inference.settings import check_parts, prepare, state_or_start
@@ -102,21 +102,17 @@ def fit_bbvi(
     check_parts(family, estimator, optimizer=optimizer, local_optimizer=local_optimizer)
     x, theta = prepare(model, x, state_or_start(state, x, theta, "lam"), rng)
     S, inner_steps = as_count("num_samples", num_samples), as_count("inner_steps", inner_steps)
-    optimizer = optimizer or adam(0.003)
-    rows = local_optimizer or adam(0.05)
+    optimizer, rows = optimizer or adam(0.003), local_optimizer or adam(0.05)
     chosen = backends.resolve(backend, model)
     if state is None:
         state = _begin(family, learning.start(theta), x, rng, optimizer, rows)
 
     def step(state: State, batch: Array, target: Target) -> tuple[State, Estimate]:
         # Step 1
-        if warm_start:
-            lam, moments = state.lam[batch], take_rows(state.lam_moments, batch)
-        else:
-            lam = family.init(len(batch)).astype(x.dtype)
-            moments = rows.init(lam, rows=True)
-        for _ in range(inner_steps):
-            lam, moments, _ = ascend(family, target, lam, rng, estimator, S, rows, moments)
+        lam, moments = (
+            _take(state, batch) if warm_start else _anew(family, rows, len(batch), x.dtype)
+        )
+        lam, moments, _ = step_1(family, target, lam, rng, estimator, S, rows, moments, inner_steps)
         # Step 2
         eps = family.noise(rng, S, len(batch), x.dtype)
         estimate = estimator(family, target, lam, eps)
@@ -144,6 +140,17 @@ def fit_bbvi(
     return Fit(learning.point(state.theta), None, state.lam, as_trace(state.trace), state)
 
 
+def _take(state: State, batch: Array) -> tuple[Array, Any]:
+    """The batch's rows of lam and of its moments, as they were left."""
+    return state.lam[batch], take_rows(state.lam_moments, batch)
+
+
+def _anew(family: Family, rows: Optimizer, num_rows: int, dtype: Any) -> tuple[Array, Any]:
+    """Rows of lam and of its moments, as at the beginning."""
+    lam = family.init(num_rows).astype(dtype)
+    return lam, rows.init(lam, rows=True)
+
+
 def _begin(
     family: Family,
     theta: Theta,
@@ -153,12 +160,12 @@ def _begin(
     rows: Optimizer,
 ) -> State:
     """The state before the first step: a table of lam, and no encoder."""
-    lam = family.init(len(x)).astype(x.dtype)
+    lam, moments = _anew(family, rows, len(x), x.dtype)
     return State(
         theta=theta,
         theta_moments=optimizer.init(theta),
         lam=lam,
-        lam_moments=rows.init(lam, rows=True),
+        lam_moments=moments,
         phi=None,
         phi_moments=None,
         order=rng.permutation(len(x)),

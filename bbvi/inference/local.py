@@ -44,6 +44,28 @@ def ascend(
     return lam, moments, estimate
 
 
+def step_1(
+    family: Family,
+    target: Target,
+    lam: Array,
+    rng: np.random.Generator,
+    estimator: Estimator,
+    num_samples: int,
+    optimizer: Optimizer,
+    moments: Any,
+    num_steps: int,
+) -> tuple[Array, Any, Estimate]:
+    """`ascend`, ``num_steps`` times; the estimate is the first, at the lam that came in."""
+    lam, moments, first = ascend(
+        family, target, lam, rng, estimator, num_samples, optimizer, moments
+    )
+    for _ in range(num_steps - 1):
+        lam, moments, _ = ascend(
+            family, target, lam, rng, estimator, num_samples, optimizer, moments
+        )
+    return lam, moments, first
+
+
 def infer(
     model: Model,
     family: Family,

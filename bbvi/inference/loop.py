@@ -21,6 +21,8 @@ from bbvi.validation import as_count
 
 Step = Callable[[State, Array, Target], tuple[State, Estimate]]
 """(state, batch (B,) of row numbers, target of those rows) -> moved state, the estimate used."""
+ENCODED_ROWS = 4096
+"""Of a whole data set, encoded at a time."""
 
 
 def run(
@@ -118,6 +120,3 @@ def encode_all(
     """f_phi(x) of a whole data set, by a back end's ``encode`` on blocks of rows."""
     blocks = cut(len(x), -(-len(x) // ENCODED_ROWS))
     return np.concatenate([encode(encoder, phi, x[rows])[0] for rows in blocks])
-
-
-ENCODED_ROWS = 4096

@@ -8,7 +8,7 @@ import numpy as np
 from bbvi import backends
 from bbvi.estimators import reparameterized
 from bbvi.inference.learning import Learning, maximum_likelihood
-from bbvi.inference.local import ascend
+from bbvi.inference.local import step_1
 from bbvi.inference.loop import (
     check_finite,
     copy_state,
@@ -97,8 +97,7 @@ def fit_semi_amortized(
     x, theta = prepare(model, x, state_or_start(state, x, theta, "phi"), rng)
     encoder = check_encoder(encoder, family, x)
     S, inner_steps = as_count("num_samples", num_samples), as_count("inner_steps", inner_steps)
-    optimizer = optimizer or adam(0.003)
-    rows = local_optimizer or adam(0.05)
+    optimizer, rows = optimizer or adam(0.003), local_optimizer or adam(0.05)
     chosen = backends.resolve(backend, model)
     if state is None:
         state = begin_with_encoder(encoder, learning.start(theta), x, rng, optimizer)
@@ -107,9 +106,7 @@ def fit_semi_amortized(
         lam, pullback = chosen.encode(encoder, state.phi, x[batch])
         # Step 1
         moments = rows.init(lam, rows=True)
-        lam, moments, first = ascend(family, target, lam, rng, estimator, S, rows, moments)
-        for _ in range(inner_steps - 1):
-            lam, moments, _ = ascend(family, target, lam, rng, estimator, S, rows, moments)
+        lam, _, first = step_1(family, target, lam, rng, estimator, S, rows, moments, inner_steps)
         # Step 2
         eps = family.noise(rng, S, len(batch), x.dtype)
         estimate = estimator(family, target, lam, eps)
