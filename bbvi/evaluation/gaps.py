@@ -147,17 +147,7 @@ def inference_gap(
             progress=progress,
         ).local
 
-    optimum = step_1(np.arange(len(x)), lam)
-    lost = _lost_rows(family, target, lam, rng)
-    seed = int(rng.integers(2**63))
-    here, there = (_elbo(family, target, at, seed, num_samples) for at in (lam, optimum))
-    if len(lost):
-        other = optimum.copy()
-        other[lost] = step_1(lost, family.init(len(lost)))
-        elsewhere = _elbo(family, target, other, seed, num_samples)
-        better = elsewhere.value > there.value
-        optimum = np.where(better[:, None], other, optimum)
-        there = MonteCarlo(*(np.where(better, *pair) for pair in zip(elsewhere, there)))
+    optimum, here, there = _ends(step_1, family, target, lam, rng, num_samples)
     by, evidence, error = _evidence(
         model, family, theta, x, target, optimum, rng, 5 * num_samples, exact_log_evidence, backend
     )
@@ -173,6 +163,33 @@ def inference_gap(
         amortization=there.value - here.value,
         optimum=optimum,
     )
+
+
+def _ends(
+    step_1: Callable[[Array, Array], Array],
+    family: Family,
+    target: Target,
+    lam: Array,
+    rng: np.random.Generator,
+    num_samples: int,
+) -> tuple[Array, MonteCarlo, MonteCarlo]:
+    """Where Step 1 ends, and the ELBOs at lam and there, under common noise.
+
+    ``step_1`` moves some rows from a start.  Rows that are lost are moved from the neutral start
+    too, and the better end counts.
+    """
+    optimum = step_1(np.arange(len(lam)), lam)
+    lost = _lost_rows(family, target, lam, rng)
+    seed = int(rng.integers(2**63))
+    here, there = (_elbo(family, target, at, seed, num_samples) for at in (lam, optimum))
+    if len(lost):
+        other = optimum.copy()
+        other[lost] = step_1(lost, family.init(len(lost)))
+        elsewhere = _elbo(family, target, other, seed, num_samples)
+        better = elsewhere.value > there.value
+        optimum = np.where(better[:, None], other, optimum)
+        there = MonteCarlo(*(np.where(better, *pair) for pair in zip(elsewhere, there)))
+    return optimum, here, there
 
 
 def _lost_rows(family: Family, target: Target, lam: Array, rng: np.random.Generator) -> Array:

@@ -14,10 +14,10 @@ from bbvi.evaluation.monte_carlo import log_weights
 from bbvi.experiments.checkpoints import NAME, foreign_files, load_checkpoint, save_checkpoint
 from bbvi.experiments.networks import Network, lecture_objective, parameter_norm
 from bbvi.experiments.records import check_folder
-from bbvi.inference import State, fit_amortized
+from bbvi.inference import Fit, State, fit_amortized
 from bbvi.inference.settings import begin_with_encoder
 from bbvi.nets import astype
-from bbvi.optimizers import adam
+from bbvi.optimizers import Optimizer, adam
 from bbvi.types import Array, Estimator, Theta
 from bbvi.validation import as_count, as_float_array
 
@@ -149,21 +149,8 @@ def train_vae(
             log("iterations", iteration=iteration, objective=objective, parameter_norm=norm)
 
     while len(rows) < epochs and not _worse(rows, tolerance):
-        fit = fit_amortized(
-            network.model,
-            network.family,
-            x,
-            rng,
-            encoder=network.encoder,
-            estimator=estimator,
-            num_samples=1,
-            num_steps=-(-len(x) // batch_size),
-            batch_size=batch_size,
-            optimizer=optimizer,
-            theta=state.theta,
-            progress=progress,
-            callback=after_step,
-            state=state,
+        fit = _one_epoch(
+            network, x, rng, state, batch_size, optimizer, estimator, progress, after_step
         )
         assert fit.state is not None
         state = fit.state
@@ -172,6 +159,36 @@ def train_vae(
         if folder is not None:
             save_checkpoint(folder, state, rng, len(rows), settings=settings, **logs)
     return VaeRun(network, state.theta, state.phi or {}, **logs)
+
+
+def _one_epoch(
+    network: Network,
+    x: Array,
+    rng: np.random.Generator,
+    state: State,
+    batch_size: int,
+    optimizer: Optimizer,
+    estimator: Estimator,
+    progress: bool | None,
+    after_step: Callable[[State], Any],
+) -> Fit:
+    """Every minibatch once, of the state's own order; with the lecture's one draw of z."""
+    return fit_amortized(
+        network.model,
+        network.family,
+        x,
+        rng,
+        encoder=network.encoder,
+        estimator=estimator,
+        num_samples=1,
+        num_steps=-(-len(x) // batch_size),
+        batch_size=batch_size,
+        optimizer=optimizer,
+        theta=state.theta,
+        progress=progress,
+        callback=after_step,
+        state=state,
+    )
 
 
 def evaluate_encoder(
