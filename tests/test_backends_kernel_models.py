@@ -47,7 +47,7 @@ def problem(model, N=5, S=3):
     return theta, x, rng.standard_normal((S, N, model.latent_dim)), rng.random((S, N))
 
 
-def compare(model, theta, x, z, weights, rtol, atol):
+def assert_agreement(model, theta, x, z, weights, rtol, atol):
     left = autodiff.target(model, theta, x).value_and_grads(z, weights)
     right = kernel.target(model, theta, x).value_and_grads(z, weights)
     np.testing.assert_allclose(left[0], right[0], rtol=rtol, atol=atol)
@@ -62,15 +62,15 @@ def compare(model, theta, x, z, weights, rtol, atol):
 class TestAgreement:
     def test_double(self, name):
         theta, x, z, weights = problem(MODELS[name])
-        compare(MODELS[name], theta, x, z, None, 1e-10, 1e-11)
-        compare(MODELS[name], theta, x, z, weights, 1e-10, 1e-11)
+        assert_agreement(MODELS[name], theta, x, z, None, 1e-10, 1e-11)
+        assert_agreement(MODELS[name], theta, x, z, weights, 1e-10, 1e-11)
 
     def test_single_precision_and_one_row(self, name):
         theta, x, z, weights = problem(MODELS[name])
         theta, x = astype(theta, np.float32), x.astype(np.float32)
         z, weights = z.astype(np.float32), weights.astype(np.float32)
-        compare(MODELS[name], theta, x, z, weights, 1e-4, 1e-4)
-        compare(MODELS[name], theta, x[:1], z[:1, :1], None, 1e-4, 1e-4)
+        assert_agreement(MODELS[name], theta, x, z, weights, 1e-4, 1e-4)
+        assert_agreement(MODELS[name], theta, x[:1], z[:1, :1], None, 1e-4, 1e-4)
 
     def test_values_alone(self, name):
         model = MODELS[name]
@@ -85,7 +85,7 @@ class TestAgreement:
         model = MODELS[name]
         theta, x, _, _ = problem(model, N=700)
         z = np.random.default_rng(1).standard_normal((30, 700, model.latent_dim))
-        compare(model, theta, x, z, None, 1e-9, 1e-9)
+        assert_agreement(model, theta, x, z, None, 1e-9, 1e-9)
 
 
 @pytest.mark.parametrize("name", MODELS)
