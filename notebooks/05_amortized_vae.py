@@ -181,7 +181,7 @@ maps = compare_codes(
 rows = {row["method"]: row for row in maps.rows}
 if not SMOKE:
     assert rows["VAE"]["log_evidence"] > rows["autoencoder"]["log_evidence"] + 2
-codes_figure(maps.rows, maps.codes, binary_test.labels, (8, 8))
+codes_figure(maps.rows, maps.codes, binary_test.labels)
 
 # %% [markdown]
 # Both networks copy about equally well, and better than a plane through the data can. But nothing

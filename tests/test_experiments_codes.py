@@ -64,7 +64,7 @@ def test_only_the_variational_codes_look_like_the_prior():
     assert rows["autoencoder"]["code_scale"] > 2
     assert 0.7 < rows["VAE"]["code_scale"] < 1.4
     assert rows["VAE"]["log_evidence"] > rows["autoencoder"]["log_evidence"] + 3
-    figure = codes_figure(found.rows, found.codes, test.labels, (8, 8))
+    figure = codes_figure(found.rows, found.codes, test.labels)
     assert len(figure.axes) == 6
 
 

@@ -11,6 +11,7 @@ from bbvi import backends
 from bbvi.datasets import Dataset
 from bbvi.estimators import sticking_the_landing
 from bbvi.evaluation import log_evidence_quadrature
+from bbvi.experiments.records import mean_and_error
 from bbvi.experiments.representation import principal_components
 from bbvi.families import DiagonalGaussian
 from bbvi.inference import Fit, fit_amortized
@@ -123,8 +124,8 @@ def _network(
     fitted = log_evidence_quadrature(generator, theta, some).value
     mean = model.mean(fit.theta, codes)
     row = {"method": name, "squared_error": float(np.mean((test - mean) ** 2))}
-    row |= _mean_and_error("copied", copied) | _mean_and_error("log_evidence", evidence)
-    row |= _mean_and_error("log_evidence_fitted", fitted)
+    row |= mean_and_error("copied", copied) | mean_and_error("log_evidence", evidence)
+    row |= mean_and_error("log_evidence_fitted", fitted)
     row["code_scale"] = float(fit.local[:, :2].std(axis=0).max())
     z = model.prior.sample(rng, {}, num_samples)
     return row, Codes(name, codes, model.mean(fit.theta, z.astype(test.dtype)))
@@ -155,8 +156,3 @@ def _principal(
         "code_scale": float(train_codes.std(axis=0).max()),
     }
     return [row], [Codes("PCA", test_codes, np.clip(mean + z @ directions, 0, 1))]
-
-
-def _mean_and_error(name: str, values: Array) -> dict[str, float]:
-    error = values.std(ddof=1) / np.sqrt(len(values))
-    return {name: float(values.mean()), f"{name}_se": float(error)}

@@ -20,6 +20,7 @@ from bbvi.experiments.methods import (
     evaluations_of,
 )
 from bbvi.experiments.problems import Problem
+from bbvi.experiments.records import mean_and_error
 from bbvi.families import LabelAndGaussian
 from bbvi.inference import Fit, fit_amortized
 from bbvi.nets import astype
@@ -193,8 +194,7 @@ def _evaluate(
     }
     row: dict[str, Any] = {"method": name, "gradient": learned.method.estimator}
     for key, values in columns.items():
-        row[key] = float(values.mean())
-        row[f"{key}_se"] = _standard_error(values)
+        row |= mean_and_error(key, values)
     row["test_rows"] = len(test)
     row["evidence_by"] = gap.evidence_by
     row["gradient_variance"] = _gradient_variance(problem, learned, lam, rng, settings)
@@ -202,11 +202,6 @@ def _evaluate(
     row["seconds_per_new"] = seconds_new
     row["evaluations"] = int(fit.trace.evaluations[-1])
     return row, lam
-
-
-def _standard_error(values: Array) -> float:
-    """Of the mean over datapoints; NaN for a single one, such as a whole data set."""
-    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
 
 
 def _best_estimator(problem: Problem) -> Estimator:

@@ -15,6 +15,7 @@ import numpy as np
 from bbvi import backends
 from bbvi.evaluation import elbo
 from bbvi.experiments.damage import Task, restore_by_pca
+from bbvi.experiments.records import mean_and_error
 from bbvi.families import DiagonalGaussian
 from bbvi.inference import fit_amortized, infer, known_theta
 from bbvi.models import DeepLatentModel, restored_mean
@@ -213,8 +214,4 @@ def _learn_encoder(
 
 
 def _error(images: Array, truth: Array, scored: Array) -> Row:
-    squares = ((images - truth)[:, scored] ** 2).mean(axis=1)
-    return {
-        "error": float(squares.mean()),
-        "error_se": float(squares.std(ddof=1) / np.sqrt(len(squares))),
-    }
+    return mean_and_error("error", ((images - truth)[:, scored] ** 2).mean(axis=1))

@@ -8,6 +8,7 @@ import numpy as np
 from bbvi import backends
 from bbvi.datasets import Dataset
 from bbvi.evaluation import elbo
+from bbvi.experiments.records import mean_and_error
 from bbvi.families import DiagonalGaussian
 from bbvi.inference import fit_amortized
 from bbvi.models import BernoulliLikelihood, DeepLatentModel, MixtureOfGaussians, StandardNormal
@@ -74,12 +75,12 @@ def compare_priors(
         mixed, theta, codes = _learn(mixture, sizes, train.x, test.x, seed, num_steps)
         decoder = {"decoder": "-".join(map(str, sizes))}
         rows += [
-            {**decoder, "prior": "standard normal", **_mean_and_error("test_elbo", plain)},
+            {**decoder, "prior": "standard normal", **mean_and_error("test_elbo", plain)},
             {
                 **decoder,
                 "prior": "mixture",
-                **_mean_and_error("test_elbo", mixed),
-                **_mean_and_error("gain", mixed - plain),
+                **mean_and_error("test_elbo", mixed),
+                **mean_and_error("gain", mixed - plain),
             },
         ]
         drawn.append(Fitted(*mixture.moments(part(theta, "prior")), codes))
@@ -104,8 +105,3 @@ def _learn(
     lam, _ = chosen.encode(encoder, fit.phi, test)
     target = chosen.target(model, fit.theta, test)
     return elbo(family, target, lam, rng, 200).value, fit.theta, family.split(lam)[0]
-
-
-def _mean_and_error(name: str, values: Array) -> dict[str, float]:
-    error = values.std(ddof=1) / np.sqrt(len(values))
-    return {name: float(values.mean()), f"{name}_se": float(error)}

@@ -30,6 +30,15 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise
 
 
+def mean_and_error(name: str, values: np.ndarray[Any, Any]) -> dict[str, float]:
+    """The columns ``name`` and ``name_se``: the mean over datapoints and its standard error.
+
+    The error of a single datapoint, such as a whole data set, is not known: NaN.
+    """
+    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
+    return {name: float(values.mean()), f"{name}_se": float(error)}
+
+
 def check_folder(folder: Path) -> None:
     """Raise unless ``folder`` can be written to, or made: before a long run, not after it.
 

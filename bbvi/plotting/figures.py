@@ -189,7 +189,7 @@ def codes(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
     options = {"num_steps": 60, "evidence_rows": 5} if quick else {}
     found = compare_codes(train, test, rng, **options)
     assert test.labels is not None
-    picture = model_plots.codes_figure(found.rows, found.codes, test.labels, (8, 8))
+    picture = model_plots.codes_figure(found.rows, found.codes, test.labels)
     return {"codes": Drawn(picture, found.rows)}
 
 

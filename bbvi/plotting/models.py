@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from bbvi.plotting.lectures import draw_components
 from bbvi.plotting.style import COLORS, new_figure, styled
-from bbvi.plotting.vae import draw_latent_space
+from bbvi.plotting.vae import draw_images, draw_latent_space
 from bbvi.types import Array
 
 Row = Mapping[str, Any]
@@ -56,9 +56,7 @@ def draw_gains(axes: Axes, rows: Sequence[Row]) -> None:
     axes.grid(axis="y", visible=False)
 
 
-def codes_figure(
-    rows: Sequence[Row], views: Sequence[Any], labels: Array, image_shape: tuple[int, int]
-) -> Figure:
+def codes_figure(rows: Sequence[Row], views: Sequence[Any], labels: Array) -> Figure:
     """Held-out codes of each map, and below what it makes of draws from a Gaussian of codes."""
     with styled():
         fig = new_figure(15, 8.2)
@@ -68,36 +66,16 @@ def codes_figure(
             above.set_xlabel("first coordinate of the code")
             above.set_ylabel("second coordinate" if above is panels[0, 0] else "")
             above.set_title(f"{view.method}: {_summary(row)}", fontsize=12.5)
-            below.imshow(_tiled(view.samples, image_shape), cmap="gray_r", vmin=0, vmax=1)
-            below.set_axis_off()
-            below.set_title(
-                "made from draws of N(0, I)"
-                if "log_evidence" in row
-                else "made from Gaussian codes",
-                fontsize=12,
-            )
+            made_from = "draws of N(0, I)" if "log_evidence" in row else "Gaussian codes"
+            draw_images(below, view.samples, 8, "")
+            below.set_title(f"made from {made_from}", fontsize=12)
     return fig
 
 
 def _summary(row: Row) -> str:
     text = f"squared error {row['squared_error']:.3f}"
-    if "log_evidence" in row:
-        text += (
-            f"\nlog p(x) {row['log_evidence']:.1f} ± {row['log_evidence_se']:.1f} under N(0, I),"
-        )
-        text += f"\n{row['log_evidence_fitted']:.1f} ± {row['log_evidence_fitted_se']:.1f} nats"
-        text += " under a Gaussian of codes"
-    return text + (
-        "" if "log_evidence" in row else "\nno likelihood of binary pixels,\nand so no log p(x)"
-    )
-
-
-def _tiled(images: Array, shape: tuple[int, int], columns: int = 8) -> Array:
-    """Images side by side, with a pixel of white between."""
-    rows = -(-len(images) // columns)
-    height, width = shape[0] + 1, shape[1] + 1
-    sheet = np.zeros((rows * height - 1, columns * width - 1))
-    for i, image in enumerate(images):
-        top, left = i // columns * height, i % columns * width
-        sheet[top : top + shape[0], left : left + shape[1]] = image.reshape(shape)
-    return sheet
+    if "log_evidence" not in row:
+        return f"{text}\nno likelihood of binary pixels,\nand so no log p(x)"
+    keys = ("log_evidence", "log_evidence_fitted")
+    plain, fitted = (f"{row[key]:.1f} ± {row[f'{key}_se']:.1f}" for key in keys)
+    return f"{text}\nlog p(x) {plain} under N(0, I),\n{fitted} nats under a Gaussian of codes"
