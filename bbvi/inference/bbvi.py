@@ -109,9 +109,7 @@ def fit_bbvi(
 
     def step(state: State, batch: Array, target: Target) -> tuple[State, Estimate]:
         # Step 1
-        lam, moments = (
-            _take(state, batch) if warm_start else _anew(family, rows, len(batch), x.dtype)
-        )
+        lam, moments = _take(state, batch) if warm_start else _anew(family, rows, x[batch])
         lam, moments, _ = step_1(family, target, lam, rng, estimator, S, rows, moments, inner_steps)
         # Step 2
         eps = family.noise(rng, S, len(batch), x.dtype)
@@ -145,9 +143,9 @@ def _take(state: State, batch: Array) -> tuple[Array, Any]:
     return state.lam[batch], take_rows(state.lam_moments, batch)
 
 
-def _anew(family: Family, rows: Optimizer, num_rows: int, dtype: Any) -> tuple[Array, Any]:
-    """Rows of lam and of its moments, as at the beginning."""
-    lam = family.init(num_rows).astype(dtype)
+def _anew(family: Family, rows: Optimizer, x: Array) -> tuple[Array, Any]:
+    """A row of lam and of its moments for each row of x, as at the beginning."""
+    lam = family.init(len(x)).astype(x.dtype)
     return lam, rows.init(lam, rows=True)
 
 
@@ -160,7 +158,7 @@ def _begin(
     rows: Optimizer,
 ) -> State:
     """The state before the first step: a table of lam, and no encoder."""
-    lam, moments = _anew(family, rows, len(x), x.dtype)
+    lam, moments = _anew(family, rows, x)
     return State(
         theta=theta,
         theta_moments=optimizer.init(theta),
