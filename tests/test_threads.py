@@ -52,14 +52,21 @@ def test_an_error_reaches_the_caller_and_blas_is_restored(bad):
     assert blas_threads() == before
 
 
-def test_the_caller_takes_over_what_no_thread_has_begun():
-    executor = threads._executor(1, threads.os.getpid())
-    release = threading.Event()
-    blocker = executor.submit(release.wait)
+def test_the_caller_takes_over_what_no_thread_has_begun(monkeypatch):
+    crew, release = threads._Crew(), threading.Event()
+    monkeypatch.setattr(threads, "_crew", lambda process: crew)
+    blocker = threads._Job(lambda event: event.wait(), release)
+    crew.submit([blocker])
     names = run_hands(lambda hand: threading.current_thread().name, [0, 1])
     release.set()
+    blocker.wait()
     assert blocker.result()
     assert names == [threading.current_thread().name] * 2
+
+
+def test_hands_are_done_at_the_same_time():
+    meeting = threading.Barrier(3)
+    assert run_hands(lambda hand: meeting.wait(timeout=10) >= 0, range(3)) == [True] * 3
 
 
 def test_entering_concurrently_restores_once():

@@ -2,19 +2,15 @@
 
 Activations are kept *features first*, h (width, R) with one column per row of the block, so
 that sums over features run along contiguous memory.  With h_0 = z and h_l = a(W_l^T h_{l-1} +
-b_l) for the hidden layers, the outputs are taken times a constant c that the likelihood asks for
-(1/2 for Bernoulli logits, 1/sigma for a Gaussian mean).  The constant is put on the last hidden
-layer, which is narrow, rather than on the outputs:
+b_l) for the hidden layers, the outputs are u = W^T h_L + b.  Where there are many rows, each bias
+becomes one more row of its weights, met by a row of ones below the activations,
+[W; b^T]^T [h; 1], so that adding biases costs no pass.
 
-    u = c (W^T h_L + b) = W^T (c h_L) + c b.
+The likelihood gives d log p / du as c g with a constant c of its own (1 / sigma^2 for a Gaussian
+mean), which is put on the hidden layer, narrower than the outputs.  With g_l the derivative at the
+pre-activation of hidden layer l,
 
-Where there are many rows, each bias becomes one more row of its weights, met by a row of ones
-(c ones in the last layer) below the activations, [W; b^T]^T [c h; c], so that adding biases costs
-no pass.
-
-Given du = d log p / du, with g_l the derivative at the pre-activation of hidden layer l,
-
-    dW   = (c h_L) du^T          db = c du 1            dh_L = c W du
+    dW   = (c h_L) g^T           db = c g 1             dh_L = c W g
     g_l  = dh_l * a'(h_l)        dW_l = h_{l-1} g_l^T   db_l = g_l 1      dh_{l-1} = W_l g_l.
 
 The slopes a' are functions of the activation itself: 1 - h^2 for tanh, 1 - exp(-h) for softplus.
@@ -70,7 +66,7 @@ class Pass(NamedTuple):
     Attributes
     ----------
     inputs : list of ndarray (width_in, R)
-        What each layer multiplied, the last with the factor c.
+        What each layer multiplied.
     slopes : list of ndarray (width_out, R)
         a' at each hidden layer.
     outputs : ndarray (O, R)
@@ -90,17 +86,17 @@ class Layers:
     net : MLP
     params : dict
         "W0", "b0", ...
-    scale : float
-        The constant c on the outputs.
+    slope : float
+        The constant c of the likelihood's gradient.
     """
 
-    def __init__(self, net: MLP, params: Theta, scale: float) -> None:
+    def __init__(self, net: MLP, params: Theta, slope: float) -> None:
         self.sizes = net.sizes
         self.depth = net.num_layers
         self.activate = ACTIVATIONS[net.activation]
         self.weights = [params[f"W{layer}"] for layer in range(self.depth)]
         self.biases = [params[f"b{layer}"] for layer in range(self.depth)]
-        self.scale = scale
+        self.slopes = [1.0] * (self.depth - 1) + [slope]
 
     def stack(self) -> list[Array]:
         """[W; b^T] of each layer, worth its making when it is used for many rows."""
@@ -128,23 +124,20 @@ class Layers:
             if slopes:
                 found.append(buffers(f"slope{layer}", width, R))
             self.activate(a, found[-1] if slopes else None, buffers("scratch", width, R))
-        if self.scale != 1:
-            out = h if self.depth > 1 else buffers("scaled", *h.shape)
-            h = np.multiply(h, self.scale, out=out)
         inputs.append(h)
         u = np.matmul(weights[-1].T, h, out=buffers("outputs", self.sizes[-1], R))
         if stacked is None:
-            u += (self.biases[-1] * self.scale)[:, None]
+            u += self.biases[-1][:, None]
         return Pass([h[:width] for h, width in zip(inputs, self.sizes)], found, u)
 
     def backward(self, done: Pass, du: Array, buffers: Buffers) -> list[Array]:
-        """Each layer's output gradient, [g_1, ..., g_L, du], from du (O, R)."""
+        """Each layer's output gradient, [g_1, ..., g_L, g], from g = du / c (O, R)."""
         gradients = [du]
         for layer in range(self.depth - 1, 0, -1):
             dh = buffers(f"g{layer}", self.sizes[layer], du.shape[1])
             np.matmul(self.weights[layer], gradients[0], out=dh)
-            if layer == self.depth - 1 and self.scale != 1:
-                dh *= self.scale
+            if self.slopes[layer] != 1:
+                dh *= self.slopes[layer]
             dh *= done.slopes[layer - 1]
             gradients.insert(0, dh)
         return gradients
@@ -153,8 +146,8 @@ class Layers:
         """Dz (D, R) from what `backward` gave."""
         first = gradients[0]
         dz = np.matmul(self.weights[0], first, out=buffers("dz", self.sizes[0], first.shape[1]))
-        if self.depth == 1 and self.scale != 1:
-            dz *= self.scale
+        if self.slopes[0] != 1:
+            dz *= self.slopes[0]
         return dz
 
     def add_gradient(
@@ -167,16 +160,15 @@ class Layers:
     ) -> None:
         """Add to ``total`` the sum over rows of weights (R,) times dW and db of each layer.
 
-        Weights None means 1 each.
+        Weights None means 1 each, and c = 1.
         """
         for layer, (h, g) in enumerate(zip(done.inputs, gradients)):
             if weights is None:
                 db = g.sum(axis=1)
             else:
-                h = np.multiply(h, weights, out=buffers("weighted", *h.shape))
-                db = g @ weights
-            if layer == self.depth - 1 and self.scale != 1:
-                db *= self.scale
+                w = weights if self.slopes[layer] == 1 else weights * self.slopes[layer]
+                h = np.multiply(h, w, out=buffers("weighted", *h.shape))
+                db = g @ w
             key = f"W{layer}"
             if key in total:
                 total[key] += np.matmul(h, g.T, out=buffers(key, len(h), len(g)))

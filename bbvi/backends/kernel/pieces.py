@@ -79,11 +79,11 @@ def take_apart(model: Any, theta: Theta, x: Array) -> Pieces:
         return _linear_pieces(theta, x)
     prior, likelihood = PRIORS[type(model.prior)], LIKELIHOODS[type(model.likelihood)]
     own = part(theta, "likelihood")
-    scale = likelihood.output_scale(model.likelihood, own)
+    slope = likelihood.slope(model.likelihood, own)
     return Pieces(
         prior,
         prior.prepare(model.prior, part(theta, "prior")),
-        Layers(model.decoder, part(theta, "decoder"), scale),
+        Layers(model.decoder, part(theta, "decoder"), slope),
         likelihood,
         likelihood.prepare(model.likelihood, own, x),
         x,
@@ -96,7 +96,7 @@ def _linear_pieces(theta: Theta, x: Array) -> Pieces:
     """LinearGaussian as a decoder without hidden layers and a Gaussian with a learned scale."""
     likelihood = learned_scale("log_sigma")
     decoder = {"W0": theta["W"].T, "b0": theta["b"]}
-    layers = Layers(MLP(theta["W"].shape[::-1]), decoder, likelihood.output_scale(None, theta))
+    layers = Layers(MLP(theta["W"].shape[::-1]), decoder, likelihood.slope(None, theta))
     state = likelihood.prepare(None, theta, x)
     return Pieces(STANDARD_NORMAL, None, layers, likelihood, state, x, {}, LINEAR_NAMES)
 

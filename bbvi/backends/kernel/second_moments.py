@@ -163,10 +163,9 @@ def _add_layers(
     """Both moments of each layer's dW and db, for sample weights w (S, n)."""
     S, n = w.shape
     for layer, (inputs, outputs) in enumerate(zip(done.inputs, gradients)):
-        h, dh = inputs.T.reshape(S, n, -1) * w[:, :, None], outputs.T.reshape(S, n, -1)
-        db = np.einsum("sn,sno->no", w, dh)
-        if layer == layers.depth - 1:
-            db *= layers.scale
+        w_here = w * layers.slopes[layer]
+        h, dh = inputs.T.reshape(S, n, -1) * w_here[:, :, None], outputs.T.reshape(S, n, -1)
+        db = np.einsum("sn,sno->no", w_here, dh)
         for key, first, second in (
             (f"W{layer}", h.reshape(S * n, -1).T @ outputs.T, sum_of_squares(h, dh)),
             (f"b{layer}", db.sum(axis=0), np.square(db).sum(axis=0)),

@@ -4,73 +4,86 @@ The blackboard has, for one pixel with logit l and x in {0, 1},
 
     log p = x l - softplus(l),          d log p / dl = x - sigmoid(l):
 
-two transcendental functions for softplus and one for the sigmoid.  With half the logit, u = l / 2,
-and the sign of the pixel, y = 2 x - 1, all of it follows from t = tanh(u):
+two transcendental functions for softplus and one for the sigmoid.  With the sign of the pixel,
+s = 2 x - 1, both follow from f, the inverse of the pixel's probability:
 
-    log p = log sigmoid(y l) = y u - |u| + log((1 + |t|) / 2),          d log p / du = y - t.
+    log p = log sigmoid(s l) = -log f,      f = 1 + exp(-s l),      d log p / dl = s (1 - 1 / f).
 
-(softplus(l) = max(l, 0) + log1p(exp(-|l|)), max(l, 0) = u + |u|, and 1 / (1 + exp(-2|u|)) =
-(1 + |t|) / 2.)  Nothing cancels: 1 + |t| lies in [1, 2], and a pixel that is certain and right
-contributes exactly 0.  Logits of any size are safe.
+NumPy's power of two is faster than its exp, and the factor is free where the sign is laid out:
+with y = -s / log 2 the kernel computes f = 1 + 2^(y l) and y - y / f = -d log p / dl / log 2.
+Nothing cancels in the value: f >= 1, and a pixel that is certain and right contributes exactly 0.
 
-The logarithms of the Dx factors are that of their product: 16 factors in [1, 2] multiplied
-together lie in [1, 2^16], so one logarithm for 16 pixels is enough.
+The logarithms of the Dx factors are that of their product, so one logarithm for 16 pixels is
+enough.  A product overflows where 16 pixels together have a surprise above 88 nats in float32, 709
+in float64.  Such a row shows by a sum that is not finite, and is summed again, pixel by pixel:
+
+    log2 f = max(v, 0) + log2(1 + 2^-|v|),        v = y l.
 """
+
+import math
 
 import numpy as np
 
 from bbvi.backends.kernel.blocks import Buffers
-from bbvi.backends.kernel.likelihoods.seam import LikelihoodKernel, column_sums, products_summed
+from bbvi.backends.kernel.likelihoods.seam import LikelihoodKernel, column_sums
 from bbvi.types import Array, Theta
 
 FACTORS = 16
+LOG_2 = math.log(2)
 
 
 def _observe(state: None, y: Array) -> None:
-    """Y = 2 x - 1."""
-    y *= 2
-    y -= 1
+    """Y = -(2 x - 1) / log 2."""
+    y -= 0.5
+    y *= -2 / LOG_2
 
 
-def log_product(factors: Array) -> Array:
-    """sum_j log(factors_j / 2) of factors (Dx, R) in [1, 2]: (R,).  Overwrites factors."""
-    whole = len(factors) // FACTORS * FACTORS
-    factors[whole:] *= 0.5
-    lanes = factors[whole:]
-    if whole:
-        groups = factors[:whole].reshape(FACTORS, -1, factors.shape[1])
-        products = np.multiply.reduce(groups, axis=0)
-        products *= 0.5**FACTORS
-        lanes = np.concatenate([products, lanes]) if len(lanes) else products
-    return column_sums(np.log(lanes, out=lanes))
+def sum_of_log2(factors: Array, buffers: Buffers) -> Array:
+    """sum_j log2(factors_j) of factors (Dx, R) >= 1: (R,).  Infinite where a product overflows."""
+    Dx, R = factors.shape
+    width = Dx // FACTORS
+    lanes = buffers("lanes", width + Dx % FACTORS, R)
+    groups = factors[: width * FACTORS].reshape(FACTORS, width, R)
+    np.multiply.reduce(groups, axis=0, out=lanes[:width])
+    lanes[width:] = factors[width * FACTORS :]
+    return column_sums(np.log2(lanes, out=lanes))
+
+
+def _surprise(v: Array) -> Array:
+    """sum_j log2(1 + 2^v_j) of v (Dx, R) of any size: (R,)."""
+    return column_sums(np.maximum(v, 0) + np.log2(1 + np.exp2(-np.abs(v))))
+
+
+def _inverse_probabilities(y: Array, u: Array, buffers: Buffers) -> tuple[Array, Array]:
+    """log p (R,) and f (Dx, R), which is infinite where it overflows.  Overwrites u."""
+    v = np.multiply(y, u, out=u)
+    f = np.exp2(v, out=buffers("factors", *u.shape))
+    f += 1
+    bits = sum_of_log2(f, buffers)
+    overflown = ~np.isfinite(bits)
+    if overflown.any():
+        bits[overflown] = _surprise(v[:, overflown])
+    bits *= -LOG_2
+    return bits, f
 
 
 def _value(state: None, y: Array, u: Array, buffers: Buffers) -> Array:
-    value = products_summed(y, u)
-    abs_u = np.abs(u, out=u)
-    value -= column_sums(abs_u)
-    abs_t = np.tanh(abs_u, out=abs_u)
-    abs_t += 1
-    value += log_product(abs_t)
-    return value
+    with np.errstate(over="ignore"):
+        return _inverse_probabilities(y, u, buffers)[0]
 
 
 def _value_and_grads(
     state: None, y: Array, u: Array, buffers: Buffers, weights: Array | None
 ) -> tuple[Array, Theta]:
-    value = products_summed(y, u)
-    scratch = np.abs(u, out=buffers("scratch_u", *u.shape))
-    value -= column_sums(scratch)
-    t = np.tanh(u, out=u)
-    np.abs(t, out=scratch)
-    scratch += 1
-    value += log_product(scratch)
-    np.subtract(y, t, out=u)
+    with np.errstate(over="ignore"):
+        value, f = _inverse_probabilities(y, u, buffers)
+    np.divide(y, f, out=u)
+    np.subtract(y, u, out=u)
     return value, {}
 
 
 BERNOULLI = LikelihoodKernel(
-    lambda likelihood, params: 0.5,
+    lambda likelihood, params: -LOG_2,
     lambda likelihood, params, x: None,
     _observe,
     _value,

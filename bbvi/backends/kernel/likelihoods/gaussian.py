@@ -4,18 +4,18 @@ With r = (x - mean) / sigma and Dx observed variables,
 
     log p = -|r|^2 / 2 - sum_j log sigma_j - (Dx / 2) log 2 pi.
 
-* Fixed or learned scale.  The kernel hands over u = outputs / sigma, and y = x / sigma is formed
-  once, so that r = y - u is itself d log p / du.  d log p / d log sigma = |r|^2 - Dx.
+* Fixed or learned scale.  With e = x - mean, d log p / d mean = e / sigma^2, a constant times what
+  the value needs, and d log p / d log sigma = |e|^2 / sigma^2 - Dx.
 * One scale per z, outputs (m, s) with s = log sigma.  Identity link: with e = x - m and
   v = exp(-2 s), log p = -v |e|^2 / 2 - Dx s + const and
 
       d log p / dm = v e,          d log p / ds = v |e|^2 - Dx.
 
-  Logistic link: mean = sigmoid(m) = (1 + t) / 2 with t = tanh(m / 2).  The kernel hands over
-  u = outputs / 2, and with y = 2 x - 1, e = (y - t) / 2; so for e' = y - t and v = exp(-2 s) / 4
+  Logistic link: mean = sigmoid(m) = (1 + t) / 2 with t = tanh(m / 2).  With y = 2 x - 1,
+  e = (y - t) / 2; so for e' = y - t and v = exp(-2 s) / 4
 
-      log p = -v |e'|^2 / 2 - Dx s + const,     d log p / du_m = v e' (1 - t^2),
-      d log p / du_s = 2 (v |e'|^2 - Dx).
+      log p = -v |e'|^2 / 2 - Dx s + const,     d log p / dm = v e' (1 - t^2) / 2,
+      d log p / ds = v |e'|^2 - Dx.
 * Diagonal scale, outputs (m, s) each Dx wide: r = (x - m) exp(-s), and
 
       d log p / dm = r exp(-s),       d log p / ds = r^2 - 1.
@@ -38,21 +38,24 @@ def _observe_nothing(state: Any, y: Array) -> None:
     """Y = x."""
 
 
-# Fixed or learned scale: state = sigma, Dx log sigma + (Dx / 2) log 2 pi.
+# Fixed or learned scale: state = 1 / sigma^2, Dx log sigma + (Dx / 2) log 2 pi.
 
 
 def _one_scale(log_scale: Any, x: Array) -> tuple[float, float]:
-    return float(np.exp(log_scale)), x.shape[-1] * (float(log_scale) + 0.5 * LOG_2PI)
+    return float(np.exp(-2 * log_scale)), x.shape[-1] * (float(log_scale) + 0.5 * LOG_2PI)
 
 
-def _observe_scaled(state: tuple[float, float], y: Array) -> None:
-    """Y = x / sigma."""
-    y *= 1 / state[0]
+def _squares(precision: float, y: Array, u: Array) -> Array:
+    """|y - u|^2 / sigma^2: (R,).  Overwrites u with y - u."""
+    error = np.subtract(y, u, out=u)
+    squares = products_summed(error, error)
+    squares *= precision
+    return squares
 
 
 def _one_scale_value(state: tuple[float, float], y: Array, u: Array, buffers: Buffers) -> Array:
-    residual = np.subtract(y, u, out=u)
-    return -0.5 * products_summed(residual, residual) - state[1]
+    precision, constant = state
+    return -0.5 * _squares(precision, y, u) - constant
 
 
 def _fixed_value_and_grads(
@@ -62,9 +65,9 @@ def _fixed_value_and_grads(
 
 
 FIXED_SCALE = LikelihoodKernel(
-    lambda likelihood, params: 1 / likelihood.scale,
+    lambda likelihood, params: float(likelihood.scale) ** -2,
     lambda likelihood, params, x: _one_scale(np.log(likelihood.scale), x),
-    _observe_scaled,
+    _observe_nothing,
     _one_scale_value,
     _fixed_value_and_grads,
 )
@@ -76,17 +79,16 @@ def learned_scale(name: str) -> LikelihoodKernel:
     def value_and_grads(
         state: tuple[float, float], y: Array, u: Array, buffers: Buffers, weights: Array | None
     ) -> tuple[Array, Theta]:
-        residual = np.subtract(y, u, out=u)
-        squares = products_summed(residual, residual)
+        squares = _squares(state[0], y, u)
         value = -0.5 * squares - state[1]
         if weights is None:
             return value, {}
         return value, {name: np.asarray(weights @ (squares - len(y)))}
 
     return LikelihoodKernel(
-        lambda likelihood, params: float(np.exp(-params[name])),
+        lambda likelihood, params: float(np.exp(-2 * params[name])),
         lambda likelihood, params, x: _one_scale(params[name], x),
-        _observe_scaled,
+        _observe_nothing,
         _one_scale_value,
         value_and_grads,
     )
@@ -106,16 +108,18 @@ def _scalar_identity(y: Array, u: Array, buffers: Buffers) -> Array:
 
 
 def _scalar_logistic(y: Array, u: Array, buffers: Buffers) -> Array:
-    t, log_scale = np.tanh(u[:-1], out=u[:-1]), 2 * u[-1]
+    u[:-1] *= 0.5
+    t, log_scale = np.tanh(u[:-1], out=u[:-1]), u[-1]
     error, precision = np.subtract(y, t, out=buffers("error", *t.shape)), np.exp(-2 * log_scale)
     precision *= 0.25
     squares = precision * products_summed(error, error)
     value = -0.5 * squares - len(y) * (log_scale + 0.5 * LOG_2PI)
+    precision *= 0.5
     slope = np.multiply(t, t, out=t)
     np.subtract(1, slope, out=slope)
     error *= precision
     slope *= error
-    np.multiply(squares - len(y), 2, out=u[-1])
+    np.subtract(squares, len(y), out=log_scale)
     return value
 
 
@@ -126,9 +130,9 @@ def _observe_signs(state: Any, y: Array) -> None:
         y -= 1
 
 
-SCALAR_LINKS: dict[str, tuple[float, Callable[[Array, Array, Buffers], Array]]] = {
-    "identity": (1.0, _scalar_identity),
-    "logistic": (0.5, _scalar_logistic),
+SCALAR_LINKS: dict[str, Callable[[Array, Array, Buffers], Array]] = {
+    "identity": _scalar_identity,
+    "logistic": _scalar_logistic,
 }
 
 
@@ -143,11 +147,11 @@ def _scalar_value_and_grads(
 
 
 def _scalar_state(likelihood: ScalarScaleGaussian, params: Theta, x: Array) -> Any:
-    return SCALAR_LINKS[likelihood.link][1]
+    return SCALAR_LINKS[likelihood.link]
 
 
 SCALAR_SCALE = LikelihoodKernel(
-    lambda likelihood, params: SCALAR_LINKS[likelihood.link][0],
+    lambda likelihood, params: 1.0,
     _scalar_state,
     _observe_signs,
     lambda link, y, u, buffers: link(y, u, buffers),

@@ -1,12 +1,13 @@
 """Masked and flipped binary pixels, by way of the Bernoulli kernel (floor 3).
 
-* Masked.  With y = 2 x - 1, u = l / 2 and the mask m, the Bernoulli kernel is given m y and m u:
-  a hidden pixel then has u = 0 and contributes log 1/2, which is put back, and no gradient.
-* Flipped with rate r.  log p = sum_j softplus(l + y c) - softplus(l) + log(r or 1 - r) with
-  c = log((1 - r) / r).  With v = u + y c / 2 and softplus(2 u) = u + |u| - log((1 + |tanh u|) / 2),
+* Masked.  The Bernoulli kernel is given m y for the mask m: a hidden pixel then contributes
+  log 1/2, which is put back, and no gradient.
+* Flipped with rate r.  log p = sum_j softplus(l + s c) - softplus(l) + log(r or 1 - r) with
+  s = 2 x - 1 and c = log((1 - r) / r).  With u = l / 2, v = u + s c / 2 and
+  softplus(2 u) = u + |u| - log((1 + |tanh u|) / 2),
 
       log p = sum_j (v - u) + (|v| - |u|) - log((1 + |tanh v|) / (1 + |tanh u|)) + log(r or 1 - r),
-      d log p / du = tanh v - tanh u.
+      d log p / dl = (tanh v - tanh u) / 2.
 
   (v - u) + log(r or 1 - r) = log(r (1 - r)) / 2 for either value of y.
 """
@@ -14,25 +15,20 @@
 import numpy as np
 
 from bbvi.backends.kernel.blocks import Buffers
-from bbvi.backends.kernel.likelihoods.bernoulli import BERNOULLI, log_product
+from bbvi.backends.kernel.likelihoods.bernoulli import BERNOULLI, LOG_2, sum_of_log2
 from bbvi.backends.kernel.likelihoods.seam import LikelihoodKernel, column_sums
 from bbvi.models import FlippedBernoulli
 from bbvi.types import Array, Theta
 
-LOG_2 = float(np.log(2))
-
-
 def _observe_masked(state: None, y: Array) -> None:
-    """y (2 pixels, R): m (2 x - 1), then m as it was."""
+    """y (2 pixels, R): m y, then m as it was."""
     values, mask = np.split(y, 2)
-    values *= 2
-    values -= 1
+    BERNOULLI.observe(None, values)
     values *= mask
 
 
 def _masked_value(state: None, y: Array, u: Array, buffers: Buffers) -> Array:
     values, mask = np.split(y, 2)
-    u *= mask
     return BERNOULLI.value(None, values, u, buffers) + LOG_2 * (len(mask) - column_sums(mask))
 
 
@@ -40,13 +36,12 @@ def _masked_value_and_grads(
     state: None, y: Array, u: Array, buffers: Buffers, weights: Array | None
 ) -> tuple[Array, Theta]:
     values, mask = np.split(y, 2)
-    u *= mask
     value, _ = BERNOULLI.value_and_grads(None, values, u, buffers, weights)
     return value + LOG_2 * (len(mask) - column_sums(mask)), {}
 
 
 MASKED = LikelihoodKernel(
-    lambda likelihood, params: 0.5,
+    BERNOULLI.slope,
     lambda likelihood, params, x: None,
     _observe_masked,
     _masked_value,
@@ -74,15 +69,23 @@ def _flipped_value(state: tuple[float, float], y: Array, u: Array, buffers: Buff
 def _flipped_value_and_grads(
     state: tuple[float, float], y: Array, u: Array, buffers: Buffers, weights: Array | None
 ) -> tuple[Array, Theta]:
+    u *= 0.5
     v = np.add(u, y, out=buffers("shifted", *u.shape))
     size = buffers("size", *u.shape)
     value = column_sums(np.abs(v, out=size)) - column_sums(np.abs(u, out=size)) + state[1]
     slope = np.tanh(v, out=v)
-    value -= log_product(np.add(np.abs(slope, out=size), 1, out=size))
+    value -= _log_sigmoid_of_size(slope, size, buffers)
     t = np.tanh(u, out=u)
-    value += log_product(np.add(np.abs(t, out=size), 1, out=size))
+    value += _log_sigmoid_of_size(t, size, buffers)
     np.subtract(slope, t, out=u)
     return value, {}
+
+
+def _log_sigmoid_of_size(t: Array, size: Array, buffers: Buffers) -> Array:
+    """sum_j log((1 + |t_j|) / 2) of t (pixels, R): (R,).  Overwrites size."""
+    np.abs(t, out=size)
+    size += 1
+    return LOG_2 * (sum_of_log2(size, buffers) - len(size))
 
 
 FLIPPED = LikelihoodKernel(

@@ -14,13 +14,12 @@ class LikelihoodKernel(NamedTuple):
     """log p(x | outputs) and its derivatives on a block of R rows, features first.
 
     The block's data come as y (Dx, R), one column per row of the block, and the decoder's
-    outputs as u (O, R), times a constant of the likelihood's choice.  Scratch arrays come from
-    ``buffers(name, *shape)``.
+    outputs as u (O, R).  Scratch arrays come from ``buffers(name, *shape)``.
 
     Attributes
     ----------
-    output_scale : callable
-        (likelihood, params) -> c, the constant in u = c * outputs.
+    slope : callable
+        (likelihood, params) -> c, a constant factor of d log p / du that is cheaper outside.
     prepare : callable
         (likelihood, params, x) -> state: what the others need, once per theta and x.
     observe : callable
@@ -29,10 +28,11 @@ class LikelihoodKernel(NamedTuple):
         (state, y, u, buffers) -> log p (R,).  May overwrite u.
     value_and_grads : callable
         (state, y, u, buffers, weights (R,) or None) -> log p (R,) and the dict of sum_r
-        weights_r d/dparams (empty when weights is None).  Overwrites u with d log p / du.
+        weights_r d/dparams (empty when weights is None).  Overwrites u with d log p / du
+        / c.
     """
 
-    output_scale: Callable[[Any, Theta], float]
+    slope: Callable[[Any, Theta], float]
     prepare: Callable[[Any, Theta, Array], Any]
     observe: Callable[[Any, Array], None]
     value: Callable[[Any, Array, Array, Buffers], Array]
