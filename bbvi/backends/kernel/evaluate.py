@@ -7,7 +7,7 @@ import numpy as np
 
 from bbvi.backends.kernel.blocks import Block, Buffers, split_rows, thread_buffers
 from bbvi.backends.kernel.layers import Pass
-from bbvi.backends.kernel.pieces import Pieces, add, gather, observed
+from bbvi.backends.kernel.pieces import Pieces, add, gather, with_data
 from bbvi.nets import join
 from bbvi.threads import deal, run_hands, thread_count
 from bbvi.types import Array, Theta
@@ -28,11 +28,10 @@ def evaluate_value(pieces: Pieces, z: Array, num_threads: int | None) -> Array:
 
     def work(blocks: Sequence[Block]) -> None:
         buffers = thread_buffers(z.dtype)
-        for block in blocks:
+        for block, y in with_data(pieces, blocks, buffers):
             rows = features_first(z, block, buffers)
             u = _forward(pieces, rows, stacked, buffers, slopes=False).outputs
             value = pieces.prior.value(pieces.prior_state, rows[:-1])
-            y = observed(pieces, block, buffers)
             value += pieces.likelihood.value(pieces.likelihood_state, y, u, buffers)
             log_p[block] = value.reshape(log_p[block].shape)
 
@@ -51,10 +50,9 @@ def evaluate_grads(
     def work(blocks: Sequence[Block]) -> Theta:
         buffers = thread_buffers(z.dtype)
         dtheta: dict[str, Theta] = {"prior": {}, "decoder": {}, "likelihood": {}}
-        for block in blocks:
+        for block, y in with_data(pieces, blocks, buffers):
             rows = features_first(z, block, buffers)
             w = None if weights is None else weights[block].reshape(-1)
-            y = observed(pieces, block, buffers)
             value, drows = _one_block(pieces, y, rows, w, stacked, buffers, dtheta)
             log_p[block] = value.reshape(log_p[block].shape)
             dz[block] = drows.reshape(-1, *log_p[block].shape).transpose(1, 2, 0)

@@ -1,5 +1,6 @@
 """A model at fixed theta and x, taken apart for the work on blocks of rows (floor 3)."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -99,6 +100,18 @@ def _linear_pieces(theta: Theta, x: Array) -> Pieces:
     layers = Layers(MLP(theta["W"].shape[::-1]), decoder, likelihood.slope(None, theta))
     state = likelihood.prepare(None, theta, x)
     return Pieces(STANDARD_NORMAL, None, layers, likelihood, state, x, {}, LINEAR_NAMES)
+
+
+def with_data(
+    pieces: Pieces, blocks: Sequence[Block], buffers: Buffers
+) -> Iterator[tuple[Block, Array]]:
+    """Each block with its y; what is laid out serves until a block has other datapoints."""
+    laid_out = None
+    for block in blocks:
+        key = (block.data, block.samples.stop - block.samples.start)
+        if key != laid_out:
+            y, laid_out = observed(pieces, block, buffers), key
+        yield block, y
 
 
 def observed(pieces: Pieces, block: Block, buffers: Buffers) -> Array:

@@ -15,10 +15,12 @@
 import numpy as np
 
 from bbvi.backends.kernel.blocks import Buffers
-from bbvi.backends.kernel.likelihoods.bernoulli import BERNOULLI, LOG_2, sum_of_log2
+from bbvi.backends.kernel.likelihoods.bernoulli import BERNOULLI, sum_of_logs
 from bbvi.backends.kernel.likelihoods.seam import LikelihoodKernel, column_sums
 from bbvi.models import FlippedBernoulli
 from bbvi.types import Array, Theta
+
+LOG_2 = float(np.log(2))
 
 def _observe_masked(state: None, y: Array) -> None:
     """y (2 pixels, R): m y, then m as it was."""
@@ -85,7 +87,8 @@ def _log_sigmoid_of_size(t: Array, size: Array, buffers: Buffers) -> Array:
     """sum_j log((1 + |t_j|) / 2) of t (pixels, R): (R,).  Overwrites size."""
     np.abs(t, out=size)
     size += 1
-    return LOG_2 * (sum_of_log2(size, buffers) - len(size))
+    size *= 0.5
+    return sum_of_logs(size, buffers)
 
 
 FLIPPED = LikelihoodKernel(
