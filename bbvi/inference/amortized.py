@@ -102,8 +102,8 @@ def fit_amortized(
     if state is None:
         state = begin_with_encoder(encoder, learning.start(theta), x, rng, optimizer)
 
-    def step(state: State, batch: Array, target: Target) -> tuple[State, Estimate]:
-        lam, pullback = chosen.encode(encoder, state.phi, x[batch])
+    def step(state: State, batch: Array, x_batch: Array, target: Target) -> tuple[State, Estimate]:
+        lam, pullback = chosen.encode(encoder, state.phi, x_batch)
         eps = family.noise(rng, S, len(batch), x.dtype)
         estimate = estimator(family, target, lam, eps)
         check_finite(estimate, state, "fit_amortized")

@@ -107,9 +107,9 @@ def fit_bbvi(
     if state is None:
         state = _begin(family, learning.start(theta), x, rng, optimizer, rows)
 
-    def step(state: State, batch: Array, target: Target) -> tuple[State, Estimate]:
+    def step(state: State, batch: Array, x_batch: Array, target: Target) -> tuple[State, Estimate]:
         # Step 1
-        lam, moments = _take(state, batch) if warm_start else _anew(family, rows, x[batch])
+        lam, moments = _take(state, batch) if warm_start else _anew(family, rows, x_batch)
         lam, moments, _ = step_1(family, target, lam, rng, estimator, S, rows, moments, inner_steps)
         # Step 2
         eps = family.noise(rng, S, len(batch), x.dtype)

@@ -1,7 +1,7 @@
 """The one loop of the three procedures: minibatches, trace, budget, finiteness (floor 4).
 
-A procedure hands over ``step(state, batch, target) -> state, estimate``, its Step 1 and Step 2 on
-one minibatch; everything else about a run is here.
+A procedure hands over ``step(state, batch, x_batch, target) -> state, estimate``, its Step 1 and
+Step 2 on one minibatch; everything else about a run is here.
 """
 
 import time
@@ -19,8 +19,8 @@ from bbvi.threads import cut
 from bbvi.types import Array, Estimate, Model, Target, Theta
 from bbvi.validation import as_count
 
-Step = Callable[[State, Array, Target], tuple[State, Estimate]]
-"""(state, batch (B,) of row numbers, target of those rows) -> moved state, the estimate used."""
+Step = Callable[[State, Array, Array, Target], tuple[State, Estimate]]
+"""(state, batch (B,) of row numbers, x[batch], target of them) -> moved state, the estimate used."""
 ENCODED_ROWS = 4096
 """Of a whole data set, encoded at a time."""
 
@@ -50,7 +50,9 @@ def run(
         if counter.evaluations >= budget:
             break
         batch, order, position = next_batch(rng, state.order, state.position, batch_size)
-        state, estimate = step(state, batch, counter.watch(bind(model, state.theta, x[batch])))
+        x_batch = x[batch]
+        target = counter.watch(bind(model, state.theta, x_batch))
+        state, estimate = step(state, batch, x_batch, target)
         seconds = time.perf_counter() - start
         state.trace.append((number, float(estimate.elbo.mean()), seconds, counter.evaluations))
         state = state._replace(order=order, position=position)

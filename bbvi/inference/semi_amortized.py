@@ -102,8 +102,8 @@ def fit_semi_amortized(
     if state is None:
         state = begin_with_encoder(encoder, learning.start(theta), x, rng, optimizer)
 
-    def step(state: State, batch: Array, target: Target) -> tuple[State, Estimate]:
-        lam, pullback = chosen.encode(encoder, state.phi, x[batch])
+    def step(state: State, batch: Array, x_batch: Array, target: Target) -> tuple[State, Estimate]:
+        lam, pullback = chosen.encode(encoder, state.phi, x_batch)
         # Step 1
         moments = rows.init(lam, rows=True)
         lam, _, first = step_1(family, target, lam, rng, estimator, S, rows, moments, inner_steps)
