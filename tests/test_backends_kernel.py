@@ -105,7 +105,7 @@ class TestAgainstAutograd:
     def test_in_small_blocks_on_three_threads(self, shape, likelihood, monkeypatch):
         S, N, D, Dx = shape
         monkeypatch.setattr(blocks, "BLOCK_BYTES", 2000)
-        monkeypatch.setattr(evaluate, "FEW_NUMBERS", 0)
+        monkeypatch.setattr(evaluate, "FEW_BYTES", 0)
         assert_agrees(deep(D, (6,), Dx, "softplus", likelihood), S, N, num_threads=3)
 
 
@@ -213,7 +213,7 @@ class TestBlocksAndThreads:
 
     def test_rows_wider_than_a_block(self, monkeypatch):
         monkeypatch.setattr(blocks, "BLOCK_BYTES", 100)
-        monkeypatch.setattr(evaluate, "FEW_NUMBERS", 0)
+        monkeypatch.setattr(evaluate, "FEW_BYTES", 0)
         assert_agrees(deep(2, (6,), 30), 3, 17, num_threads=2)
 
     def test_the_data_kept_for_many_sizes_of_z_are_bounded(self, monkeypatch):
@@ -230,7 +230,7 @@ class TestBlocksAndThreads:
         assert 10_000 < kept < 40_000
 
     def test_one_target_may_be_used_by_several_threads(self, monkeypatch):
-        monkeypatch.setattr(evaluate, "FEW_NUMBERS", 0)
+        monkeypatch.setattr(evaluate, "FEW_BYTES", 0)
         monkeypatch.setattr(blocks, "BLOCK_BYTES", 4000)
         model = deep(2, (6,), 30)
         theta, x, z, weights = problem(model, 9, 20)
@@ -247,7 +247,7 @@ class TestBlocksAndThreads:
                 assert all((a == b).all() for a, b in zip(found, expected[S]))
 
     def test_more_threads_change_nothing_but_rounding(self, monkeypatch):
-        monkeypatch.setattr(evaluate, "FEW_NUMBERS", 0)
+        monkeypatch.setattr(evaluate, "FEW_BYTES", 0)
         model = deep(2, (6,), 30)
         theta, x, z, weights = problem(model, 9, 40)
         one, two, three = (
@@ -257,7 +257,7 @@ class TestBlocksAndThreads:
         assert_close(three, one, 1e-12)
 
     def test_runs_are_identical_to_the_bit(self, monkeypatch):
-        monkeypatch.setattr(evaluate, "FEW_NUMBERS", 0)
+        monkeypatch.setattr(evaluate, "FEW_BYTES", 0)
         monkeypatch.setattr(blocks, "BLOCK_BYTES", 4000)
         model = deep(2, (6,), 30)
         theta, x, z, weights = problem(model, 9, 40)
@@ -268,7 +268,7 @@ class TestBlocksAndThreads:
 
     def test_the_thread_count_of_blas_is_followed_and_restored(self, monkeypatch):
         seen = []
-        monkeypatch.setattr(evaluate, "FEW_NUMBERS", 0)
+        monkeypatch.setattr(evaluate, "FEW_BYTES", 0)
         monkeypatch.setattr(evaluate, "deal", lambda items, count: seen.append(count) or [items])
         model = deep()
         theta, x, z, _ = problem(model, 2, 3)

@@ -9,7 +9,7 @@ from bbvi.backends.kernel.evaluate import worthwhile_threads
 from bbvi.backends.kernel.layers import Layers, Pass
 from bbvi.backends.kernel.pieces import add
 from bbvi.nets import MLP
-from bbvi.threads import cut, run_hands
+from bbvi.threads import cut, run_hands, thread_count
 from bbvi.types import Array, Theta
 
 
@@ -33,7 +33,7 @@ def encode(encoder: MLP, phi: Theta, x: Array) -> tuple[Array, Callable[[Array],
     """
     layers = Layers(encoder, phi, 1.0)
     lam = np.empty((len(x), encoder.sizes[-1]), x.dtype)
-    parts = cut(len(x), worthwhile_threads(len(x) * max(encoder.sizes), None))
+    parts = cut(len(x), worthwhile_threads(encoder.sizes, len(x) * x.itemsize, thread_count(None)))
 
     def forward(rows: slice) -> tuple[slice, Pass, Buffers]:
         # The thread's own buffers would be overwritten before the pullback.

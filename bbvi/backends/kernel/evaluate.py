@@ -1,6 +1,8 @@
 """The passes over blocks: log p(x, z), and its derivatives in z and theta (floor 3)."""
 
+import functools
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -14,8 +16,10 @@ from bbvi.types import Array, Theta
 
 T = TypeVar("T")
 
-FEW_NUMBERS = 2**15
-"""Numbers in a thread's share of the widest activation, below which one thread does it all."""
+FEW_BYTES = 700_000
+"""Of work in a thread's share, below which one thread does it all: some 100 microseconds."""
+PRODUCTS_PER_PASS = 32
+"""Multiplications in a matrix product that take the time of one number in all passes over it."""
 MANY_ROWS = 2
 """Rows for each unit of the last hidden layer from which stacking the biases pays."""
 
@@ -124,15 +128,23 @@ def run_blocks(
     other process at work on the machine a product can take ten times as long.
     """
     S, N, _ = z.shape
-    width = max(pieces.layers.sizes)
-    threads = worthwhile_threads(S * N * width, num_threads)
-    return run_hands(work, deal(split_rows(S, N, width * z.itemsize, threads), threads))
+    return run_hands(work, _hands(S, N, pieces.layers.sizes, z.itemsize, thread_count(num_threads)))
 
 
-def worthwhile_threads(numbers: int, num_threads: int | None) -> int:
-    """The threads for an activation of this size: each must have enough to do."""
-    threads = thread_count(num_threads)
-    return 1 if numbers < FEW_NUMBERS * threads else threads
+@functools.lru_cache(maxsize=64)
+def _hands(
+    S: int, N: int, sizes: tuple[int, ...], itemsize: int, threads: int
+) -> list[Sequence[Block]]:
+    threads = worthwhile_threads(sizes, S * N * itemsize, threads)
+    return deal(split_rows(S, N, max(sizes) * itemsize, threads), threads)
+
+
+def worthwhile_threads(sizes: Sequence[int], feature_bytes: int, threads: int) -> int:
+    """One, or all threads, for a network of these layer sizes, one feature of whose rows is so big.
+    """
+    products = sum(above * below for above, below in pairwise(sizes))
+    work = feature_bytes * (max(sizes) + products / PRODUCTS_PER_PASS)
+    return 1 if work < FEW_BYTES * threads else threads
 
 
 def features_first(z: Array, block: Block, buffers: Buffers) -> Array:

@@ -65,8 +65,8 @@ def _inverse_probabilities(y: Array, u: Array, buffers: Buffers) -> tuple[Array,
     v = np.multiply(y, u, out=u)
     f = _one_plus_exp(v, buffers("factors", *u.shape))
     surprise = sum_of_logs(f, buffers)
-    overflown = ~np.isfinite(surprise)
-    if overflown.any():
+    if not np.isfinite(surprise).all():
+        overflown = ~np.isfinite(surprise)
         surprise[overflown] = _surprise(v[:, overflown])
     return np.negative(surprise, out=surprise), f
 
