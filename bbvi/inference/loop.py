@@ -21,7 +21,7 @@ from bbvi.validation import as_count
 
 Step = Callable[[State, Array, Array, Target], tuple[State, Estimate]]
 """(state, batch (B,) of row numbers, x[batch], target of them) -> moved state, the estimate used."""
-ENCODED_ROWS = 4096
+ENCODED_ROWS = 1024
 """Of a whole data set, encoded at a time."""
 
 
@@ -107,8 +107,9 @@ def check_finite(estimate: Estimate, state: State, name: str) -> None:
     found = {"the ELBO": estimate.elbo, "its gradient in lam": estimate.grad}
     found |= {f"its gradient in theta[{k!r}]": v for k, v in (estimate.grad_theta or {}).items()}
     for what, array in found.items():
-        # A sum instead of a mask: NaN and infinity survive it, and nothing large is allocated.
-        if not np.isfinite(np.sum(array)):
+        # Sums instead of a mask: NaN and infinity survive them, and nothing large is allocated.
+        # Sums over the first axis of a matrix are twice as fast as over all of it.
+        if not np.isfinite(np.sum(np.sum(array, axis=0))):
             raise NotFiniteError(
                 f"{name}: {what} is not finite at step {len(state.trace) + 1}; expected finite "
                 "numbers. Try a smaller step size or more samples; .state is the last finite one.",

@@ -40,7 +40,8 @@ def activate_relu(a: Array, slope: Array | None, scratch: Array) -> None:
         np.sign(a, out=slope)
         slope += 1
         slope *= 0.5
-    np.maximum(a, 0, out=a)
+    # NumPy's clip takes less than half the time of its maximum.
+    np.clip(a, 0, np.inf, out=a)
 
 
 def activate_softplus(a: Array, slope: Array | None, scratch: Array) -> None:
