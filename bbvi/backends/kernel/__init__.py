@@ -13,25 +13,26 @@ several percent of a product, so that what is fast is what needs few of them:
    with S or N (`blocks`).
 2. *Features first.*  Activations are (width, R), so that sums over pixels run along contiguous
    memory: matrix-vector products with a vector of ones (`layers`).
-3. *One transcendental function for a Bernoulli pixel.*  With u = l / 2, y = 2 x - 1, t = tanh(u),
+3. *One transcendental function for a Bernoulli pixel.*  With y = 1 - 2 x and f = 1 + exp(y l),
 
-       log p(x | l) = sum_j  y u - |u| + log((1 + |t|) / 2),       d log p / du = y - t,
+       log p(x | l) = -sum_j log f_j,       d log p / dl = y / f - y,
 
-   so that the tanh of the value is the derivative as well, and the logarithm is taken of products
-   of 16 factors at once (`likelihoods.bernoulli`).  Factors 1/2 (1/sigma for a Gaussian) are put
-   on the narrow hidden layer: u = W^T (h / 2) + b / 2.
+   so that the exp of the value is the derivative's as well, and the logarithm is taken of products
+   of 16 factors at once (`likelihoods.bernoulli`).  Constants of a gradient, as a Gaussian's
+   1 / sigma^2, are put on the narrow hidden layer (`layers`).
 4. *Data once.*  y is shared by all samples of a datapoint: it is laid out once for a block's rows,
-   and kept where theta and x stay for several evaluations, as in Step 1.
+   serves the blocks after it that hold other samples of the same datapoints, and is kept where
+   theta and x stay for several evaluations, as in Step 1.
 5. *Biases for nothing.*  With a row of ones below h, [W; b^T]^T [h; 1] adds them inside the
    product, where the rows are so many that stacking W and b is cheap.
-6. *Gradients as products.*  With g = d log p / du for all rows, d/dh = W g, and
+6. *Gradients as products.*  With g = d log p / dl for all rows, d/dh = W g, and
    d/dW = (w h) g^T sums over samples and datapoints inside the product; the weights w (S, N) of
    an estimator go on the narrow h.
 7. *Threads around blocks.*  A thread takes whole blocks through products and passes, BLAS held to
    one thread in each; where a thread's share is too small to pay for its waking, one thread does
    it all (`evaluate`, `bbvi.threads`).
 
-``x . l = h . (W x) + b . x`` would save the pass that forms y u, for one more product of H x Dx
+``x . l = h . (W x) + b . x`` would save the pass that forms y l, for one more product of H x Dx
 per *datapoint*; that is worth more than a pass only beyond some 20 samples, and it turns a certain
 pixel's exact 0 into a difference of large numbers, so it is not used.
 

@@ -49,21 +49,11 @@ def _surprise(v: Array) -> Array:
     return column_sums(np.maximum(v, 0) + np.log1p(np.exp(-np.abs(v))))
 
 
-def _one_plus_exp(v: Array, out: Array) -> Array:
-    """1 + exp(v).  In float32 NumPy's expm1 takes three quarters of the time of its exp."""
-    if v.dtype == np.float32:
-        np.expm1(v, out=out)
-        out += 2
-    else:
-        np.exp(v, out=out)
-        out += 1
-    return out
-
-
 def _inverse_probabilities(y: Array, u: Array, buffers: Buffers) -> tuple[Array, Array]:
     """log p (R,) and f (Dx, R), which is infinite where it overflows.  Overwrites u."""
     v = np.multiply(y, u, out=u)
-    f = _one_plus_exp(v, buffers("factors", *u.shape))
+    f = np.exp(v, out=buffers("factors", *u.shape))
+    f += 1
     surprise = sum_of_logs(f, buffers)
     if not np.isfinite(surprise).all():
         overflown = ~np.isfinite(surprise)
