@@ -88,8 +88,8 @@ class _Job:
 
     def wait(self) -> None:
         """Return when it is done."""
-        with self._done:
-            pass
+        self._done.acquire()
+        self._done.release()
 
     def result(self) -> Any:
         """What ``work`` returned; what it raised is raised here."""

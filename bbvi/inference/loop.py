@@ -20,7 +20,7 @@ from bbvi.types import Array, Estimate, Model, Target, Theta
 from bbvi.validation import as_count
 
 Step = Callable[[State, Array, Array, Target], tuple[State, Estimate]]
-"""(state, batch (B,) of row numbers, x[batch], target of them) -> moved state, the estimate used."""
+"""(state, batch (B,) of row numbers, x[batch], its target) -> moved state, the estimate used."""
 ENCODED_ROWS = 1024
 """Of a whole data set, encoded at a time."""
 

@@ -140,8 +140,7 @@ def _hands(
 
 
 def worthwhile_threads(sizes: Sequence[int], feature_bytes: int, threads: int) -> int:
-    """One, or all threads, for a network of these layer sizes, one feature of whose rows is so big.
-    """
+    """One, or all threads, for layers of these sizes on rows whose features take so much each."""
     products = sum(above * below for above, below in pairwise(sizes))
     work = feature_bytes * (max(sizes) + products / PRODUCTS_PER_PASS)
     return 1 if work < FEW_BYTES * threads else threads

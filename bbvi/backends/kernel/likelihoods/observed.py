@@ -22,6 +22,7 @@ from bbvi.types import Array, Theta
 
 LOG_2 = float(np.log(2))
 
+
 def _observe_masked(state: None, y: Array) -> None:
     """y (2 pixels, R): m y, then m as it was."""
     values, mask = np.split(y, 2)
