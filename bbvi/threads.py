@@ -84,6 +84,8 @@ class _Job:
         except BaseException as error:
             self._error = error
         finally:
+            # A job that its owner has done may wait in the queue yet; it shall keep nothing alive.
+            del self._work, self._hand
             self._done.release()
 
     def wait(self) -> None:
@@ -91,11 +93,12 @@ class _Job:
         self._done.acquire()
         self._done.release()
 
-    def result(self) -> Any:
-        """What ``work`` returned; what it raised is raised here."""
+    def take_result(self) -> Any:
+        """What ``work`` returned, once; what it raised is raised here."""
         if self._error is not None:
             raise self._error
-        return self._result
+        result, self._result = self._result, None
+        return result
 
 
 class _Crew:
@@ -170,4 +173,4 @@ def run_hands(work: Callable[[T], Any], hands: Sequence[T]) -> list[Any]:
         # Nobody may still be at work, with BLAS held to one thread, when this returns.
         for job in jobs:
             job.wait()
-    return [job.result() for job in jobs]
+    return [job.take_result() for job in jobs]

@@ -1,7 +1,9 @@
 """Hands of work on threads: order, errors, and BLAS as it was before."""
 
 import threading
+import weakref
 
+import numpy as np
 import pytest
 import threadpoolctl
 
@@ -60,7 +62,7 @@ def test_the_caller_takes_over_what_no_thread_has_begun(monkeypatch):
     names = run_hands(lambda hand: threading.current_thread().name, [0, 1])
     release.set()
     blocker.wait()
-    assert blocker.result()
+    assert blocker.take_result()
     assert names == [threading.current_thread().name] * 2
 
 
@@ -97,3 +99,27 @@ def test_the_thread_count():
         thread_count(0)
     with pytest.raises(TypeError, match=r"num_threads is 1\.5"):
         thread_count(1.5)
+
+
+def test_what_waits_in_the_queue_keeps_nothing_alive(monkeypatch):
+    crew, release = threads._Crew(), threading.Event()
+    monkeypatch.setattr(threads, "_crew", lambda process: crew)
+    blocker = threads._Job(lambda event: event.wait(), release)
+    crew.submit([blocker])
+
+    def work(hand):
+        return np.zeros(2)
+
+    results = run_hands(work, [0, 1])
+    kept = weakref.ref(work), weakref.ref(results[0])
+    del work, results
+    assert [reference() for reference in kept] == [None, None]
+    release.set()
+    blocker.wait()
+
+
+def test_hands_within_hands():
+    def outer(hand):
+        return run_hands(lambda inner: (hand, inner), range(3))
+
+    assert run_hands(outer, range(3)) == [[(hand, i) for i in range(3)] for hand in range(3)]
