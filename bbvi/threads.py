@@ -25,7 +25,8 @@ class _OneBlasThread:
     """A context in which BLAS runs on the calling thread alone; it may be entered concurrently.
 
     BLAS keeps one thread count for the whole process.  The first to enter notes it, the last to
-    leave restores it, and whoever asks in between is told the count as it was.
+    leave restores it, and whoever asks in between is told the count as it was.  What an interrupt
+    from the keyboard has kept from being restored is restored when somebody enters or asks again.
     """
 
     def __init__(self) -> None:
@@ -33,20 +34,28 @@ class _OneBlasThread:
         self._inside = 0
         self._libraries: list[Any] | None = None
         self._before: list[int] = []
+        self._held = False
 
     def _count(self) -> list[int]:
         if self._libraries is None:
             self._libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+        if self._held and self._inside == 0:
+            self._restore()
         return [library.get_num_threads() for library in self._libraries]
 
     def _set(self, counts: Sequence[int]) -> None:
         for library, count in zip(self._libraries or [], counts):
             library.set_num_threads(count)
 
+    def _restore(self) -> None:
+        self._set(self._before)
+        self._held = False
+
     def __enter__(self) -> None:
         with self._lock:
             if self._inside == 0:
                 self._before = self._count()
+                self._held = True
                 self._set([1] * len(self._before))
             self._inside += 1
 
@@ -54,7 +63,7 @@ class _OneBlasThread:
         with self._lock:
             self._inside -= 1
             if self._inside == 0:
-                self._set(self._before)
+                self._restore()
 
     def count_outside(self) -> int:
         """The threads BLAS has when nobody is inside: the least, if several are loaded."""

@@ -91,6 +91,25 @@ def test_entering_concurrently_restores_once():
     assert blas_threads() == before
 
 
+@pytest.mark.parametrize("moment", ["entering", "leaving"])
+def test_what_an_interrupt_left_is_restored_when_somebody_asks(moment, monkeypatch):
+    before = blas_threads()
+    actual, calls = one_blas_thread._set, []
+
+    def interrupted(counts):
+        calls.append(counts)
+        if len(calls) == (1 if moment == "entering" else 2):
+            actual([1] * len(counts))
+            raise KeyboardInterrupt
+        actual(counts)
+
+    monkeypatch.setattr(one_blas_thread, "_set", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_hands(lambda hand: hand, [0])
+    assert thread_count(None) == min(before)
+    assert blas_threads() == before
+
+
 def test_the_thread_count():
     assert thread_count(3) == 3
     with threadpoolctl.threadpool_limits(1, user_api="blas"):
