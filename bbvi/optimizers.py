@@ -197,6 +197,8 @@ def adam(rate: Rate, beta1: float = 0.9, beta2: float = 0.999, tiny: float = 1e-
 _Leaf = tuple[Array, ...]
 CHUNK = 2**17
 """Numbers in a chunk: shorter passes are dominated by their calls, longer ones leave the cache."""
+BYTES_EACH = 2**19
+"""Of parameters in a thread's share, below which waking it costs more than it brings."""
 
 
 def _leaves(trees: tuple[Params, ...], by_rows: bool) -> list[_Leaf]:
@@ -226,8 +228,12 @@ def _in_chunks(move: Callable[[_Leaf, slice], None], leaves: list[_Leaf]) -> Non
         for leaf, rows in hand:
             move(leaf, rows)
 
-    threads = min(thread_count(None), 1 + sum(leaf[0].size for leaf in leaves) // CHUNK)
-    run_hands(work, [chunks[hand::threads] for hand in range(threads)])
+    threads = sum(leaf[0].nbytes for leaf in leaves) // BYTES_EACH
+    if threads < 2:
+        work(chunks)
+    else:
+        threads = min(threads, thread_count(None))
+        run_hands(work, [chunks[hand::threads] for hand in range(threads)])
 
 
 def _rows_of(factor: Any, rows: slice, dtype: Any) -> Array:

@@ -6,6 +6,7 @@ products only.  Work is dealt out before it starts, hence results are bit-identi
 run for a given number of threads.
 """
 
+import contextvars
 import functools
 import os
 import queue
@@ -45,7 +46,11 @@ class _OneBlasThread:
 
     def _set(self, counts: Sequence[int]) -> None:
         for library, count in zip(self._libraries or [], counts):
+            # From 3.8 threadpoolctl obeys one thread, until it lets go, and ignores all others.
+            let_go = getattr(library, "clear_controlling_thread", lambda force: None)
+            let_go(force=True)
             library.set_num_threads(count)
+            let_go(force=True)
 
     def _restore(self) -> None:
         self._set(self._before)
@@ -75,10 +80,14 @@ one_blas_thread = _OneBlasThread()
 
 
 class _Job:
-    """``work(hand)``, done once, by whoever claims it first."""
+    """``work(hand)``, done once, by whoever claims it first, in the context of who asked for it.
+
+    NumPy keeps in the context what `numpy.errstate` says.
+    """
 
     def __init__(self, work: Callable[[Any], Any], hand: Any) -> None:
         self._work, self._hand = work, hand
+        self._context = contextvars.copy_context()
         self._unclaimed, self._done = threading.Lock(), threading.Lock()
         self._done.acquire()
         self._result: Any = None
@@ -89,12 +98,12 @@ class _Job:
         if not self._unclaimed.acquire(blocking=False):
             return
         try:
-            self._result = self._work(self._hand)
+            self._result = self._context.run(self._work, self._hand)
         except BaseException as error:
             self._error = error
         finally:
             # A job that its owner has done may wait in the queue yet; it shall keep nothing alive.
-            del self._work, self._hand
+            del self._work, self._hand, self._context
             self._done.release()
 
     def wait(self) -> None:
@@ -104,9 +113,10 @@ class _Job:
 
     def take_result(self) -> Any:
         """What ``work`` returned, once; what it raised is raised here."""
-        if self._error is not None:
-            raise self._error
-        result, self._result = self._result, None
+        result, error = self._result, self._error
+        self._result = self._error = None
+        if error is not None:
+            raise error
         return result
 
 
@@ -123,7 +133,7 @@ class _Crew:
         self._growing = threading.Lock()
 
     def submit(self, jobs: Sequence[_Job]) -> None:
-        """Have the jobs done by as many threads."""
+        """Have the jobs done, by as many threads where nobody else has jobs."""
         with self._growing:
             for number in range(self._size, len(jobs)):
                 threading.Thread(target=self._serve, name=f"bbvi_{number}", daemon=True).start()

@@ -162,6 +162,31 @@ class TestExtremes:
         assert_close(answers(ours, z, z[..., 0]), answers(reference, z, z[..., 0]), rtol)
         assert (ours.value(z)[:, 0] == model.prior.log_prob({}, z)[:, 0]).all()
 
+    @pytest.mark.parametrize("scale", [1e-25, 1e-18, 1e20])
+    def test_gaussian_units_may_be_far_from_one(self, scale):
+        for likelihood in (GaussianLikelihood(scale), LearnedScaleGaussian()):
+            model = DeepLatentModel(StandardNormal(2), MLP((2, 5)), likelihood)
+            theta = model.init(np.random.default_rng(0))
+            theta = {key: scale * value for key, value in theta.items()}
+            if "likelihood.log_scale" in theta:
+                theta["likelihood.log_scale"] = np.asarray(np.log(scale))
+            theta = astype(theta, np.float32)
+            rng = np.random.default_rng(1)
+            x = (scale * rng.standard_normal((3, 5))).astype(np.float32)
+            z = rng.standard_normal((2, 3, 2)).astype(np.float32)
+            ours, reference = (b.target(model, theta, x) for b in (kernel, autodiff))
+            # Gradients in theta are in inverse units: compared where they are of the order of one.
+            for a, b in zip(ours.value_and_dz(z), reference.value_and_dz(z)):
+                np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+
+    def test_no_error_state_of_the_callers_stops_a_certain_pixel(self):
+        model = DeepLatentModel(StandardNormal(1), MLP((1, 20)), BernoulliLikelihood())
+        theta = {"decoder.W0": np.full((1, 20), 1e3), "decoder.b0": np.zeros(20)}
+        x = np.array([[1.0] * 20, [0.0] * 20])
+        with np.errstate(all="raise"):
+            found = kernel.target(model, theta, x).value_and_dz(np.ones((1, 2, 1)))[0]
+        np.testing.assert_allclose(found - model.prior.log_prob({}, 1.0 * np.ones(1)), [[0, -2e4]])
+
     @pytest.mark.parametrize("activation", ["relu", "softplus", "tanh"])
     def test_ties_at_exactly_zero_have_autograds_slope(self, activation):
         model = deep(2, (6, 5), 4, activation)

@@ -120,6 +120,47 @@ def test_the_thread_count():
         thread_count(1.5)
 
 
+def test_callers_in_several_threads_hold_blas_and_give_it_back_whoever_leaves_last():
+    before = blas_threads()
+    both, first_left, finish = threading.Barrier(2), threading.Event(), threading.Event()
+    seen = []
+
+    def first():
+        run_hands(lambda hand: both.wait(timeout=10), [0])
+        first_left.set()
+        finish.wait(timeout=10)
+
+    def inside(hand):
+        both.wait(timeout=10)
+        first_left.wait(timeout=10)
+        seen.append(blas_threads())
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    run_hands(inside, [0])
+    assert blas_threads() == before
+    finish.set()
+    thread.join()
+    assert seen == [[1] * len(before)]
+
+    other = threading.Thread(target=run_hands, args=(lambda hand: seen.append(blas_threads()), [0]))
+    other.start()
+    other.join()
+    assert seen[1] == [1] * len(before)
+    assert blas_threads() == before
+
+
+def test_a_hand_is_done_in_the_callers_context():
+    everyone = threading.Barrier(3)
+
+    def work(hand):
+        everyone.wait(timeout=10)
+        return np.geterr()["over"]
+
+    with np.errstate(over="ignore"):
+        assert run_hands(work, range(3)) == ["ignore"] * 3
+
+
 def test_what_waits_in_the_queue_keeps_nothing_alive(monkeypatch):
     crew, release = threads._Crew(), threading.Event()
     monkeypatch.setattr(threads, "_crew", lambda process: crew)

@@ -19,7 +19,7 @@ several percent of a product, so that what is fast is what needs few of them:
 
    so that the exp of the value is the derivative's as well, and the logarithm is taken of products
    of 16 factors at once (`likelihoods.bernoulli`).  Constants of a gradient, as a Gaussian's
-   1 / sigma^2, are put on the narrow hidden layer (`layers`).
+   1 / sigma, are put on the narrow hidden layer (`layers`).
 4. *Data once.*  y is shared by all samples of a datapoint: it is laid out once for a block's rows,
    serves the blocks after it that hold other samples of the same datapoints, and is kept where
    theta and x stay for several evaluations, as in Step 1.

@@ -1,6 +1,5 @@
 """The passes over blocks: log p(x, z), and its derivatives in z and theta (floor 3)."""
 
-import functools
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TypeVar
@@ -128,15 +127,9 @@ def run_blocks(
     other process at work on the machine a product can take ten times as long.
     """
     S, N, _ = z.shape
-    return run_hands(work, _hands(S, N, pieces.layers.sizes, z.itemsize, thread_count(num_threads)))
-
-
-@functools.lru_cache(maxsize=64)
-def _hands(
-    S: int, N: int, sizes: tuple[int, ...], itemsize: int, threads: int
-) -> list[Sequence[Block]]:
-    threads = worthwhile_threads(sizes, S * N * itemsize, threads)
-    return deal(split_rows(S, N, max(sizes) * itemsize, threads), threads)
+    sizes = pieces.layers.sizes
+    threads = worthwhile_threads(sizes, S * N * z.itemsize, thread_count(num_threads))
+    return run_hands(work, deal(split_rows(S, N, max(sizes) * z.itemsize, threads), threads))
 
 
 def worthwhile_threads(sizes: Sequence[int], feature_bytes: int, threads: int) -> int:

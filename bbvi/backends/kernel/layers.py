@@ -6,9 +6,9 @@ b_l) for the hidden layers, the outputs are u = W^T h_L + b.  Where there are ma
 becomes one more row of its weights, met by a row of ones below the activations,
 [W; b^T]^T [h; 1], so that adding biases costs no pass.
 
-The likelihood gives d log p / du as c g with a constant c of its own (1 / sigma^2 for a Gaussian
-mean), which is put on the hidden layer, narrower than the outputs.  With g_l the derivative at the
-pre-activation of hidden layer l,
+The likelihood gives d log p / du as c g with a constant c of its own (1 / sigma for a Gaussian
+mean), which is put on the last layer's input, as a rule narrower than the outputs.  With g_l the
+derivative at the pre-activation of hidden layer l,
 
     dW   = (c h_L) g^T           db = c g 1             dh_L = c W g
     g_l  = dh_l * a'(h_l)        dW_l = h_{l-1} g_l^T   db_l = g_l 1      dh_{l-1} = W_l g_l.
@@ -97,7 +97,7 @@ class Layers:
         self.activate = ACTIVATIONS[net.activation]
         self.weights = [params[f"W{layer}"] for layer in range(self.depth)]
         self.biases = [params[f"b{layer}"] for layer in range(self.depth)]
-        self.slopes = [1.0] * (self.depth - 1) + [slope]
+        self.constants = [1.0] * (self.depth - 1) + [slope]
 
     def stack(self) -> list[Array]:
         """[W; b^T] of each layer, worth its making when it is used for many rows."""
@@ -131,14 +131,14 @@ class Layers:
             u += self.biases[-1][:, None]
         return Pass([h[:width] for h, width in zip(inputs, self.sizes)], found, u)
 
-    def backward(self, done: Pass, du: Array, buffers: Buffers) -> list[Array]:
-        """Each layer's output gradient, [g_1, ..., g_L, g], from g = du / c (O, R)."""
-        gradients = [du]
+    def backward(self, done: Pass, g: Array, buffers: Buffers) -> list[Array]:
+        """Each layer's output gradient, [g_1, ..., g_L, g], from g = d log p / du / c (O, R)."""
+        gradients = [g]
         for layer in range(self.depth - 1, 0, -1):
-            dh = buffers(f"g{layer}", self.sizes[layer], du.shape[1])
+            dh = buffers(f"g{layer}", self.sizes[layer], g.shape[1])
             np.matmul(self.weights[layer], gradients[0], out=dh)
-            if self.slopes[layer] != 1:
-                dh *= self.slopes[layer]
+            if self.constants[layer] != 1:
+                dh *= self.constants[layer]
             dh *= done.slopes[layer - 1]
             gradients.insert(0, dh)
         return gradients
@@ -147,8 +147,8 @@ class Layers:
         """Dz (D, R) from what `backward` gave."""
         first = gradients[0]
         dz = np.matmul(self.weights[0], first, out=buffers("dz", self.sizes[0], first.shape[1]))
-        if self.slopes[0] != 1:
-            dz *= self.slopes[0]
+        if self.constants[0] != 1:
+            dz *= self.constants[0]
         return dz
 
     def add_gradient(
@@ -167,7 +167,7 @@ class Layers:
             if weights is None:
                 db = g.sum(axis=1)
             else:
-                w = weights if self.slopes[layer] == 1 else weights * self.slopes[layer]
+                w = weights if self.constants[layer] == 1 else weights * self.constants[layer]
                 h = np.multiply(h, w, out=buffers("weighted", *h.shape))
                 db = g @ w
             key = f"W{layer}"

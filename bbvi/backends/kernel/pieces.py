@@ -105,7 +105,7 @@ def _linear_pieces(theta: Theta, x: Array) -> Pieces:
 def with_data(
     pieces: Pieces, blocks: Sequence[Block], buffers: Buffers
 ) -> Iterator[tuple[Block, Array]]:
-    """Each block with its y; what is laid out serves until a block has other datapoints."""
+    """Each block with its y, which serves the next block too if that has the same rows of x."""
     laid_out = None
     for block in blocks:
         key = (block.data, block.samples.stop - block.samples.start)
@@ -117,8 +117,8 @@ def with_data(
 def observed(pieces: Pieces, block: Block, buffers: Buffers) -> Array:
     """Y (Dx, R), the block's data as the likelihood sees them, one column for each row.
 
-    Datapoints met again are of a target that is evaluated many times, as in Step 1, or of other
-    samples: from the second time on their y is kept, up to `KEPT_BYTES` in all.  A target that
+    Datapoints met again are of a target that is evaluated many times, as in Step 1: from the
+    second time on their y is kept, up to `KEPT_BYTES` in all.  A target that
     is evaluated once on few samples, as in training, writes into the buffers and allocates nothing.
     """
     s, data = block.samples.stop - block.samples.start, block.data

@@ -163,7 +163,7 @@ def _add_layers(
     """Both moments of each layer's dW and db, for sample weights w (S, n)."""
     S, n = w.shape
     for layer, (inputs, outputs) in enumerate(zip(done.inputs, gradients)):
-        w_here = w * layers.slopes[layer]
+        w_here = w * layers.constants[layer]
         h, dh = inputs.T.reshape(S, n, -1) * w_here[:, :, None], outputs.T.reshape(S, n, -1)
         db = np.einsum("sn,sno->no", w_here, dh)
         for key, first, second in (

@@ -13,9 +13,8 @@ Nothing cancels in the value: f >= 1, and a pixel that is certain and right cont
 
 The logarithms of the Dx factors are that of their product, so one logarithm for 16 pixels is
 enough.  A product overflows where 16 pixels together have a surprise above 88 nats in float32, 709
-in float64.  Such a row shows by a sum that is not finite, and is summed again, pixel by pixel:
-
-    log f = max(v, 0) + log1p(exp(-|v|)),        v = y l.
+in float64.  This shows by a sum that is not finite, and all is summed again, pixel by pixel, with
+log f = y l where f itself overflows.
 """
 
 import numpy as np
@@ -34,7 +33,7 @@ def _observe(state: None, y: Array) -> None:
 
 
 def sum_of_logs(factors: Array, buffers: Buffers) -> Array:
-    """sum_j log(factors_j) of factors (Dx, R) >= 1: (R,).  Infinite where a product overflows."""
+    """sum_j log(factors_j) of factors (Dx, R) > 0: (R,).  Infinite where a product overflows."""
     Dx, R = factors.shape
     width = Dx // FACTORS
     lanes = buffers("lanes", width + Dx % FACTORS, R)
@@ -44,11 +43,6 @@ def sum_of_logs(factors: Array, buffers: Buffers) -> Array:
     return column_sums(np.log(lanes, out=lanes))
 
 
-def _surprise(v: Array) -> Array:
-    """sum_j log(1 + exp(v_j)) of v (Dx, R) of any size: (R,)."""
-    return column_sums(np.maximum(v, 0) + np.log1p(np.exp(-np.abs(v))))
-
-
 def _inverse_probabilities(y: Array, u: Array, buffers: Buffers) -> tuple[Array, Array]:
     """log p (R,) and f (Dx, R), which is infinite where it overflows.  Overwrites u."""
     v = np.multiply(y, u, out=u)
@@ -56,20 +50,19 @@ def _inverse_probabilities(y: Array, u: Array, buffers: Buffers) -> tuple[Array,
     f += 1
     surprise = sum_of_logs(f, buffers)
     if not np.isfinite(surprise).all():
-        overflown = ~np.isfinite(surprise)
-        surprise[overflown] = _surprise(v[:, overflown])
+        surprise = column_sums(np.where(np.isfinite(f), np.log(f), v))
     return np.negative(surprise, out=surprise), f
 
 
 def _value(state: None, y: Array, u: Array, buffers: Buffers) -> Array:
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", under="ignore"):
         return _inverse_probabilities(y, u, buffers)[0]
 
 
 def _value_and_grads(
     state: None, y: Array, u: Array, buffers: Buffers, weights: Array | None
 ) -> tuple[Array, Theta]:
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", under="ignore"):
         value, f = _inverse_probabilities(y, u, buffers)
     np.divide(y, f, out=u)
     u -= y

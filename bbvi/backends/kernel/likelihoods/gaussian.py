@@ -1,11 +1,11 @@
-"""Gaussian likelihoods by their standardized residuals (floor 3).
+"""Gaussian likelihoods (floor 3).
 
 With r = (x - mean) / sigma and Dx observed variables,
 
     log p = -|r|^2 / 2 - sum_j log sigma_j - (Dx / 2) log 2 pi.
 
-* Fixed or learned scale.  With e = x - mean, d log p / d mean = e / sigma^2, a constant times what
-  the value needs, and d log p / d log sigma = |e|^2 / sigma^2 - Dx.
+* Fixed or learned scale.  d log p / d mean = r / sigma, a constant times what the value needs,
+  and d log p / d log sigma = |r|^2 - Dx.
 * One scale per z, outputs (m, s) with s = log sigma.  Identity link: with e = x - m and
   v = exp(-2 s), log p = -v |e|^2 / 2 - Dx s + const and
 
@@ -38,24 +38,23 @@ def _observe_nothing(state: Any, y: Array) -> None:
     """Y = x."""
 
 
-# Fixed or learned scale: state = 1 / sigma^2, Dx log sigma + (Dx / 2) log 2 pi.
+# Fixed or learned scale: state = 1 / sigma, Dx log sigma + (Dx / 2) log 2 pi.
 
 
 def _one_scale(log_scale: Any, x: Array) -> tuple[float, float]:
-    return float(np.exp(-2 * log_scale)), x.shape[-1] * (float(log_scale) + 0.5 * LOG_2PI)
+    return float(np.exp(-log_scale)), x.shape[-1] * (float(log_scale) + 0.5 * LOG_2PI)
 
 
-def _squares(precision: float, y: Array, u: Array) -> Array:
-    """|y - u|^2 / sigma^2: (R,).  Overwrites u with y - u."""
-    error = np.subtract(y, u, out=u)
-    squares = products_summed(error, error)
-    squares *= precision
-    return squares
+def _squares(inverse: float, y: Array, u: Array) -> Array:
+    """|r|^2: (R,).  Overwrites u with r."""
+    residual = np.subtract(y, u, out=u)
+    residual *= inverse
+    return products_summed(residual, residual)
 
 
 def _one_scale_value(state: tuple[float, float], y: Array, u: Array, buffers: Buffers) -> Array:
-    precision, constant = state
-    return -0.5 * _squares(precision, y, u) - constant
+    inverse, constant = state
+    return -0.5 * _squares(inverse, y, u) - constant
 
 
 def _fixed_value_and_grads(
@@ -65,7 +64,7 @@ def _fixed_value_and_grads(
 
 
 FIXED_SCALE = LikelihoodKernel(
-    lambda likelihood, params: float(likelihood.scale) ** -2,
+    lambda likelihood, params: 1 / likelihood.scale,
     lambda likelihood, params, x: _one_scale(np.log(likelihood.scale), x),
     _observe_nothing,
     _one_scale_value,
@@ -86,7 +85,7 @@ def learned_scale(name: str) -> LikelihoodKernel:
         return value, {name: np.asarray(weights @ (squares - len(y)))}
 
     return LikelihoodKernel(
-        lambda likelihood, params: float(np.exp(-2 * params[name])),
+        lambda likelihood, params: float(np.exp(-params[name])),
         lambda likelihood, params, x: _one_scale(params[name], x),
         _observe_nothing,
         _one_scale_value,
@@ -94,7 +93,7 @@ def learned_scale(name: str) -> LikelihoodKernel:
     )
 
 
-# One scale per z: state = (observe, value_and_grads) of the link.
+# One scale per z: state = the function of the link.
 
 
 def _scalar_identity(y: Array, u: Array, buffers: Buffers) -> Array:

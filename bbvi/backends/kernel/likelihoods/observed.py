@@ -9,7 +9,7 @@
       log p = sum_j (v - u) + (|v| - |u|) - log((1 + |tanh v|) / (1 + |tanh u|)) + log(r or 1 - r),
       d log p / dl = (tanh v - tanh u) / 2.
 
-  (v - u) + log(r or 1 - r) = log(r (1 - r)) / 2 for either value of y.
+  (v - u) + log(r or 1 - r) = log(r (1 - r)) / 2 for either value of x.
 """
 
 import numpy as np
