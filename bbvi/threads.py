@@ -34,26 +34,33 @@ class _OneBlasThread:
         self._lock = threading.Lock()
         self._inside = 0
         self._libraries: list[Any] | None = None
+        self._controls: list[Callable[..., None]] = []
         self._before: list[int] = []
         self._held = False
 
     def _count(self) -> list[int]:
         if self._libraries is None:
             self._libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+            name = "clear_controlling_thread"
+            kinds = {type(library) for library in self._libraries}
+            self._controls = [getattr(kind, name) for kind in kinds if hasattr(kind, name)]
         if self._held and self._inside == 0:
             self._restore()
         return [library.get_num_threads() for library in self._libraries]
 
     def _set(self, counts: Sequence[int]) -> None:
+        self._let_go()
         for library, count in zip(self._libraries or [], counts):
-            # From 3.8 threadpoolctl obeys one thread, until it lets go, and ignores all others.
-            let_go = getattr(library, "clear_controlling_thread", lambda force: None)
-            let_go(force=True)
             library.set_num_threads(count)
-            let_go(force=True)
+
+    def _let_go(self) -> None:
+        """From 3.8 threadpoolctl obeys one thread, until that lets go, and ignores all others."""
+        for clear_controlling_thread in self._controls:
+            clear_controlling_thread(force=True)
 
     def _restore(self) -> None:
         self._set(self._before)
+        self._let_go()
         self._held = False
 
     def __enter__(self) -> None:
