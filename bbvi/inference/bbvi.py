@@ -8,7 +8,7 @@ import numpy as np
 from bbvi import backends
 from bbvi.estimators import reparameterized
 from bbvi.inference.learning import Learning, maximum_likelihood
-from bbvi.inference.local import step_1
+from bbvi.inference.local import ascend
 from bbvi.inference.loop import check_finite, copy_state, mean_gradient, run
 from bbvi.inference.records import Fit, State, as_trace
 from bbvi.inference.settings import check_parts, prepare, state_or_start
@@ -110,7 +110,7 @@ def fit_bbvi(
     def step(state: State, batch: Array, x_batch: Array, target: Target) -> tuple[State, Estimate]:
         # Step 1
         lam, moments = _take(state, batch) if warm_start else _anew(family, rows, x_batch)
-        lam, moments, _ = step_1(family, target, lam, rng, estimator, S, rows, moments, inner_steps)
+        lam, moments, _ = ascend(family, target, lam, rng, estimator, S, rows, moments, inner_steps)
         # Step 2
         eps = family.noise(rng, S, len(batch), x.dtype)
         estimate = estimator(family, target, lam, eps)

@@ -24,13 +24,14 @@ def ascend(
     num_samples: int,
     optimizer: Optimizer,
     moments: Any,
+    num_steps: int = 1,
 ) -> tuple[Array, Any, Estimate]:
-    """One step of Step 1, lam <- lam + rate * d ELBO / d lam, for all rows of lam (N, P) at once.
+    """Step 1, lam <- lam + rate * d ELBO / d lam, for all rows of lam (N, P) at once.
 
     Returns
     -------
     lam, moments
-        Moved by one optimizer step.
+        Moved by ``num_steps`` optimizer steps.
     estimate : Estimate
         At the lam that came in.
 
@@ -38,31 +39,12 @@ def ascend(
     -----
     Ermon/Grover notes, "Black-box variational inference", Step 1.
     """
-    eps = family.noise(rng, num_samples, target.num_data, target.dtype)
-    estimate = estimator(family, hold_theta(target), lam, eps)
-    lam, moments = optimizer.update(estimate.grad, moments, lam)
-    return lam, moments, estimate
-
-
-def step_1(
-    family: Family,
-    target: Target,
-    lam: Array,
-    rng: np.random.Generator,
-    estimator: Estimator,
-    num_samples: int,
-    optimizer: Optimizer,
-    moments: Any,
-    num_steps: int,
-) -> tuple[Array, Any, Estimate]:
-    """`ascend`, ``num_steps`` times; the estimate is the first, at the lam that came in."""
-    lam, moments, first = ascend(
-        family, target, lam, rng, estimator, num_samples, optimizer, moments
-    )
-    for _ in range(num_steps - 1):
-        lam, moments, _ = ascend(
-            family, target, lam, rng, estimator, num_samples, optimizer, moments
-        )
+    for number in range(num_steps):
+        eps = family.noise(rng, num_samples, target.num_data, target.dtype)
+        estimate = estimator(family, hold_theta(target), lam, eps)
+        lam, moments = optimizer.update(estimate.grad, moments, lam)
+        if number == 0:
+            first = estimate
     return lam, moments, first
 
 

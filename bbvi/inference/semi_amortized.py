@@ -8,7 +8,7 @@ import numpy as np
 from bbvi import backends
 from bbvi.estimators import reparameterized
 from bbvi.inference.learning import Learning, maximum_likelihood
-from bbvi.inference.local import step_1
+from bbvi.inference.local import ascend
 from bbvi.inference.loop import (
     check_finite,
     copy_state,
@@ -106,7 +106,7 @@ def fit_semi_amortized(
         lam, pullback = chosen.encode(encoder, state.phi, x_batch)
         # Step 1
         moments = rows.init(lam, rows=True)
-        lam, _, first = step_1(family, target, lam, rng, estimator, S, rows, moments, inner_steps)
+        lam, _, first = ascend(family, target, lam, rng, estimator, S, rows, moments, inner_steps)
         # Step 2
         eps = family.noise(rng, S, len(batch), x.dtype)
         estimate = estimator(family, target, lam, eps)

@@ -87,17 +87,17 @@ class Layers:
     net : MLP
     params : dict
         "W0", "b0", ...
-    slope : float
+    constant : float
         The constant c of the likelihood's gradient.
     """
 
-    def __init__(self, net: MLP, params: Theta, slope: float) -> None:
+    def __init__(self, net: MLP, params: Theta, constant: float) -> None:
         self.sizes = net.sizes
         self.depth = net.num_layers
         self.activate = ACTIVATIONS[net.activation]
         self.weights = [params[f"W{layer}"] for layer in range(self.depth)]
         self.biases = [params[f"b{layer}"] for layer in range(self.depth)]
-        self.constants = [1.0] * (self.depth - 1) + [slope]
+        self.constants = [1.0] * (self.depth - 1) + [constant]
 
     def stack(self) -> list[Array]:
         """[W; b^T] of each layer, worth its making when it is used for many rows."""

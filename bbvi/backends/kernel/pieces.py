@@ -80,11 +80,11 @@ def take_apart(model: Any, theta: Theta, x: Array) -> Pieces:
         return _linear_pieces(theta, x)
     prior, likelihood = PRIORS[type(model.prior)], LIKELIHOODS[type(model.likelihood)]
     own = part(theta, "likelihood")
-    slope = likelihood.slope(model.likelihood, own)
+    constant = likelihood.constant(model.likelihood, own)
     return Pieces(
         prior,
         prior.prepare(model.prior, part(theta, "prior")),
-        Layers(model.decoder, part(theta, "decoder"), slope),
+        Layers(model.decoder, part(theta, "decoder"), constant),
         likelihood,
         likelihood.prepare(model.likelihood, own, x),
         x,
@@ -97,7 +97,7 @@ def _linear_pieces(theta: Theta, x: Array) -> Pieces:
     """LinearGaussian as a decoder without hidden layers and a Gaussian with a learned scale."""
     likelihood = learned_scale("log_sigma")
     decoder = {"W0": theta["W"].T, "b0": theta["b"]}
-    layers = Layers(MLP(theta["W"].shape[::-1]), decoder, likelihood.slope(None, theta))
+    layers = Layers(MLP(theta["W"].shape[::-1]), decoder, likelihood.constant(None, theta))
     state = likelihood.prepare(None, theta, x)
     return Pieces(STANDARD_NORMAL, None, layers, likelihood, state, x, {}, LINEAR_NAMES)
 

@@ -44,7 +44,7 @@ def _masked_value_and_grads(
 
 
 MASKED = LikelihoodKernel(
-    BERNOULLI.slope,
+    BERNOULLI.constant,
     lambda likelihood, params, x: None,
     _observe_masked,
     _masked_value,

@@ -18,7 +18,7 @@ class LikelihoodKernel(NamedTuple):
 
     Attributes
     ----------
-    slope : callable
+    constant : callable
         (likelihood, params) -> c, a constant factor of d log p / du that is cheaper outside.
     prepare : callable
         (likelihood, params, x) -> state: what the others need, once per theta and x.
@@ -32,7 +32,7 @@ class LikelihoodKernel(NamedTuple):
         / c.
     """
 
-    slope: Callable[[Any, Theta], float]
+    constant: Callable[[Any, Theta], float]
     prepare: Callable[[Any, Theta, Array], Any]
     observe: Callable[[Any, Array], None]
     value: Callable[[Any, Array, Array, Buffers], Array]
