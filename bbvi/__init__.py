@@ -79,10 +79,12 @@ from bbvi.models import (
     LogisticRegression,
     MaskedBernoulli,
     MixtureOfGaussians,
+    Posterior,
     ScalarScaleGaussian,
     SemiSupervised,
     StandardNormal,
     attach_labels,
+    transforms,
 )
 from bbvi.nets import MLP
 from bbvi.optimizers import adam, sgd
@@ -121,6 +123,7 @@ __all__ = [
     "MeanField",
     "MixtureOfGaussians",
     "NotFiniteError",
+    "Posterior",
     "QuadraticFlow",
     "ScalarScaleGaussian",
     "SemiSupervised",
@@ -163,5 +166,6 @@ __all__ = [
     "sgd",
     "sticking_the_landing",
     "summed_label",
+    "transforms",
     "variational_bayes",
 ]

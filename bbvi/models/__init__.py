@@ -1,6 +1,6 @@
 """Models p_theta(x, z)."""
 
-from bbvi.models import linear_decoder
+from bbvi.models import linear_decoder, transforms
 from bbvi.models.deep_latent import DeepLatentModel
 from bbvi.models.discrete_priors import BernoulliPrior, CategoricalPrior
 from bbvi.models.hidden_markov import HiddenMarkovModel
@@ -21,6 +21,7 @@ from bbvi.models.likelihoods import (
 )
 from bbvi.models.linear_gaussian import LinearGaussian
 from bbvi.models.logistic_regression import LogisticRegression, SummaryEncoder
+from bbvi.models.posterior import Posterior
 from bbvi.models.priors import MixtureOfGaussians, StandardNormal
 from bbvi.models.semi_supervised import LabelBlind, SemiSupervised, attach_labels
 from bbvi.models.state_space import LinearGaussianStateSpace
@@ -46,6 +47,7 @@ __all__ = [
     "LogisticRegression",
     "MaskedBernoulli",
     "MixtureOfGaussians",
+    "Posterior",
     "ScalarScaleGaussian",
     "SemiSupervised",
     "StandardNormal",
@@ -53,4 +55,5 @@ __all__ = [
     "attach_labels",
     "linear_decoder",
     "restored_mean",
+    "transforms",
 ]
