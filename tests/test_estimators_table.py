@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from replicates import LIMIT, replicate, z_score, z_scores
+from replicates import LIMIT, declared_bias, replicate, z_score, z_scores
 
 from bbvi import backends, checks
 from bbvi.estimators import (
     ESTIMATORS,
+    UNKNOWN,
     Cost,
     contract_markdown,
     contract_rows,
@@ -117,16 +118,22 @@ def test_unbiased_or_shows_its_bias(name, problem):
     record = ESTIMATORS[name]
     estimator = learn(record, family, target, lam, x)
     for S in sorted({record.min_samples, 3}):
-        found = replicate(
-            estimator, family, target, lam, S, np.random.default_rng(S), draws=record.draws
-        )
-        elbo, grad, theta = z_scores(found, exact)
-        assert len(found.grad) >= 100_000
-        if record.unbiased:
-            assert max(elbo, grad, theta) < LIMIT, (S, elbo, grad, theta)
-        else:
-            assert grad > LIMIT, S
 
+        def at(estimator, S=S):
+            rng, draws = np.random.default_rng(S), record.draws_for(family)
+            return replicate(estimator, family, target, lam, S, rng, draws=draws)
+
+        found = at(estimator)
+        assert len(found.grad) >= 100_000
+        if record.bias.order:
+            scores = z_scores(found, exact, declared_bias(record, estimator, at))
+            assert max(scores) < LIMIT, (S, scores)
+        if name in RELAXED:
+            assert z_scores(found, exact)[1] > LIMIT, S
+
+
+RELAXED = ("concrete", "straight-through", "straight-through-gumbel")
+"""Biased without an order: they show it on these problems."""
 
 PLAIN_CASES = [
     (name, integrand.__name__, k)
@@ -143,17 +150,13 @@ def test_plain_expectations_against_the_closed_form(name, integrand, k):
     exact = gauss_hermite(family, target, lam, integrand=plain_integrand)
     record = ESTIMATORS[name]
     estimator = learn(record, family, target, lam, None, plain_integrand)
-    found = replicate(
-        estimator,
-        family,
-        target,
-        lam,
-        record.min_samples,
-        np.random.default_rng(0),
-        draws=record.draws,
-    )
-    assert record.unbiased
-    assert max(z_scores(found, exact)) < LIMIT
+
+    def at(estimator):
+        rng, draws = np.random.default_rng(0), record.draws_for(family)
+        return replicate(estimator, family, target, lam, record.min_samples, rng, draws=draws)
+
+    allowed = declared_bias(record, estimator, at)
+    assert max(z_scores(at(estimator), exact, allowed)) < LIMIT
 
 
 @pytest.mark.parametrize(
@@ -169,9 +172,15 @@ def test_the_bernoulli_toy_against_enumeration(name):
     family, lam, target = Bernoulli(2), np.array([[0.8, -0.4]]), quadratic(0.3, latent_dim=2)
     exact = enumeration(family, target, lam, plain_integrand)
     estimator = learn(record, family, target, lam, None, plain_integrand)
-    found = replicate(estimator, family, target, lam, record.min_samples, np.random.default_rng(0))
-    bias = z_score(found.grad, exact.grad)
-    assert bias < LIMIT if record.unbiased else bias > LIMIT
+
+    def at(estimator):
+        rng, draws = np.random.default_rng(0), record.draws_for(family)
+        return replicate(estimator, family, target, lam, record.min_samples, rng, draws=draws)
+
+    found = at(estimator)
+    assert z_score(found.grad, exact.grad, declared_bias(record, estimator, at)) < LIMIT
+    if name in RELAXED:
+        assert z_score(found.grad, exact.grad) > LIMIT
 
 
 BOUNDS = [
@@ -228,8 +237,12 @@ def test_both_back_ends_agree_on_shared_noise(name, family, prior):
         eps = draw_noise(record, family, np.random.default_rng(1), 6, 1)
         answers.append(learn(record, family, target, lam, x)(family, target, lam, eps))
     reference, candidate = answers
+    # A quotient of differences multiplies the rounding of log p by 1 / h.
+    rounding = 0.0
+    if record.bias.vanishes:
+        rounding = 1e-14 * np.abs(reference.elbo).max() / record.bias.value(record.elbo)
     np.testing.assert_allclose(candidate.elbo, reference.elbo, rtol=1e-10)
-    np.testing.assert_allclose(candidate.grad, reference.grad, rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(candidate.grad, reference.grad, rtol=1e-9, atol=1e-11 + rounding)
     for key, value in reference.grad_theta.items():
         np.testing.assert_allclose(candidate.grad_theta[key], value, rtol=1e-9, atol=1e-11)
 
@@ -266,7 +279,9 @@ def test_the_contract_is_kept(name):
             rng = np.random.default_rng(0)
             eps = draw_noise(record, family, rng, S, 1, dtype)
             found = record.elbo(family, counter.watch(target), lam, eps)
-            assert counter.evaluations == record.cost(S, family.latent_dim, K)
+            assert counter.evaluations == record.cost(
+                S, D=family.latent_dim, P=family.num_params, K=K
+            )
             assert found.elbo.shape == (1,)
             assert found.grad.shape == lam.shape
             assert {found.elbo.dtype, found.grad.dtype} == {np.dtype(dtype)}
@@ -337,11 +352,10 @@ def test_names_and_rows():
     rows = contract_rows()
     assert [row["estimator"] for row in rows] == list(ESTIMATORS)
     assert all(all(row.values()) for row in rows)
-    assert {name for name, its in ESTIMATORS.items() if not its.unbiased} == {
-        "concrete",
-        "straight-through",
-        "straight-through-gumbel",
-    }
+    assert {row["bias"] for row in rows} >= {"none", "unknown", "O(step^2)"}
+    for name in RELAXED:
+        assert not ESTIMATORS[name].unbiased
+        assert ESTIMATORS[name].bias == UNKNOWN
 
 
 def test_the_readme_holds_the_table():
@@ -356,7 +370,11 @@ def test_cost_as_text():
     assert str(Cost(samples=1, once=1, dims=2)) == "S + 1 + 2 D"
     assert str(Cost(samples=1, samples_dims=1)) == "S (1 + D)"
     assert str(Cost(samples_labels=1)) == "K S"
+    assert str(Cost(samples=1, samples_params=2)) == "S (1 + 2 P)"
     assert Cost(samples_labels=1)(S=3, D=2, K=10) == 30
+    assert Cost(samples=1, samples_params=2)(S=3, D=2, P=7, K=10) == 45
+    with pytest.raises(TypeError, match=r"S \(1 \+ 2 P\) depends on P"):
+        Cost(samples=1, samples_params=2)(S=3, D=2)
     assert Cost(samples=1, once=1, dims=2)(S=3, D=2) == 8
 
 
@@ -407,14 +425,19 @@ def test_quadratic_and_gauss_hermite_agree():
     np.testing.assert_allclose(found.grad, truth.grad, rtol=1e-10)
 
 
-CONFORMING = [name for name in GAUSSIAN if ESTIMATORS[name].unbiased]
+CONFORMING = [name for name in GAUSSIAN if ESTIMATORS[name].bias.order]
 
 
 @pytest.mark.parametrize("name", [n for n in CONFORMING if ESTIMATORS[n].bound == "ELBO"])
 def test_the_public_check_accepts_it(name):
     """Pure, rows apart, dtypes kept; the bias is tested more sharply above."""
     record = ESTIMATORS[name]
-    sizes = tuple(record.draws * S for S in sorted({record.min_samples, 3}))
+    draws = record.draws_for(DiagonalGaussian(2))
+    sizes = tuple(draws * S for S in sorted({record.min_samples, 3}))
     checks.check_estimator(
-        record.elbo, np.random.default_rng(0), num_samples=sizes, resolution=0.05
+        record.elbo,
+        np.random.default_rng(0),
+        num_samples=sizes,
+        resolution=0.05,
+        bias=record.bias,
     )

@@ -14,6 +14,7 @@ from bbvi.estimators.baselines import (
     optimal_coefficients,
     var_grad,
 )
+from bbvi.estimators.bias import UNBIASED, UNKNOWN, Bias
 from bbvi.estimators.contracts import contract_markdown, contract_rows, find, require
 from bbvi.estimators.elbo import (
     elbo_integrand,
@@ -25,6 +26,7 @@ from bbvi.estimators.elbo import (
     sticking_the_landing,
 )
 from bbvi.estimators.expectations import leave_one_out, no_baseline
+from bbvi.estimators.finite_differences import finite_differences
 from bbvi.estimators.linearized import linearized
 from bbvi.estimators.measure_valued import (
     coupled,
@@ -44,12 +46,16 @@ from bbvi.estimators.rao_blackwell import rao_blackwellized
 from bbvi.estimators.rebar import rebar, relax
 from bbvi.estimators.record import Cost, Record, draw_noise, prepared
 from bbvi.estimators.relaxations import concrete, straight_through, straight_through_gumbel
+from bbvi.estimators.spsa import spsa
 from bbvi.estimators.summed_label import summed_label
 from bbvi.estimators.table import ESTIMATORS
 
 __all__ = [
     "ESTIMATORS",
     "NOISE_SOURCES",
+    "UNBIASED",
+    "UNKNOWN",
+    "Bias",
     "Cost",
     "Record",
     "antithetic",
@@ -66,6 +72,7 @@ __all__ = [
     "dreg",
     "elbo_integrand",
     "find",
+    "finite_differences",
     "independent",
     "iwae",
     "leave_one_out",
@@ -87,6 +94,7 @@ __all__ = [
     "reparameterized_mc",
     "require",
     "score_function",
+    "spsa",
     "sticking_the_landing",
     "straight_through",
     "straight_through_gumbel",

@@ -63,7 +63,7 @@ def contract_rows(table: Mapping[str, Record] = ESTIMATORS) -> list[dict[str, st
         {
             "estimator": name,
             "estimates": record.bound,
-            "unbiased": "yes" if record.unbiased else "no",
+            "bias": str(record.bias),
             "family": _family_text(record),
             "model": _model_text(record),
             "smallest S": str(record.min_samples),

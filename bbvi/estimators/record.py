@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bbvi.estimators.bias import UNBIASED, Bias
 from bbvi.estimators.elbo import Integrand, elbo_integrand, plain_integrand
 from bbvi.estimators.noise import NoiseSource, independent
 from bbvi.estimators.pilots import Prepare
@@ -13,17 +14,19 @@ from bbvi.types import Array, Estimate, Family, Target
 
 
 class Cost(NamedTuple):
-    """Evaluations per datapoint: S (samples + samples_dims D + samples_labels K) + once + dims D.
+    """Evaluations per datapoint, as a function of S, D, P and K.
+
+        S (samples + samples_dims D + samples_params P + samples_labels K) + once + dims D
 
     A value and its gradient at one z count as one evaluation of the log joint.  K is the number of
     values of a label that is summed out.
 
     Examples
     --------
-    >>> Cost(samples=1, samples_dims=3)(S=10, D=2)
+    >>> Cost(samples=1, samples_dims=3)(S=10, D=2, P=4)
     70
-    >>> str(Cost(samples=1, samples_dims=3))
-    'S (1 + 3 D)'
+    >>> str(Cost(samples=1, samples_dims=3)), str(Cost(samples=1, samples_params=2))
+    ('S (1 + 3 D)', 'S (1 + 2 P)')
     """
 
     samples: int = 0
@@ -31,16 +34,30 @@ class Cost(NamedTuple):
     once: int = 0
     dims: int = 0
     samples_labels: int = 0
+    samples_params: int = 0
 
-    def __call__(self, S: int, D: int, K: int = 1) -> int:
-        """Number of evaluations for S samples of a D-dimensional z, with K labels."""
+    def __call__(self, S: int, D: int, P: int | None = None, K: int = 1) -> int:
+        """Number of evaluations for S samples of a D-dimensional z, P parameters and K labels.
+
+        Raises
+        ------
+        TypeError
+            If P counts but is not given.
+        """
+        if P is None and self.samples_params:
+            raise TypeError(
+                f"the cost {self} depends on P, which is not given; expected family.num_params."
+            )
         per_sample = self.samples + self.samples_dims * D + self.samples_labels * K
+        per_sample += self.samples_params * (P or 0)
         return S * per_sample + self.once + self.dims * D
 
     def __str__(self) -> str:
-        per_sample = _sum_text(self.samples, D=self.samples_dims, K=self.samples_labels)
+        per_sample = _sum_text(
+            self.samples, D=self.samples_dims, P=self.samples_params, K=self.samples_labels
+        )
         fixed = _sum_text(self.once, D=self.dims)
-        product = {"0": "", "1": "S", "K": "K S"}.get(per_sample)
+        product = {"0": "", "1": "S", "K": "K S", "P": "P S"}.get(per_sample)
         if product is None:
             product = f"S ({per_sample})" if "+" in per_sample else f"{per_sample} S"
         return " + ".join(text for text in (product, fixed) if text not in ("", "0"))
@@ -69,8 +86,10 @@ class Record(NamedTuple):
         Whether gradients of the model in z are used.
     normal_prior : bool
         Whether log p(z) must be known to be log N(z; 0, I).
-    unbiased : bool
-        Whether the mean of the estimate is the gradient of ``bound``.
+    bias : Bias
+        What is declared about the mean of the estimate less the gradient of ``bound``:
+        `bbvi.estimators.bias.UNBIASED`, ``UNKNOWN``, or an order in an argument such as a step.
+        `bbvi.checks.check_estimator` and the tests check what is declared.
     bound : str
         What is estimated: "ELBO", or a multi-sample bound.
     min_samples : int
@@ -78,10 +97,11 @@ class Record(NamedTuple):
     couples_samples : bool
         Whether the S samples of a datapoint meet in a baseline or a bound, so that they must be
         independent of each other: no antithetic or quasi-Monte Carlo noise.
-    draws : int
-        Rows of noise used up by one sample: eps is (draws * S, N, ...), see `draw_noise`.
+    draws : int or callable
+        Rows of noise used up by one sample, or family -> that number: eps is
+        (draws * S, N, ...), see `draw_noise`.
     cost : Cost
-        Log-joint evaluations of one call as a function of S and D.
+        Log-joint evaluations of one call as a function of S, D, P and K.
     prepare : callable or None
         (family, f, lam, x, rng) -> keyword arguments that are learned beforehand from samples of
         their own, see `prepared`; None where nothing is learned.
@@ -95,13 +115,22 @@ class Record(NamedTuple):
     family: Any = Family
     differentiable: bool = False
     normal_prior: bool = False
-    unbiased: bool = True
+    bias: Bias = UNBIASED
     bound: str = "ELBO"
     min_samples: int = 1
     couples_samples: bool = False
-    draws: int = 1
+    draws: int | Callable[[Any], int] = 1
     cost: Cost = Cost(samples=1)
     prepare: Prepare | None = None
+
+    @property
+    def unbiased(self) -> bool:
+        """Whether the mean of the estimate is the gradient of ``bound``, without any bias."""
+        return self.bias == UNBIASED
+
+    def draws_for(self, family: Any) -> int:
+        """Rows of noise used up by one sample with this family."""
+        return self.draws(family) if callable(self.draws) else self.draws
 
 
 def draw_noise(
@@ -129,8 +158,9 @@ def draw_noise(
             f"({record.source}) lets samples correct each other and would become biased; expected "
             "independent noise. Use an estimator that only averages over its samples."
         )
-    parts = [source(family, rng, num_samples, num_data, dtype) for _ in range(record.draws)]
-    return parts[0] if record.draws == 1 else np.concatenate(parts)
+    draws = record.draws_for(family)
+    parts = [source(family, rng, num_samples, num_data, dtype) for _ in range(draws)]
+    return parts[0] if draws == 1 else np.concatenate(parts)
 
 
 def prepared(

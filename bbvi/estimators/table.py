@@ -15,8 +15,13 @@ from bbvi.estimators.baselines import (
     moving_average,
     var_grad,
 )
+from bbvi.estimators.bias import UNKNOWN, Bias
 from bbvi.estimators.elbo import plain_integrand
 from bbvi.estimators.expectations import leave_one_out
+from bbvi.estimators.finite_differences import (
+    finite_differences,
+    finite_differences_of_expectation,
+)
 from bbvi.estimators.linearized import linearized, linearized_pathwise
 from bbvi.estimators.measure_valued import (
     coupled,
@@ -36,6 +41,8 @@ from bbvi.estimators.rao_blackwell import rao_blackwellized
 from bbvi.estimators.rebar import rebar, relax
 from bbvi.estimators.record import Cost, Record
 from bbvi.estimators.relaxations import concrete, straight_through, straight_through_gumbel
+from bbvi.estimators.spsa import draws as spsa_draws
+from bbvi.estimators.spsa import spsa, spsa_of_expectation
 from bbvi.estimators.summed_label import summed_label
 from bbvi.families import Bernoulli, DiagonalGaussian, FullCovarianceGaussian, LabelAndGaussian
 from bbvi.types import ClosedFormKL, Factorized, Relaxable, Reparameterizable
@@ -166,6 +173,23 @@ ESTIMATORS: dict[str, Record] = {
         family=Bernoulli,
         cost=Cost(samples=1, samples_dims=1),
     ),
+    "finite-differences": Record(
+        finite_differences,
+        finite_differences_of_expectation,
+        source="Kiefer and Wolfowitz (1952); Glasserman (2003)",
+        family=Reparameterizable,
+        bias=Bias(2, "step"),
+        cost=Cost(samples=1, samples_params=2),
+    ),
+    "spsa": Record(
+        spsa,
+        spsa_of_expectation,
+        source="Spall (1992)",
+        family=Reparameterizable,
+        bias=Bias(2, "step"),
+        draws=spsa_draws,
+        cost=Cost(samples=3),
+    ),
     "arm": Record(
         arm,
         partial(arm, integrand=plain_integrand),
@@ -203,7 +227,7 @@ ESTIMATORS: dict[str, Record] = {
         source="Maddison, Mnih and Teh (2017); Jang, Gu and Poole (2017)",
         family=Relaxable,
         differentiable=True,
-        unbiased=False,
+        bias=UNKNOWN,
     ),
     "straight-through": Record(
         straight_through,
@@ -211,7 +235,7 @@ ESTIMATORS: dict[str, Record] = {
         source="Bengio, Leonard and Courville (2013)",
         family=Relaxable,
         differentiable=True,
-        unbiased=False,
+        bias=UNKNOWN,
     ),
     "straight-through-gumbel": Record(
         straight_through_gumbel,
@@ -219,7 +243,7 @@ ESTIMATORS: dict[str, Record] = {
         source="Jang, Gu and Poole (2017)",
         family=Relaxable,
         differentiable=True,
-        unbiased=False,
+        bias=UNKNOWN,
     ),
     "iwae": Record(
         iwae,

@@ -130,7 +130,7 @@ def estimator_of(method: Method) -> Estimator:
 def evaluations_of(method: Method, family: Family, num_samples: int) -> int:
     """Log-joint evaluations of one gradient of one datapoint."""
     cost, K = ESTIMATORS[method.estimator].cost, getattr(family, "num_labels", 1)
-    return cost(num_samples, family.latent_dim, K)
+    return cost(num_samples, family.latent_dim, family.num_params, K)
 
 
 def _step_1(

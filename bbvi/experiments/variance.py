@@ -59,7 +59,8 @@ def variance(
         One row for each cell and parameter block, with the columns
 
         * model, k, dimension, point, estimator, samples, noise, replicates; block, parameters;
-        * by contract: estimates (the bound), unbiased, uses (values or gradients in z);
+        * by contract: estimates (the bound), unbiased, bias_declared (its order), uses (values or
+          gradients in z);
         * bias, bias_z: against the exact gradient, empty where none is known;
         * variance per parameter, variance_low, variance_high, and interval, how these were made;
         * snr, the signal-to-noise ratio of the block;
@@ -140,6 +141,7 @@ def _row(block: BlockStatistics, cost: GradientStatistics, record: Record) -> di
         "parameters": len(block.mean),
         "estimates": record.bound,
         "unbiased": record.unbiased,
+        "bias_declared": str(record.bias),
         "uses": "gradients in z" if record.differentiable else "values",
         "bias": block.bias,
         "bias_z": block.bias_z,

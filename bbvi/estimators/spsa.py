@@ -1,0 +1,132 @@
+"""SPSA: one difference along a random direction for all parameters at once (floor 3).
+
+    g_sp = (L(lam + h Delta_s, eps_s) - L(lam - h Delta_s, eps_s)) / (2 h Delta_sp),
+
+with L(lam, eps) = log p(x, z(lam, eps)) + H[q_lam] and P fair signs Delta_sp = +-1 for each sample.
+Two evaluations for each sample serve any number of parameters.  With g the pathwise gradient,
+
+    E[g_sp] - dL/dlam_p = h^2 / 6 (d^3 L/dlam_p^3 + 3 sum_{r != p} d^3 L/dlam_p dlam_r^2) + O(h^4),
+    Var(g_sp) = Var(g_p) + sum_{r != p} E[g_r^2] + O(h^2)                for each single sample:
+
+every other parameter's slope is noise, so that the variance grows with P.  For a discrete z the
+variance is of order 1 / h, see `bbvi.estimators.finite_differences`.
+
+The signs come from the noise, like everything random.  For two independent draws of any continuous
+noise, the sign of their difference is a fair coin.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from bbvi.estimators.arguments import check_arguments
+from bbvi.estimators.finite_differences import STEP, check_step
+from bbvi.types import Array, Estimate, Family, Target
+
+
+def draws(family: Any) -> int:
+    """Rows of noise for one sample: one for z, and two for each width of noise in signs."""
+    width = family.noise(np.random.Generator(np.random.PCG64(0)), 1, 1)[0, 0].size
+    return _draws(family.num_params, width)
+
+
+def spsa(family: Family, target: Target, lam: Array, eps: Array, step: float = STEP) -> Estimate:
+    """(L(lam + h Delta) - L(lam - h Delta)) / (2 h Delta_p), a random sign for each parameter.
+
+    Requires
+    --------
+    Values of the model only; a reparameterizable family for a variance that stays bounded as
+    h -> 0.  3 S evaluations.  Bias O(h^2).
+
+    Parameters
+    ----------
+    family, target, lam
+        lam (N, P).
+    eps : ndarray (draws * S, N, ...)
+        As from ``bbvi.estimators.draw_noise``: `draws` (family) blocks of S one after the other,
+        the first for z, the others for the signs.
+    step : float
+        h, positive, in the units of lam.
+
+    Raises
+    ------
+    TypeError
+        If dtypes disagree.
+    ValueError
+        If shapes disagree, the step is not positive, or the number of rows of eps is not a
+        multiple of `draws`.
+
+    Notes
+    -----
+    Spall (1992), "Multivariate stochastic approximation using a simultaneous perturbation gradient
+    approximation", equation 2.2; a direction of its own for each sample.
+    """
+    z_eps, signs = _split(family, target, lam, eps)
+    log_p, dtheta = target.value_and_dtheta(family.transform(lam, z_eps))
+    rows = [lam + sign * step * signs for sign in (1, -1)]
+    up, down = (
+        _at_rows(family, target, row, z_eps, step) + _entropies(family, row) for row in rows
+    )
+    grad = _along(up - down, signs, step)
+    return Estimate(log_p.mean(axis=0) + family.entropy(lam), grad, dtheta)
+
+
+def spsa_of_expectation(
+    family: Family, target: Target, lam: Array, eps: Array, step: float = STEP
+) -> Estimate:
+    """`spsa` of L(lam, eps) = f(z(lam, eps)), for a plain E_q[f].
+
+    Requires
+    --------
+    As `spsa`.  Bias O(h^2).
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `spsa` does.
+    """
+    z_eps, signs = _split(family, target, lam, eps)
+    f, dtheta = target.value_and_dtheta(family.transform(lam, z_eps))
+    up, down = (
+        _at_rows(family, target, lam + sign * step * signs, z_eps, step) for sign in (1, -1)
+    )
+    return Estimate(f.mean(axis=0), _along(up - down, signs, step), dtheta)
+
+
+def _along(difference: Array, signs: Array, step: float) -> Array:
+    """The mean over samples of difference / (2 h Delta_p); 1 / Delta = Delta."""
+    return (difference[..., None] * signs).mean(axis=0) / (2 * step)
+
+
+def _at_rows(family: Any, target: Target, rows: Array, eps: Array, step: float) -> Array:
+    """log p or f at z(lam_s, eps_s), with one lam for each sample: rows (S, N, P) -> (S, N)."""
+    check_step(step)
+    S, N, P = rows.shape
+    z = family.transform(rows.reshape(S * N, P), eps.reshape(1, S * N, *eps.shape[2:]))
+    return target.value(z.reshape(S, N, -1))
+
+
+def _entropies(family: Any, rows: Array) -> Array:
+    """H[q] of each row of (S, N, P): (S, N)."""
+    return family.entropy(rows.reshape(-1, rows.shape[-1])).reshape(rows.shape[:2])
+
+
+def _split(family: Any, target: Target, lam: Array, eps: Array) -> tuple[Array, Array]:
+    """The noise of z (S, N, ...), and signs (S, N, P) of lam's dtype."""
+    check_arguments(family, target, lam, eps)
+    P, width = family.num_params, eps[0, 0].size
+    blocks = _draws(P, width)
+    if len(eps) % blocks:
+        raise ValueError(
+            f"eps has {len(eps)} rows; expected a multiple of {blocks}, because one sample of spsa "
+            f"with {P} parameters uses up {blocks} draws. Use bbvi.estimators.draw_noise, or that "
+            "many times more samples."
+        )
+    e = eps.reshape(blocks, -1, *eps.shape[1:])
+    S, N = e.shape[1:3]
+    fair = np.where(e[1::2] < e[2::2], -1, 1).astype(lam.dtype)
+    return e[0], np.moveaxis(fair, 0, 2).reshape(S, N, -1)[..., :P]
+
+
+def _draws(num_params: int, width: int) -> int:
+    return 1 + 2 * -(-num_params // width)
