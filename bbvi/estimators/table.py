@@ -1,7 +1,8 @@
 """Every estimator with its contract, in one dict literal (floor 3).
 
 The table in the README, the choices of the command line and the conformance tests are all made
-from `ESTIMATORS`.  To compare your own estimator with these, make a `Record` of it and put it in
+from `ESTIMATORS`: a new estimator is one module and one line of it (`benchmarks/readme.py` then
+writes the README's table).  To compare your own estimator with these, make a `Record` of it and put it in
 a dict beside them: ``{**ESTIMATORS, "mine": Record(...)}``.
 """
 
