@@ -25,9 +25,11 @@ from bbvi.estimators import (
     summed_label,
 )
 from bbvi.evaluation import (
+    UnreliableWarning,
     elbo,
     importance_bounds,
     inference_gap,
+    linear_response,
     log_evidence_ais,
     log_evidence_enumeration,
     log_evidence_is,
@@ -130,6 +132,7 @@ __all__ = [
     "SmoothMeanField",
     "StandardNormal",
     "Target",
+    "UnreliableWarning",
     "adam",
     "attach_labels",
     "backends",
@@ -151,6 +154,7 @@ __all__ = [
     "infer_minibatches",
     "inference_gap",
     "leave_one_out",
+    "linear_response",
     "log_evidence_ais",
     "log_evidence_enumeration",
     "log_evidence_is",

@@ -20,6 +20,7 @@ from bbvi.evaluation.gaps import InferenceGap, inference_gap
 from bbvi.evaluation.gradients import GradientStatistics, gradient_statistics, parameter_blocks
 from bbvi.evaluation.importance import ImportanceEvidence, log_evidence_is
 from bbvi.evaluation.intervals import Interval, variance_interval
+from bbvi.evaluation.linear_response import LinearResponse, linear_response
 from bbvi.evaluation.moments import BlockStatistics, Moments
 from bbvi.evaluation.monte_carlo import MonteCarlo, elbo
 from bbvi.evaluation.psis import PsisEvidence, UnreliableWarning, log_evidence_psis
@@ -33,6 +34,7 @@ __all__ = [
     "ImportanceEvidence",
     "InferenceGap",
     "Interval",
+    "LinearResponse",
     "Moments",
     "MonteCarlo",
     "Nodes",
@@ -48,6 +50,7 @@ __all__ = [
     "importance_bounds",
     "inference_gap",
     "linear_gaussian_elbo",
+    "linear_response",
     "log_evidence_ais",
     "log_evidence_enumeration",
     "log_evidence_is",
