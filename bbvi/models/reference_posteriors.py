@@ -19,6 +19,7 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 
+from bbvi.models.eight_schools import eight_schools, log_cauchy, log_normal
 from bbvi.models.posterior import Posterior
 from bbvi.models.transforms import ordered, positive, real, simplex, stack, unit_interval
 from bbvi.types import Array
@@ -26,24 +27,9 @@ from bbvi.types import Array
 LOG_2PI = float(np.log(2 * np.pi))
 Data = Mapping[str, Any]
 
-EIGHT_SCHOOLS: Data = {
-    "J": 8,
-    "y": (28, 8, -3, 7, -1, 1, 18, 12),
-    "sigma": (15, 10, 16, 11, 9, 11, 10, 18),
-}
-"""Effects of coaching on a test's score, and their standard errors (Rubin 1981)."""
-
 
 def _column(data: Data, name: str) -> Array:
     return np.asarray(data[name], float)
-
-
-def _log_normal(x: Array, scale: float | Array) -> Array:
-    return -0.5 * (x / scale) ** 2 - anp.log(scale) - 0.5 * LOG_2PI
-
-
-def _log_cauchy(x: Array, scale: float) -> Array:
-    return -anp.log1p((x / scale) ** 2) - np.log(np.pi * scale)
 
 
 def _flat(x: Array) -> Array:
@@ -73,7 +59,7 @@ def _regression(
         squares = rss + anp.sum(anp.dot(b - best, R.T) ** 2, axis=-1)
         log_p = -0.5 * squares / sigma**2 - n * (anp.log(sigma) + 0.5 * LOG_2PI)
         if np.isfinite(beta_scale):
-            log_p = log_p + anp.sum(_log_normal(b, beta_scale), axis=-1)
+            log_p = log_p + anp.sum(log_normal(b, beta_scale), axis=-1)
         return log_p + log_prior_sigma(sigma)
 
     return Posterior(log_density, transform=parameters)
@@ -88,7 +74,7 @@ def _kidscore(*names: str) -> Any:
         hs, iq = _column(data, "mom_hs"), _column(data, "mom_iq")
         columns = {"hs": hs, "iq": iq, "hs*iq": hs * iq}
         X = _with_ones(*(columns[name] for name in names))
-        return _regression(X, _column(data, "kid_score"), lambda s: _log_cauchy(s, 2.5))
+        return _regression(X, _column(data, "kid_score"), lambda s: log_cauchy(s, 2.5))
 
     return build
 
@@ -142,45 +128,14 @@ def nes(data: Data) -> Posterior:
 def blr(data: Data) -> Posterior:
     """Bayesian linear regression without intercept: b ~ N(0, 10^2), sigma ~ N(0, 10^2)."""
     X = _column(data, "X")
-    return _regression(X, _column(data, "y"), lambda s: _log_normal(s, 10.0), beta_scale=10.0)
+    return _regression(X, _column(data, "y"), lambda s: log_normal(s, 10.0), beta_scale=10.0)
 
 
 def autoregressive(data: Data) -> Posterior:
     """y_t ~ N(alpha + sum_k beta_k y_{t-k}, sigma^2), t > K."""
     y, K = _column(data, "y"), int(data["K"])
     X = _with_ones(*(y[K - k : len(y) - k] for k in range(1, K + 1)))
-    return _regression(X, y[K:], lambda s: _log_cauchy(s, 2.5), 10.0, intercept="alpha")
-
-
-def eight_schools(data: Data = EIGHT_SCHOOLS) -> Posterior:
-    """y_j ~ N(mu + tau t_j, sigma_j^2), t_j ~ N(0, 1), mu ~ N(0, 5^2), tau ~ half-Cauchy(5).
-
-    Not centred: t_j is independent of tau under the prior.  The half-Cauchy is doubled, so that
-    the evidence is that of a proper prior.  Reported are the effects theta_j = mu + tau t_j.
-
-    Notes
-    -----
-    Rubin (1981); Gelman et al., Bayesian Data Analysis, section 5.5.
-    """
-    y, sigma = _column(data, "y"), _column(data, "sigma")
-    J = len(y)
-    parameters = stack(theta_trans=real(J), mu=real(), tau=positive())
-
-    def effects(u: Array) -> Array:
-        return u[..., J : J + 1] + u[..., J + 1 :] * u[..., :J]
-
-    def log_density(u: Array) -> Array:
-        mu, tau = u[..., J], u[..., J + 1]
-        log_prior = anp.sum(_log_normal(u[..., :J], 1.0), axis=-1) + _log_normal(mu, 5.0)
-        log_prior = log_prior + _log_cauchy(tau, 5.0) + np.log(2)
-        return log_prior + anp.sum(_log_normal(y - effects(u), sigma), axis=-1)
-
-    return Posterior(
-        log_density,
-        transform=parameters,
-        report=lambda u: anp.concatenate([effects(u), u[..., J:]], axis=-1),
-        names=(*(f"theta[{j + 1}]" for j in range(J)), "mu", "tau"),
-    )
+    return _regression(X, y[K:], lambda s: log_cauchy(s, 2.5), 10.0, intercept="alpha")
 
 
 def gauss_mixture(data: Data) -> Posterior:
@@ -190,11 +145,9 @@ def gauss_mixture(data: Data) -> Posterior:
 
     def log_density(u: Array) -> Array:
         mu, sigma, theta = u[..., :2], u[..., 2:4], u[..., 4]
-        log_prior = anp.sum(_log_normal(mu, 2.0) + _log_normal(sigma, 2.0), axis=-1)
+        log_prior = anp.sum(log_normal(mu, 2.0) + log_normal(sigma, 2.0), axis=-1)
         log_prior = log_prior + 4 * (anp.log(theta) + anp.log1p(-theta))
-        log_1, log_2 = (
-            _log_normal(y - mu[..., k : k + 1], sigma[..., k : k + 1]) for k in range(2)
-        )
+        log_1, log_2 = (log_normal(y - mu[..., k : k + 1], sigma[..., k : k + 1]) for k in range(2))
         log_1 = log_1 + anp.log(theta)[..., None]
         log_2 = log_2 + anp.log1p(-theta)[..., None]
         return log_prior + anp.sum(anp.logaddexp(log_1, log_2), axis=-1)
@@ -211,7 +164,7 @@ def gp_regression(data: Data) -> Posterior:
     def log_density(u: Array) -> Array:
         rho, alpha, sigma = u[..., 0], u[..., 1], u[..., 2]
         log_prior = log_gamma_constant + 24 * anp.log(rho) - 4 * rho
-        log_prior = log_prior + _log_normal(alpha, 2.0) + _log_normal(sigma, 1.0)
+        log_prior = log_prior + log_normal(alpha, 2.0) + log_normal(sigma, 1.0)
         alpha, rho, sigma = (v[..., None, None] for v in (alpha, rho, sigma))
         K = alpha**2 * anp.exp(-0.5 * squares / rho**2) + sigma * eye
         log_det = anp.linalg.slogdet(K)[1]

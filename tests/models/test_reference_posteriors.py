@@ -5,7 +5,8 @@ import pytest
 from scipy import stats
 
 from bbvi.backends import autodiff
-from bbvi.models.reference_posteriors import EIGHT_SCHOOLS, MODELS
+from bbvi.models.eight_schools import EIGHT_SCHOOLS
+from bbvi.models.reference_posteriors import MODELS
 
 RNG = np.random.default_rng(0)
 N = 30
