@@ -2,8 +2,8 @@
 
 The table in the README, the choices of the command line and the conformance tests are all made
 from `ESTIMATORS`: a new estimator is one module and one line of it (`benchmarks/readme.py` then
-writes the README's table).  To compare your own estimator with these, make a `Record` of it and put it in
-a dict beside them: ``{**ESTIMATORS, "mine": Record(...)}``.
+writes the README's table).  To compare your own estimator with these, make a `Record` of it and
+put it in a dict beside them: ``{**ESTIMATORS, "mine": Record(...)}``.
 """
 
 from functools import partial
