@@ -5,12 +5,13 @@ Samples of q are led to the posterior along f_t(z) = q(z)^(1 - b_t) p(x, z)^(b_t
 the product of the weights is an unbiased estimate of p(x) however well the transitions mix.
 """
 
-from collections.abc import Callable
+from operator import methodcaller
 from typing import NamedTuple
 
 import numpy as np
 
 from bbvi.evaluation.monte_carlo import check_start
+from bbvi.inference.hamiltonian import adapted, transition
 from bbvi.types import Array, Reparameterizable, Target
 from bbvi.validation import as_count
 
@@ -147,47 +148,22 @@ def _run(
 
     steps = steps.copy()
     eps = family.noise(rng, num_chains, target.num_data, target.dtype)
-    here = at(family.transform(lam, eps))
-    log_w: Array = np.zeros(here.log_p.shape)
+    point = at(family.transform(lam, eps))
+    log_w: Array = np.zeros(point.log_p.shape)
     accepted: Array = np.zeros(target.num_data)
     for t in range(1, len(b)):
-        log_w += (b[t] - b[t - 1]) * (here.log_p - here.log_q).astype(np.float64)
+        log_w += (b[t] - b[t - 1]) * (point.log_p - point.log_q).astype(np.float64)
         reach = steps[t - 1, :, None].astype(target.dtype) * scale
-        here, rate = _hamiltonian(at, rng, here, float(b[t]), reach, num_leapfrog)
+        point, rate = transition(
+            at,
+            methodcaller("log_f", float(b[t])),
+            methodcaller("log_f_dz", float(b[t])),
+            rng,
+            point,
+            reach,
+            num_leapfrog,
+        )
         accepted += rate
         if tune:
-            steps[t:] = steps[t - 1] * np.exp(0.3 * (rate - 0.65))
+            steps[t:] = adapted(steps[t - 1], rate)
     return _Chains(log_w, steps, accepted / (len(b) - 1))
-
-
-def _hamiltonian(
-    at: Callable[[Array], _Point],
-    rng: np.random.Generator,
-    here: _Point,
-    b: float,
-    reach: Array,
-    num_leapfrog: int,
-) -> tuple[_Point, Array]:
-    """One transition that leaves f_b invariant, and its mean acceptance (N,).
-
-    Notes
-    -----
-    Neal (2011), "MCMC using Hamiltonian dynamics", section 3.
-    """
-    momentum = np.asarray(rng.standard_normal(here.z.shape, dtype=here.z.dtype))
-    there, p = here, momentum
-    # A diverging path ends in infinity or NaN, which the comparison below rejects.
-    with np.errstate(over="ignore", invalid="ignore"):
-        for _ in range(num_leapfrog):
-            p = p + 0.5 * reach * there.log_f_dz(b)
-            there = at(there.z + reach * p)
-            p = p + 0.5 * reach * there.log_f_dz(b)
-        kinetic = 0.5 * (np.sum(p**2, axis=-1) - np.sum(momentum**2, axis=-1))
-        log_ratio = there.log_f(b) - here.log_f(b) - kinetic
-    probability = np.exp(np.minimum(np.nan_to_num(log_ratio, nan=-np.inf), 0))
-    accept = rng.random(probability.shape) < probability
-    moved = [
-        np.where(accept if new.ndim == 2 else accept[..., None], new, old)
-        for new, old in zip(there, here)
-    ]
-    return _Point(*moved), probability.mean(axis=0)
