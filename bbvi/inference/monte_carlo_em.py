@@ -1,0 +1,301 @@
+"""Monte Carlo EM: posterior samples by Hamiltonian Monte Carlo, then a step on theta (floor 4)."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bbvi import backends
+from bbvi.estimators import reparameterized
+from bbvi.families import DiagonalGaussian, FullCovarianceGaussian
+from bbvi.inference.hamiltonian import adapted, transition
+from bbvi.inference.learning import Learning, maximum_likelihood
+from bbvi.inference.loop import check_finite, copy_state, mean_gradient, run
+from bbvi.inference.records import Fit, State, as_trace
+from bbvi.inference.settings import check_parts, prepare, state_or_start
+from bbvi.nets import MLP
+from bbvi.optimizers import Optimizer, adam, advance, put_rows, take_rows
+from bbvi.types import Array, Estimate, Estimator, Family, Model, Target, Theta
+from bbvi.validation import as_count
+
+FORGET = 0.9
+"""Weight of the earlier draws in the running moments of a row's chains, at each visit."""
+
+
+class Chains(NamedTuple):
+    """The Markov chains of each datapoint: S states, and what was learnt of their scale.
+
+    Attributes
+    ----------
+    z : ndarray (N, S, D)
+        Where the chains are.
+    mean, square : ndarray (N, D)
+        Running means of z and z^2.
+    weight : ndarray (N, 1)
+        Total weight of the draws in them: 0 before the first visit, 1 after many.
+    step : ndarray (N, 1)
+        Step size, in standard deviations of z.
+    acceptance : ndarray (N, 1)
+        Running mean of the acceptance probability.
+    visits : ndarray (N, 1)
+        How often the row was in a minibatch.
+    """
+
+    z: Array
+    mean: Array
+    square: Array
+    weight: Array
+    step: Array
+    acceptance: Array
+    visits: Array
+
+    def moments(self) -> tuple[Array, Array]:
+        """Mean and variance (N, D) of z by the running means; 0 and 1 before the first visit."""
+        weight = np.maximum(self.weight, np.finfo(self.mean.dtype).tiny)
+        mean, square = self.mean / weight, self.square / weight
+        variance = np.maximum(square - mean**2, 1e-6)
+        return mean, np.where(self.weight > 0, variance, 1).astype(mean.dtype)
+
+
+def fit_monte_carlo_em(
+    model: Model,
+    family: Family,
+    x: Array,
+    rng: np.random.Generator,
+    *,
+    encoder: MLP | None = None,
+    estimator: Estimator = reparameterized,
+    num_samples: int = 8,
+    num_steps: int = 1000,
+    max_evaluations: int | None = None,
+    batch_size: int = 100,
+    inner_steps: int = 1,
+    num_leapfrog: int = 10,
+    burn_in: int = 20,
+    optimizer: Optimizer | None = None,
+    local_optimizer: Optimizer | None = None,
+    warm_start: bool = True,
+    theta: Theta | None = None,
+    learning: Learning = maximum_likelihood,
+    backend: str = "auto",
+    progress: bool | None = None,
+    callback: Callable[[State], Any] | None = None,
+    state: State | None = None,
+) -> Fit:
+    """Learn theta with draws of the true posterior instead of a q.
+
+    E step: ``inner_steps`` Hamiltonian transitions move the S chains of each datapoint of the
+    minibatch, which leave p_theta(z | x_i) invariant.
+
+    M step: theta <- theta + rate * d/dtheta mean_i (1/S) sum_s log p_theta(x_i, z_is)
+
+    No family limits what is learnt.  But the chains of a datapoint move only when it is visited,
+    and lag behind theta where there are many datapoints.
+
+    Parameters
+    ----------
+    model : Model
+        Differentiable in z.
+    family : DiagonalGaussian or FullCovarianceGaussian
+        Used for ``local`` and the trace only: the Gaussian with the chains' mean and variances.
+    x, rng
+        As for `bbvi.fit_bbvi`.
+    num_samples : int
+        S chains of each datapoint.
+    inner_steps, num_leapfrog : int
+        Transitions per theta step and leapfrog steps of each.
+    burn_in : int
+        The first visits of a row, in which its step size is adapted to an acceptance of 0.65;
+        then it is held, so that the transitions are exact.
+    num_steps, max_evaluations, batch_size, theta, learning, backend
+        As for `bbvi.fit_bbvi`.
+    optimizer : Optimizer
+        For theta, by default ``adam(0.003)``.
+    encoder, estimator, local_optimizer, warm_start
+        Not used.  All procedures take the same arguments.
+    progress, callback, state
+        As for `bbvi.fit_bbvi`.
+
+    Returns
+    -------
+    Fit
+        ``trace.elbo`` is the ELBO of the Gaussian with the chains' moments, estimated by S draws,
+        which are counted; ``local`` is that Gaussian; ``state.lam_moments`` holds the `Chains`
+        with each row's acceptance.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+    NotFiniteError
+        If a gradient is not finite; its ``state`` is the last finite one.
+
+    Notes
+    -----
+    Kingma and Welling (2014), section 5 and appendix E; Neal (2011) for the transitions.
+    """
+    check_parts(family, estimator, optimizer=optimizer)
+    _check_gaussian(family)
+    x, theta = prepare(model, x, state_or_start(state, x, theta, "lam"), rng)
+    S, inner_steps = as_count("num_samples", num_samples), as_count("inner_steps", inner_steps)
+    L, burn_in = as_count("num_leapfrog", num_leapfrog), as_count("burn_in", burn_in, minimum=0)
+    optimizer = optimizer or adam(0.003)
+    chosen = backends.resolve(backend, model)
+    if state is None:
+        state = _begin(family, learning.start(theta), x, rng, optimizer, S)
+
+    def step(state: State, batch: Array, x_batch: Array, target: Target) -> tuple[State, Estimate]:
+        # E step
+        chains = take_rows(state.lam_moments, batch)
+        chains = sample_posterior(target, chains, rng, inner_steps, L, adapt=burn_in)
+        lam = _as_gaussian(family, chains)
+        # M step
+        _, dtheta = target.value_and_dtheta(np.swapaxes(chains.z, 0, 1))
+        estimate = Estimate(_elbo(family, target, lam, rng, S), np.zeros_like(lam), dtheta)
+        check_finite(estimate, state, "fit_monte_carlo_em")
+        gradient = mean_gradient(dtheta, batch)
+        theta, theta_moments = advance(optimizer, gradient, state.theta_moments, state.theta)
+        state.lam[batch] = lam
+        put_rows(state.lam_moments, batch, chains)
+        return state._replace(theta=theta, theta_moments=theta_moments), estimate
+
+    state = run(
+        step,
+        copy_state(state),
+        model,
+        x,
+        rng,
+        bind=learning.bind(chosen.bind, len(x), rng),
+        name="fit_monte_carlo_em",
+        num_steps=num_steps,
+        max_evaluations=max_evaluations,
+        batch_size=batch_size,
+        progress=progress,
+        callback=callback,
+    )
+    return Fit(learning.point(state.theta), None, state.lam, as_trace(state.trace), state)
+
+
+class _Point(NamedTuple):
+    """All that is known at z: log p(x, z) (S, N) and its derivative (S, N, D)."""
+
+    z: Array
+    log_p: Array
+    dz: Array
+
+
+def sample_posterior(
+    target: Target,
+    chains: Chains,
+    rng: np.random.Generator,
+    num_transitions: int,
+    num_leapfrog: int = 10,
+    adapt: int = 0,
+) -> Chains:
+    """Move all chains of a target's rows by Hamiltonian transitions, at fixed theta.
+
+    Parameters
+    ----------
+    target : Target
+        log p_theta(x, .) of N rows, differentiable in z.
+    chains : Chains
+        Of the same rows; begin with `start_chains`.
+    rng : numpy Generator
+        For the transitions.
+    num_transitions, num_leapfrog : int
+        Transitions, and leapfrog steps of each.
+    adapt : int
+        Step sizes follow the acceptance during a row's first ``adapt`` visits.
+
+    Returns
+    -------
+    Chains
+
+    Notes
+    -----
+    Neal (2011), section 3.  Step sizes are in units of each z_d's standard deviation, as the
+    chains have seen it.
+    """
+
+    def at(z: Array) -> _Point:
+        return _Point(z, *target.value_and_dz(z))
+
+    _, variance = chains.moments()
+    scale, step, learning = np.sqrt(variance), chains.step, chains.visits < adapt
+    point = at(np.ascontiguousarray(np.swapaxes(chains.z, 0, 1)))
+    mean, square, accepted = np.zeros_like(chains.mean), np.zeros_like(chains.mean), 0.0
+    for _ in range(num_transitions):
+        length = (step * scale).astype(point.z.dtype)
+        point, rate = transition(
+            at, lambda p: p.log_p, lambda p: p.dz, rng, point, length, num_leapfrog
+        )
+        step = np.where(learning, adapted(step, rate[:, None]), step)
+        mean = mean + point.z.mean(axis=0) / num_transitions
+        square = square + (point.z**2).mean(axis=0) / num_transitions
+        accepted = accepted + rate[:, None] / num_transitions
+    return Chains(
+        np.ascontiguousarray(np.swapaxes(point.z, 0, 1)),
+        FORGET * chains.mean + (1 - FORGET) * mean,
+        FORGET * chains.square + (1 - FORGET) * square,
+        FORGET * chains.weight + (1 - FORGET),
+        step.astype(chains.step.dtype),
+        np.where(chains.visits, FORGET * chains.acceptance + (1 - FORGET) * accepted, accepted),
+        chains.visits + 1,
+    )
+
+
+def start_chains(
+    rng: np.random.Generator, num_data: int, num_chains: int, latent_dim: int, dtype: Any
+) -> Chains:
+    """S chains of each of N rows, at draws of N(0, I); the step size suits N(0, I) too."""
+    z = np.asarray(rng.standard_normal((num_data, num_chains, latent_dim)), dtype)
+    zero, nothing = np.zeros((num_data, latent_dim), dtype), np.zeros((num_data, 1), dtype)
+    step = nothing + 0.5 * latent_dim**-0.25
+    visits = np.zeros((num_data, 1), np.int64)
+    return Chains(z, zero, zero.copy(), nothing, step.astype(dtype), nothing.copy(), visits)
+
+
+def _as_gaussian(family: Any, chains: Chains) -> Array:
+    """lam of the Gaussian with the chains' means and variances."""
+    mean, variance = chains.moments()
+    D = mean.shape[1]
+    return family.from_moments(mean, variance[:, :, None] * np.eye(D, dtype=mean.dtype))
+
+
+def _elbo(
+    family: Family, target: Target, lam: Array, rng: np.random.Generator, num_samples: int
+) -> Array:
+    """E_q[log p(x, z)] + H[q] by S draws: (N,)."""
+    eps = family.noise(rng, num_samples, len(lam), lam.dtype)
+    return target.value(family.transform(lam, eps)).mean(axis=0) + family.entropy(lam)
+
+
+def _check_gaussian(family: Any) -> None:
+    if not isinstance(family, DiagonalGaussian | FullCovarianceGaussian):
+        raise TypeError(
+            f"family is {type(family).__name__}; expected DiagonalGaussian or "
+            "FullCovarianceGaussian: fit_monte_carlo_em reports its draws by a Gaussian with their "
+            "moments. Discrete latents have no Hamiltonian transitions."
+        )
+
+
+def _begin(
+    family: Family,
+    theta: Theta,
+    x: Array,
+    rng: np.random.Generator,
+    optimizer: Optimizer,
+    num_chains: int,
+) -> State:
+    """The state before the first step: chains instead of a table's moments, and no encoder."""
+    return State(
+        theta=theta,
+        theta_moments=optimizer.init(theta),
+        lam=family.init(len(x)).astype(x.dtype),
+        lam_moments=start_chains(rng, len(x), num_chains, family.latent_dim, x.dtype),
+        phi=None,
+        phi_moments=None,
+        order=rng.permutation(len(x)),
+        position=0,
+        trace=[],
+    )

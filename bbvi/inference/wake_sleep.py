@@ -1,0 +1,145 @@
+"""Wake-sleep: theta learns from data, the recognition model phi from dreams (floor 4)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bbvi import backends
+from bbvi.estimators import reparameterized
+from bbvi.inference.learning import Learning, maximum_likelihood
+from bbvi.inference.loop import (
+    check_finite,
+    copy_state,
+    encode_all,
+    mean_gradient,
+    move_both,
+    run,
+)
+from bbvi.inference.records import Fit, State, as_trace
+from bbvi.inference.settings import (
+    begin_with_encoder,
+    check_encoder,
+    check_parts,
+    prepare,
+    state_or_start,
+)
+from bbvi.nets import MLP
+from bbvi.optimizers import Optimizer, adam
+from bbvi.types import Array, Estimate, Estimator, Family, Model, Target, Theta
+from bbvi.validation import as_count
+
+
+def fit_wake_sleep(
+    model: Model,
+    family: Family,
+    x: Array,
+    rng: np.random.Generator,
+    *,
+    encoder: MLP | None = None,
+    estimator: Estimator = reparameterized,
+    num_samples: int = 8,
+    num_steps: int = 1000,
+    max_evaluations: int | None = None,
+    batch_size: int = 100,
+    inner_steps: int = 0,
+    optimizer: Optimizer | None = None,
+    local_optimizer: Optimizer | None = None,
+    warm_start: bool = True,
+    theta: Theta | None = None,
+    learning: Learning = maximum_likelihood,
+    backend: str = "auto",
+    progress: bool | None = None,
+    callback: Callable[[State], Any] | None = None,
+    state: State | None = None,
+) -> Fit:
+    """Learn theta awake, from data and q_phi(z | x), and phi asleep, from dreams of the model.
+
+    Wake:   theta <- theta + rate * d/dtheta mean_i E_{q(z | x_i)}[log p_theta(x_i, z)]
+
+    Sleep:  phi <- phi + rate * d/dphi E_{p_theta(x, z)}[log q_phi(z | x)]
+
+    Asleep, z is known, so that d log q / d lam = ``family.score`` is pulled back through the
+    encoder: no gradient of the model is needed, and any family serves.  But the two phases do not
+    climb one objective: sleep minimizes KL(p(z | x) || q(z | x)) over *dreamed* x, the reverse of
+    the ELBO's divergence and on other data.  Where q cannot be the posterior, theta ends
+    elsewhere than the ELBO's optimum.
+
+    Parameters
+    ----------
+    model, family, x, rng
+        As for `bbvi.fit_bbvi`; the model must have ``sample``, whose draws are the dreams.
+    encoder : MLP
+        f_phi, from Dx inputs to P outputs.
+    num_samples : int
+        S samples of z per datapoint awake, and dreams per datapoint asleep.  A dream is a draw of
+        the model, no evaluation of log p, and is not counted: per evaluation wake-sleep does more
+        work than its rivals, which its seconds show.
+    num_steps, max_evaluations, batch_size, theta, learning, backend
+        As for `bbvi.fit_bbvi`.
+    optimizer : Optimizer
+        For theta and for phi, by default ``adam(0.003)``.
+    estimator, inner_steps, local_optimizer, warm_start
+        Not used: there is no gradient of the ELBO in lam and no Step 1.  All procedures take the
+        same arguments.
+    progress, callback, state
+        As for `bbvi.fit_bbvi`.
+
+    Returns
+    -------
+    Fit
+        ``trace.elbo`` is the ELBO of the wake phase, though no phase climbs it; ``local`` is
+        f_phi(x).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+    NotFiniteError
+        If a gradient is not finite; its ``state`` is the last finite one.
+
+    Notes
+    -----
+    Hinton, Dayan, Frey and Neal (1995); Kingma and Welling (2014), section 4: the other on-line
+    method for the same models.
+    """
+    check_parts(family, estimator, optimizer=optimizer)
+    x, theta = prepare(model, x, state_or_start(state, x, theta, "phi"), rng)
+    encoder = check_encoder(encoder, family, x)
+    S = as_count("num_samples", num_samples)
+    optimizer = optimizer or adam(0.003)
+    chosen = backends.resolve(backend, model)
+    if state is None:
+        state = begin_with_encoder(encoder, learning.start(theta), x, rng, optimizer)
+
+    def step(state: State, batch: Array, x_batch: Array, target: Target) -> tuple[State, Estimate]:
+        # Wake
+        lam, _ = chosen.encode(encoder, state.phi, x_batch)
+        z = family.transform(lam, family.noise(rng, S, len(batch), x.dtype))
+        log_p, dtheta = target.value_and_dtheta(z)
+        # Sleep
+        dreamed, z_dreamed = model.sample(rng, learning.point(state.theta), S * len(batch))
+        lam_dreamed, pullback = chosen.encode(encoder, state.phi, dreamed.astype(x.dtype))
+        score = family.score(lam_dreamed, z_dreamed[None].astype(x.dtype))[0]
+        elbo = (log_p - family.log_prob(lam, z)).mean(axis=0)
+        estimate = Estimate(elbo, score, dtheta)
+        check_finite(estimate, state, "fit_wake_sleep")
+        phi_gradient = pullback(score / len(score))
+        return move_both(optimizer, mean_gradient(dtheta, batch), phi_gradient, state), estimate
+
+    state = run(
+        step,
+        copy_state(state),
+        model,
+        x,
+        rng,
+        bind=learning.bind(chosen.bind, len(x), rng),
+        name="fit_wake_sleep",
+        num_steps=num_steps,
+        max_evaluations=max_evaluations,
+        batch_size=batch_size,
+        progress=progress,
+        callback=callback,
+    )
+    theta, lam = learning.point(state.theta), encode_all(chosen.encode, encoder, state.phi, x)
+    return Fit(theta, state.phi, lam, as_trace(state.trace), state)
