@@ -51,6 +51,19 @@ class Model(Protocol):
 
 
 @runtime_checkable
+class Conjugate(Model, Protocol):
+    """A model whose E and M step are known in closed form (`bbvi.fit_mean_field_em`)."""
+
+    def coordinate_update(self, family: Any, theta: Theta, x: Array, lam: Array) -> Array:
+        """One sweep over q's factors, each at its optimum given the others: lam (N, P)."""
+        ...
+
+    def maximize(self, family: Any, theta: Theta, x: Array, lam: Array) -> Theta:
+        """argmax_theta sum_n E_q[log p_theta(x_n, z)]."""
+        ...
+
+
+@runtime_checkable
 class Family(Protocol):
     """A variational family q_lam(z); ``lam`` is (N, P), one row per datapoint.
 

@@ -67,13 +67,13 @@ def renyi(
     z = family.transform(lam, eps)
     f = elbo_integrand(family, target, lam)
     log_w = f.value(z)
-    weights = _normalized((1 - alpha) * log_w)
+    weights = normalized((1 - alpha) * log_w)
     _, dz, dtheta = f.value_and_grads(z, weights)
     path = family.pullback(lam, eps, dz) - family.score(lam, z)
     grad = (weights[..., None] * path).sum(axis=0)
     if alpha == 1:
         return Estimate(log_w.mean(axis=0), grad, dtheta)
-    return Estimate(_log_mean_exp((1 - alpha) * log_w) / (1 - alpha), grad, dtheta)
+    return Estimate(log_mean_exp((1 - alpha) * log_w) / (1 - alpha), grad, dtheta)
 
 
 def dreg(family: Reparameterizable, target: Target, lam: Array, eps: Array) -> Estimate:
@@ -100,10 +100,10 @@ def dreg(family: Reparameterizable, target: Target, lam: Array, eps: Array) -> E
     z = family.transform(lam, eps)
     f = elbo_integrand(family, target, lam)
     log_w = f.value(z)
-    weights = _normalized(log_w)
+    weights = normalized(log_w)
     _, dz, dtheta = f.value_and_grads(z, weights)
     grad = (weights[..., None] ** 2 * family.pullback(lam, eps, dz)).sum(axis=0)
-    return Estimate(_log_mean_exp(log_w), grad, dtheta)
+    return Estimate(log_mean_exp(log_w), grad, dtheta)
 
 
 def vimco(family: Family, target: Target, lam: Array, eps: Array) -> Estimate:
@@ -136,9 +136,9 @@ def vimco(family: Family, target: Target, lam: Array, eps: Array) -> Estimate:
         )
     z = family.transform(lam, eps)
     log_w = elbo_integrand(family, target, lam).value(z)
-    weights = _normalized(log_w)
+    weights = normalized(log_w)
     _, dtheta = target.value_and_dtheta(z, weights)
-    bound = _log_mean_exp(log_w)
+    bound = log_mean_exp(log_w)
     signal = bound - _leave_one_out_bounds(log_w) - weights
     grad = (signal[..., None] * family.score(lam, z)).sum(axis=0)
     return Estimate(bound, grad, dtheta)
@@ -156,13 +156,13 @@ def _leave_one_out_bounds(log_w: Array) -> Array:
     return np.logaddexp(others, geometric) - float(np.log(S))
 
 
-def _log_mean_exp(log_w: Array) -> Array:
+def log_mean_exp(log_w: Array) -> Array:
     """log (1/S) sum_s w_s over the first axis."""
     highest = log_w.max(axis=0)
     return highest + np.log(np.exp(log_w - highest).mean(axis=0))
 
 
-def _normalized(log_w: Array) -> Array:
+def normalized(log_w: Array) -> Array:
     """w_s / sum_t w_t over the first axis."""
     w = np.exp(log_w - log_w.max(axis=0))
     return w / w.sum(axis=0)

@@ -1,4 +1,4 @@
-"""One Hamiltonian transition that leaves a density of z invariant (floor 4).
+"""One Hamiltonian transition that leaves a density of z invariant.
 
 With momentum p ~ N(0, I) and step sizes h, L leapfrog steps
 
@@ -76,6 +76,6 @@ def transition(
     return type(point)(*moved), probability.mean(axis=0)
 
 
-def adapted(step: Array, acceptance: Array) -> Array:
+def adapted(step: Array, acceptance: Array, gain: Array | float = 0.3) -> Array:
     """Step sizes (N,) a little longer where much was accepted, shorter where little was."""
-    return step * np.exp(0.3 * (acceptance - TARGET_ACCEPTANCE))
+    return step * np.exp(gain * (acceptance - TARGET_ACCEPTANCE))

@@ -1,4 +1,4 @@
-"""Monte Carlo EM: posterior samples by Hamiltonian Monte Carlo, then a step on theta (floor 4)."""
+"""Monte Carlo EM: posterior samples by Hamiltonian Monte Carlo, then a step on theta."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -18,8 +18,9 @@ from bbvi.optimizers import Optimizer, adam, advance, put_rows, take_rows
 from bbvi.types import Array, Estimate, Estimator, Family, Model, Target, Theta
 from bbvi.validation import as_count
 
-FORGET = 0.9
-"""Weight of the earlier draws in the running moments of a row's chains, at each visit."""
+LONGEST_MEMORY = 50
+"""Visits that the running moments of a row's chains reach back.  Chains whose step sizes depend on
+where they were of late are not invariant; the longer the memory, the less they depend."""
 
 
 class Chains(NamedTuple):
@@ -31,8 +32,6 @@ class Chains(NamedTuple):
         Where the chains are.
     mean, square : ndarray (N, D)
         Running means of z and z^2.
-    weight : ndarray (N, 1)
-        Total weight of the draws in them: 0 before the first visit, 1 after many.
     step : ndarray (N, 1)
         Step size, in standard deviations of z.
     acceptance : ndarray (N, 1)
@@ -44,17 +43,14 @@ class Chains(NamedTuple):
     z: Array
     mean: Array
     square: Array
-    weight: Array
     step: Array
     acceptance: Array
     visits: Array
 
     def moments(self) -> tuple[Array, Array]:
         """Mean and variance (N, D) of z by the running means; 0 and 1 before the first visit."""
-        weight = np.maximum(self.weight, np.finfo(self.mean.dtype).tiny)
-        mean, square = self.mean / weight, self.square / weight
-        variance = np.maximum(square - mean**2, 1e-6)
-        return mean, np.where(self.weight > 0, variance, 1).astype(mean.dtype)
+        variance = np.maximum(self.square - self.mean**2, 1e-6)
+        return self.mean, np.where(self.visits > 0, variance, 1).astype(self.mean.dtype)
 
 
 def fit_monte_carlo_em(
@@ -105,8 +101,9 @@ def fit_monte_carlo_em(
     inner_steps, num_leapfrog : int
         Transitions per theta step and leapfrog steps of each.
     burn_in : int
-        The first visits of a row, in which its step size is adapted to an acceptance of 0.65;
-        then it is held, so that the transitions are exact.
+        The first visits of a row, in which its step size is adapted to an acceptance of 0.65.
+        Afterwards it follows ever more slowly, because theta, and the posterior with it, goes on
+        moving: chains with a step size of long ago would stand still, and theta would follow them.
     num_steps, max_evaluations, batch_size, theta, learning, backend
         As for `bbvi.fit_bbvi`.
     optimizer : Optimizer
@@ -138,7 +135,7 @@ def fit_monte_carlo_em(
     _check_gaussian(family)
     x, theta = prepare(model, x, state_or_start(state, x, theta, "lam"), rng)
     S, inner_steps = as_count("num_samples", num_samples), as_count("inner_steps", inner_steps)
-    L, burn_in = as_count("num_leapfrog", num_leapfrog), as_count("burn_in", burn_in, minimum=0)
+    L, burn_in = as_count("num_leapfrog", num_leapfrog), as_count("burn_in", burn_in)
     optimizer = optimizer or adam(0.003)
     chosen = backends.resolve(backend, model)
     if state is None:
@@ -147,7 +144,7 @@ def fit_monte_carlo_em(
     def step(state: State, batch: Array, x_batch: Array, target: Target) -> tuple[State, Estimate]:
         # E step
         chains = take_rows(state.lam_moments, batch)
-        chains = sample_posterior(target, chains, rng, inner_steps, L, adapt=burn_in)
+        chains = sample_posterior(target, chains, rng, inner_steps, L, burn_in)
         lam = _as_gaussian(family, chains)
         # M step
         _, dtheta = target.value_and_dtheta(np.swapaxes(chains.z, 0, 1))
@@ -205,7 +202,8 @@ def sample_posterior(
     num_transitions, num_leapfrog : int
         Transitions, and leapfrog steps of each.
     adapt : int
-        Step sizes follow the acceptance during a row's first ``adapt`` visits.
+        Step sizes follow the acceptance during a row's first ``adapt`` visits, then with a gain
+        that falls as (adapt / visits)^0.6; with 0 they are held.
 
     Returns
     -------
@@ -221,25 +219,29 @@ def sample_posterior(
         return _Point(z, *target.value_and_dz(z))
 
     _, variance = chains.moments()
-    scale, step, learning = np.sqrt(variance), chains.step, chains.visits < adapt
+    scale, step = np.sqrt(variance), chains.step
+    gain = 0.3 * np.minimum(1, (adapt / np.maximum(chains.visits, 1)) ** 0.6)
     point = at(np.ascontiguousarray(np.swapaxes(chains.z, 0, 1)))
-    mean, square, accepted = np.zeros_like(chains.mean), np.zeros_like(chains.mean), 0.0
+    mean, square = np.zeros_like(chains.mean), np.zeros_like(chains.mean)
+    accepted = np.zeros_like(chains.acceptance)
     for _ in range(num_transitions):
-        length = (step * scale).astype(point.z.dtype)
+        # A path of fixed length may be whole half-turns of a Gaussian, whose radius then never
+        # changes: lengths are drawn anew, +-20 %, for every row.
+        length = (step * rng.uniform(0.8, 1.2, step.shape) * scale).astype(point.z.dtype)
         point, rate = transition(
             at, lambda p: p.log_p, lambda p: p.dz, rng, point, length, num_leapfrog
         )
-        step = np.where(learning, adapted(step, rate[:, None]), step)
+        step = adapted(step, rate[:, None], gain)
         mean = mean + point.z.mean(axis=0) / num_transitions
         square = square + (point.z**2).mean(axis=0) / num_transitions
         accepted = accepted + rate[:, None] / num_transitions
+    share = (1 / np.minimum(chains.visits + 1, LONGEST_MEMORY)).astype(point.z.dtype)
     return Chains(
         np.ascontiguousarray(np.swapaxes(point.z, 0, 1)),
-        FORGET * chains.mean + (1 - FORGET) * mean,
-        FORGET * chains.square + (1 - FORGET) * square,
-        FORGET * chains.weight + (1 - FORGET),
+        chains.mean + share * (mean - chains.mean),
+        chains.square + share * (square - chains.square),
         step.astype(chains.step.dtype),
-        np.where(chains.visits, FORGET * chains.acceptance + (1 - FORGET) * accepted, accepted),
+        chains.acceptance + share * (accepted - chains.acceptance),
         chains.visits + 1,
     )
 
@@ -252,7 +254,7 @@ def start_chains(
     zero, nothing = np.zeros((num_data, latent_dim), dtype), np.zeros((num_data, 1), dtype)
     step = nothing + 0.5 * latent_dim**-0.25
     visits = np.zeros((num_data, 1), np.int64)
-    return Chains(z, zero, zero.copy(), nothing, step.astype(dtype), nothing.copy(), visits)
+    return Chains(z, zero, zero.copy(), step.astype(dtype), nothing, visits)
 
 
 def _as_gaussian(family: Any, chains: Chains) -> Array:

@@ -1,4 +1,4 @@
-"""Wake-sleep: theta learns from data, the recognition model phi from dreams (floor 4)."""
+"""Wake-sleep: theta learns from data, the recognition model phi from dreams."""
 
 from collections.abc import Callable
 from typing import Any

@@ -3,6 +3,7 @@
 from bbvi.models import linear_decoder, transforms
 from bbvi.models.deep_latent import DeepLatentModel
 from bbvi.models.discrete_priors import BernoulliPrior, CategoricalPrior
+from bbvi.models.gaussian_mixture import GaussianMixture
 from bbvi.models.hidden_markov import HiddenMarkovModel
 from bbvi.models.hierarchical import HierarchicalModel
 from bbvi.models.likelihoods import (
@@ -20,6 +21,7 @@ from bbvi.models.likelihoods import (
     restored_mean,
 )
 from bbvi.models.linear_gaussian import LinearGaussian
+from bbvi.models.linear_regression import LinearRegression
 from bbvi.models.logistic_regression import LogisticRegression, SummaryEncoder
 from bbvi.models.posterior import Posterior
 from bbvi.models.priors import MixtureOfGaussians, StandardNormal
@@ -38,12 +40,14 @@ __all__ = [
     "DiagonalScaleGaussian",
     "FlippedBernoulli",
     "GaussianLikelihood",
+    "GaussianMixture",
     "HiddenMarkovModel",
     "HierarchicalModel",
     "LabelBlind",
     "LearnedScaleGaussian",
     "LinearGaussian",
     "LinearGaussianStateSpace",
+    "LinearRegression",
     "LogisticRegression",
     "MaskedBernoulli",
     "MixtureOfGaussians",

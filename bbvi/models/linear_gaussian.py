@@ -1,11 +1,12 @@
 """x = W z + b + sigma * noise: the model whose every answer is known exactly (floor 2)."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import autograd.numpy as anp
 import numpy as np
 
+from bbvi.models.conjugate import gaussian_sweep
 from bbvi.types import Array, Theta
 from bbvi.validation import as_count, as_float_array, check_entries, check_inputs, check_width
 
@@ -142,6 +143,33 @@ class LinearGaussian:
             )
         scales = np.sqrt(eigenvalues[: self.latent_dim] - variance)
         return {"W": U[:, : self.latent_dim] * scales, "b": b, "log_sigma": 0.5 * np.log(variance)}
+
+    def coordinate_update(self, family: Any, theta: Theta, x: Array, lam: Array) -> Array:
+        """One sweep over q's factors: A = I + W^T W / sigma^2, h = W^T (x - b) / sigma^2."""
+        W, precision = theta["W"], np.exp(-2 * theta["log_sigma"])
+        A = np.eye(self.latent_dim, dtype=W.dtype) + precision * W.T @ W
+        return gaussian_sweep(family, lam, A, precision * (x - theta["b"]) @ W)
+
+    def maximize(self, family: Any, theta: Theta, x: Array, lam: Array) -> Theta:
+        """argmax of sum_n E_q[log p(x_n, z)]: the regression of x on (z, 1).
+
+        With u = (z, 1) and V = (W, b):  V = (sum_n x_n E[u]^T) (sum_n E[u u^T])^-1 and
+        sigma^2 = mean_nj of E[(x - V u)_j^2].
+
+        Notes
+        -----
+        Tipping and Bishop (1999), equations 27 and 28, with b learnt too.
+        """
+        mean, covariance = family.moments(lam)
+        u = np.concatenate([mean, np.ones_like(mean[:, :1])], axis=1)
+        second = u.T @ u
+        second[:-1, :-1] += covariance.sum(axis=0)
+        V = np.linalg.solve(second, u.T @ x).T
+        W, b = V[:, :-1], V[:, -1]
+        spread = np.einsum("jd,nde,je->", W, covariance, W)
+        variance = (np.sum((x - u @ V.T) ** 2) + spread) / x.size
+        parts = {"W": W, "b": b, "log_sigma": np.asarray(0.5 * np.log(variance))}
+        return {key: value.astype(x.dtype) for key, value in parts.items()}
 
     def check_data(self, x: Array) -> None:
         """Raise ValueError when x is not Dx wide."""

@@ -1,0 +1,150 @@
+"""Variational EM by closed-form coordinate updates, where the model is conjugate."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bbvi import backends
+from bbvi.estimators import reparameterized
+from bbvi.inference.learning import Learning, maximum_likelihood
+from bbvi.inference.loop import check_finite, copy_state, run
+from bbvi.inference.records import Fit, State, as_trace
+from bbvi.inference.settings import check_parts, prepare, state_or_start
+from bbvi.nets import MLP
+from bbvi.optimizers import Optimizer
+from bbvi.types import Array, Conjugate, Estimate, Estimator, Family, Model, Target, Theta
+from bbvi.validation import as_count
+
+
+def fit_mean_field_em(
+    model: Model,
+    family: Family,
+    x: Array,
+    rng: np.random.Generator,
+    *,
+    encoder: MLP | None = None,
+    estimator: Estimator = reparameterized,
+    num_samples: int = 8,
+    num_steps: int = 100,
+    max_evaluations: int | None = None,
+    batch_size: int = 100,
+    inner_steps: int = 1,
+    optimizer: Optimizer | None = None,
+    local_optimizer: Optimizer | None = None,
+    warm_start: bool = True,
+    theta: Theta | None = None,
+    learning: Learning = maximum_likelihood,
+    backend: str = "auto",
+    progress: bool | None = None,
+    callback: Callable[[State], Any] | None = None,
+    state: State | None = None,
+) -> Fit:
+    """Learn theta by coordinate ascent on the ELBO: no gradient, no step size, no noise.
+
+    E step, ``inner_steps`` times: each factor of q_i moves to its optimum given the others,
+
+        log q_d(z_d) = E_{other factors}[log p_theta(x_i, z)] + const.
+
+    M step: theta = argmax_theta sum_i E_{q_i}[log p_theta(x_i, z)].
+
+    Only some models have these in closed form; the others are what black-box VI is for.
+
+    Parameters
+    ----------
+    model : Conjugate
+        With ``coordinate_update`` and ``maximize``: `LinearGaussian`, `GaussianMixture`,
+        `LinearRegression`, and `LogisticRegression` by Jaakkola and Jordan's bound.
+    family
+        Gaussian with a diagonal or full covariance; ``Categorical(1, K)`` for the mixture.
+    x, rng
+        As for `bbvi.fit_bbvi`; rng is for the starting theta and the trace.
+    num_samples : int
+        Draws for the trace's ELBO of each step; q and theta do not depend on them.
+    num_steps, inner_steps : int
+        EM iterations over all of x; sweeps over q per iteration.
+    max_evaluations, theta, backend
+        As for `bbvi.fit_bbvi`.  A sweep is counted with the S evaluations of its ELBO.
+    learning : Learning
+        ``maximum_likelihood`` only.
+    encoder, estimator, batch_size, optimizer, local_optimizer, warm_start
+        Not used.  All procedures take the same arguments.
+    progress, callback, state
+        As for `bbvi.fit_bbvi`.
+
+    Returns
+    -------
+    Fit
+        ``local`` is the table lam, at its optimum for the theta before the last M step.
+
+    Raises
+    ------
+    TypeError
+        If the model or the family has no closed-form updates; the message names what is missing.
+    ValueError
+        If an argument is not as described.
+
+    Notes
+    -----
+    Ermon/Grover notes, "Learning latent variable models"; Bishop (2006), section 10.1; Neal and
+    Hinton (1998) for EM as coordinate ascent.
+    """
+    check_parts(family, estimator)
+    _check_conjugate(model, family, learning)
+    x, theta = prepare(model, x, state_or_start(state, x, theta, "lam"), rng)
+    S, inner_steps = as_count("num_samples", num_samples), as_count("inner_steps", inner_steps)
+    chosen = backends.resolve(backend, model)
+    if state is None:
+        lam = family.init(len(x)).astype(x.dtype)
+        state = State(theta, None, lam, None, None, None, np.arange(len(x)), 0, [])
+
+    def step(state: State, batch: Array, x_batch: Array, target: Target) -> tuple[State, Estimate]:
+        lam = state.lam
+        # E step
+        for _ in range(inner_steps):
+            lam = model.coordinate_update(family, state.theta, x, lam)  # type: ignore[attr-defined]
+        # M step
+        theta = model.maximize(family, state.theta, x, lam)  # type: ignore[attr-defined]
+        eps = family.noise(rng, S, len(x), x.dtype)
+        z = family.transform(lam[batch], eps)
+        elbo = target.value(z).mean(axis=0) + family.entropy(lam[batch])
+        estimate = Estimate(elbo, np.zeros_like(lam), None)
+        check_finite(estimate, state, "fit_mean_field_em")
+        return state._replace(theta=theta, lam=lam), estimate
+
+    state = run(
+        step,
+        copy_state(state),
+        model,
+        x,
+        rng,
+        bind=chosen.bind,
+        name="fit_mean_field_em",
+        num_steps=num_steps,
+        max_evaluations=max_evaluations,
+        batch_size=len(x),
+        progress=progress,
+        callback=callback,
+    )
+    return Fit(state.theta, None, state.lam, as_trace(state.trace), state)
+
+
+def _check_conjugate(model: Any, family: Any, learning: Learning) -> None:
+    """Raise unless the E and the M step are known in closed form."""
+    if not isinstance(model, Conjugate):
+        missing = [
+            name
+            for name in ("coordinate_update", "maximize")
+            if not callable(getattr(model, name, None))
+        ]
+        raise TypeError(
+            f"model is {type(model).__name__}, which has no closed-form {' and '.join(missing)}; "
+            "expected a conjugate model: LinearGaussian, GaussianMixture, LinearRegression, "
+            "LogisticRegression, or one with these two methods (bbvi.types.Conjugate). For any "
+            "other model use fit_bbvi or fit_amortized."
+        )
+    if learning is not maximum_likelihood:
+        raise ValueError(
+            "learning is not maximum_likelihood; expected maximum_likelihood: the M step maximizes "
+            "in closed form without a prior on theta. With a prior use fit_bbvi."
+        )
