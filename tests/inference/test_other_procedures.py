@@ -217,7 +217,7 @@ def test_logistic_regression_climbs_jaakkola_and_jordan_s_bound():
         lam = model.coordinate_update(family, {}, x, lam)
         values.append(jaakkola_jordan(model, family, x, lam))
     assert (np.diff(values) > -1e-12).all()
-    assert values[-1] - values[0] > 1
+    assert values[-1] - values[0] > 0.5
     nearby = [
         jaakkola_jordan(model, family, x, lam + 0.03 * rng.standard_normal(lam.shape))
         for _ in range(50)
