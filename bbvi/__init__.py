@@ -25,6 +25,7 @@ from bbvi.estimators import (
     summed_label,
 )
 from bbvi.evaluation import (
+    PSIS,
     UnreliableWarning,
     elbo,
     importance_bounds,
@@ -36,6 +37,7 @@ from bbvi.evaluation import (
     log_evidence_psis,
     log_evidence_quadrature,
 )
+from bbvi.evaluation.psis import psis
 from bbvi.families import (
     Bernoulli,
     Categorical,
@@ -103,6 +105,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "MLP",
+    "PSIS",
     "AutoregressiveCategorical",
     "Bernoulli",
     "BernoulliLikelihood",
@@ -177,6 +180,7 @@ __all__ = [
     "maximum_a_posteriori",
     "maximum_likelihood",
     "normal_prior",
+    "psis",
     "reparameterized",
     "reparameterized_kl",
     "reparameterized_mc",

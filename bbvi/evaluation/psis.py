@@ -1,111 +1,109 @@
-"""Pareto-smoothed importance sampling: log p(x), and whether to believe it (floor 5).
+"""Pareto-smoothed importance weights, and whether to believe them (floor 5).
 
-The largest weights decide both the estimate and its error.  Beyond a high threshold their
+The largest weights decide both an estimate and its error.  Beyond a high threshold their
 distribution is close to a generalized Pareto with some shape k; 1/k moments of the weights are
 finite.  Fitting k to the observed tail tells how reliable the estimate is, and replacing the tail
 by the fit's expected order statistics makes it less noisy.
 """
 
-import warnings
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from bbvi.evaluation.monte_carlo import log_weights
-from bbvi.types import Array, Family, Target
-from bbvi.validation import as_count
+from bbvi.types import Array
 
 SMALLEST = 1e-300
 """Below every exceedance, in units of the largest weight: its reciprocal is a float too."""
 
 
-class UnreliableWarning(UserWarning):
-    """Importance sampling cannot be trusted for some datapoints."""
-
-
-class PsisEvidence(NamedTuple):
-    """log p(x_n) by Pareto-smoothed importance sampling.
+class PSIS(NamedTuple):
+    """Smoothed importance weights, and whether to trust them.
 
     Attributes
     ----------
-    value : ndarray (N,)
-        Log of the mean smoothed weight, nats.
-    standard_error : ndarray (N,)
-        By the delta method, of the smoothed weights.
-    raw, raw_standard_error : ndarray (N,)
-        The same without smoothing: plain importance sampling from the same samples.
-    khat : ndarray (N,)
-        Shape of the tail; -inf where all the largest weights are equal, inf where too few weights
-        are above 0 to have a tail, or one is not a number.
-    threshold : float
-        Up to this k-hat the estimate can be trusted at this S: min(1 - 1 / log10 S, 0.7).
+    log_weights : ndarray (S, ...)
+        In the order of the raw ones, not normalized: the tail smoothed, none above the largest raw
+        weight.  ``exp(log_weights - log_sum_exp(log_weights))`` are the weights of a mean.
+    khat : ndarray (...)
+        Shape of the tail.  Above min(1 - 1 / log10 S, 0.7) the weights cannot be trusted; -inf
+        where all the largest are equal, inf where too few are above 0 to have a tail.
     """
 
-    value: Array
-    standard_error: Array
-    raw: Array
-    raw_standard_error: Array
+    log_weights: Array
     khat: Array
-    threshold: float
 
 
-class _Rest(NamedTuple):
-    """Sums over the weights that are not in the tail, in units of exp(highest)."""
+def psis(log_weights: Any) -> PSIS:
+    """Pareto-smoothed importance weights: log w (S, ...) -> smoothed log w (S, ...), k-hat (...).
 
-    highest: Array
-    total: Array
-    squares: Array
-
-
-def log_evidence_psis(
-    family: Family, target: Target, lam: Array, rng: np.random.Generator, num_samples: int = 5000
-) -> PsisEvidence:
-    """log p(x) ~ log (1/S) sum_s w_s, the largest min(S / 5, 3 sqrt(S)) weights smoothed.
+    The M = ceil(min(S / 5, 3 sqrt(S))) largest weights of each column become the expected order
+    statistics of a generalized Pareto distribution with their shape, F^-1((j - 1/2) / M).
 
     Parameters
     ----------
-    family, target
-        q and log p(x, .).
-    lam : ndarray (N, P)
-        The proposal's parameters.
-    rng : numpy Generator
-        For the samples.
-    num_samples : int
-        S >= 25; drawn in parts, and only the tail is kept.
+    log_weights : array (S,) or (S, N)
+        log p(x, z_s) - log q(z_s), up to a constant per column; S >= 25 independent samples along
+        the first axis.  -inf is a weight of 0.
 
     Returns
     -------
-    PsisEvidence
-
-    Warns
-    -----
-    UnreliableWarning
-        If k-hat exceeds the threshold somewhere; `log_evidence_ais` is the second opinion.
+    PSIS
 
     Raises
     ------
+    TypeError
+        If they are not floating point.
     ValueError
-        If S < 25: the tail would have fewer than 5 weights.
+        If S < 25 (the tail would have fewer than 5 weights), or a weight is NaN or +inf.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bbvi import psis
+    >>> z = 1.5 * np.random.default_rng(0).standard_normal(2000)
+    >>> smoothed, khat = psis(-0.5 * z**2 + 0.5 * (z / 1.5) ** 2)
+    >>> bool(khat < 0.7)
+    True
 
     Notes
     -----
-    Vehtari, Simpson, Gelman, Yao and Gabry (2024), section 3.
+    Vehtari, Simpson, Gelman, Yao and Gabry (2024), algorithm 1.
     """
-    S = as_count("num_samples", num_samples, minimum=25)
-    size = int(min(S // 5, 3 * np.sqrt(S)))
-    tail, rest = _stream(log_weights(family, target, lam, rng, S), size, len(lam))
-    smoothed, khat = smooth_tail(tail)
-    value, error = _mean(smoothed, rest, S)
-    threshold = min(1 - 1 / np.log10(S), 0.7)
-    if (bad := int((khat > threshold).sum())) > 0:
-        warnings.warn(
-            f"k-hat is above {threshold:.2f} for {bad} of {len(lam)} datapoints (largest "
-            f"{khat.max():.2f}): importance sampling with S = {S} cannot be trusted there. Use a "
-            "better lam, more samples, or log_evidence_ais.",
-            UnreliableWarning,
-            stacklevel=2,
+    log_w = _checked(log_weights)
+    columns = log_w.astype(np.float64).reshape(len(log_w), -1)
+    size = tail_size(len(log_w))
+    order = np.argpartition(columns, len(columns) - size - 1, axis=0)[-size - 1 :]
+    order = np.take_along_axis(
+        order, np.argsort(np.take_along_axis(columns, order, axis=0), axis=0), axis=0
+    )
+    smoothed, khat = smooth_tail(np.take_along_axis(columns, order, axis=0))
+    np.put_along_axis(columns, order, smoothed, axis=0)
+    return PSIS(columns.reshape(log_w.shape).astype(log_w.dtype), khat.reshape(log_w.shape[1:]))
+
+
+def tail_size(num_samples: int) -> int:
+    """M = ceil(min(S / 5, 3 sqrt(S))): how many of S weights are the tail."""
+    return math.ceil(min(num_samples / 5, 3 * math.sqrt(num_samples)))
+
+
+def _checked(log_weights: Any) -> Array:
+    log_w = np.asarray(log_weights)
+    if log_w.dtype.kind != "f":
+        raise TypeError(
+            f"log_weights has dtype {log_w.dtype}; expected floats: log p(x, z) - log q(z)."
         )
-    return PsisEvidence(value, error, *_mean(tail, rest, S), khat, threshold)
+    if log_w.ndim == 0 or len(log_w) < 25:
+        raise ValueError(
+            f"log_weights has shape {log_w.shape}; expected (S,) or (S, N), S >= 25: the tail of "
+            "fewer has no shape. Draw more samples."
+        )
+    if np.isnan(log_w).any() or (log_w == np.inf).any():
+        raise ValueError(
+            "log_weights has NaN or +inf; expected finite numbers, or -inf for a weight of 0. Look "
+            "for the sample at which log p or log q is not finite."
+        )
+    return log_w
 
 
 def smooth_tail(tail: Array) -> tuple[Array, Array]:
@@ -172,45 +170,3 @@ def fit_generalized_pareto(exceedances: Array) -> tuple[Array, Array]:
         scale = np.where(best == 0, x.mean(axis=0), -shape / best) * largest
     khat = (M * shape + 10 * 0.5) / (M + 10)
     return np.where(largest > 0, khat, -np.inf), np.where(largest > 0, scale, 0.0)
-
-
-def _mean(tail: Array, rest: _Rest, num_samples: int) -> tuple[Array, Array]:
-    """Log of the mean of all weights (N,), and its standard error by the delta method."""
-    S, highest = num_samples, tail[-1]
-    w = np.exp(tail - highest)
-    shrink = np.exp(rest.highest - highest)
-    total = rest.total * shrink + w.sum(axis=0)
-    squares = rest.squares * shrink**2 + (w**2).sum(axis=0)
-    mean = total / S
-    variance = np.maximum(squares / S - mean**2, 0) * S / (S - 1)
-    return highest + np.log(mean), np.sqrt(variance / S) / mean
-
-
-def _stream(parts: object, size: int, num_data: int) -> tuple[Array, _Rest]:
-    """The ``size`` + 1 largest log-weights of each datapoint, ascending, and sums of the others."""
-    kept = np.full((0, num_data), -np.inf)
-    zeros = np.zeros(num_data)
-    # Finite, so that weights of 0 can be rescaled too.
-    rest = _Rest(np.full(num_data, np.finfo(np.float64).min), zeros, zeros)
-    waiting: list[Array] = []
-    for part in parts:  # type: ignore[attr-defined]
-        waiting.append(part)
-        # Sorting out once per tail's worth of new weights keeps the work in proportion to S.
-        if sum(map(len, waiting)) > size:
-            kept, rest = _sort_out(np.concatenate([kept, *waiting]), rest, size + 1)
-            waiting = []
-    kept, rest = _sort_out(np.concatenate([kept, *waiting]), rest, size + 1)
-    return np.sort(kept, axis=0), rest
-
-
-def _sort_out(log_w: Array, rest: _Rest, keep: int) -> tuple[Array, _Rest]:
-    if len(log_w) <= keep:
-        return log_w, rest
-    ordered = np.partition(log_w, len(log_w) - keep, axis=0)
-    small = ordered[:-keep]
-    highest = np.maximum(rest.highest, small.max(axis=0))
-    shrink = np.exp(rest.highest - highest)
-    w = np.exp(small - highest)
-    return ordered[-keep:], _Rest(
-        highest, rest.total * shrink + w.sum(axis=0), rest.squares * shrink**2 + (w**2).sum(axis=0)
-    )

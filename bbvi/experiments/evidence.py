@@ -13,7 +13,7 @@ from bbvi.evaluation import (
     log_evidence_ais,
     log_evidence_psis,
 )
-from bbvi.evaluation.psis import PsisEvidence
+from bbvi.evaluation.psis_evidence import PsisEvidence
 from bbvi.experiments.networks import Network
 from bbvi.families import FullCovarianceGaussian
 from bbvi.inference import infer
