@@ -38,7 +38,7 @@ import numpy as np
 from bbvi.estimators import reparameterized
 from bbvi.estimators.noise import antithetic
 from bbvi.evaluation.monte_carlo import check_start
-from bbvi.evaluation.psis import UnreliableWarning
+from bbvi.evaluation.psis_evidence import UnreliableWarning
 from bbvi.types import Array, Reparameterizable, Target, hold_theta
 from bbvi.validation import as_count
 
