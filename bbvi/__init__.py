@@ -25,7 +25,6 @@ from bbvi.estimators import (
     summed_label,
 )
 from bbvi.evaluation import (
-    PSIS,
     UnreliableWarning,
     elbo,
     importance_bounds,
@@ -105,7 +104,6 @@ __version__ = "0.1.0"
 
 __all__ = [
     "MLP",
-    "PSIS",
     "AutoregressiveCategorical",
     "Bernoulli",
     "BernoulliLikelihood",

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import genpareto, norm
 
-from bbvi import PSIS, psis
+from bbvi import psis
+from bbvi.evaluation import PSIS
 from bbvi.evaluation.psis import smooth_tail, tail_size
 
 STORED = {
