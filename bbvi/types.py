@@ -190,26 +190,36 @@ class Relaxable(Family, Protocol):
         ...
 
 
-class Target(NamedTuple):
-    """log p_theta(x, .) at fixed theta and x: what a back end hands to an estimator.
-
-    It states what each estimator needs, so that nobody pays for a gradient that is not asked
-    for.  ``weights`` (S, N) are the weights of the samples in the theta gradient,
-
-        dtheta = sum_n sum_s weights[s, n] * d log p_theta(x_n, z_sn) / d theta,
-
-    and None means 1/S each: the gradient of the sample mean, summed over the datapoints.
+class Evaluation(NamedTuple):
+    """What a `Target` says about z: log p, and the gradients that were asked for.
 
     Attributes
     ----------
-    value : callable
-        z (S, N, D) -> log p (S, N).
-    value_and_dz : callable
-        z -> log p (S, N), d log p / dz (S, N, D).
-    value_and_dtheta : callable
-        (z, weights=None) -> log p (S, N), dtheta.
-    value_and_grads : callable
-        (z, weights=None) -> log p (S, N), d log p / dz (S, N, D), dtheta.  One pass.
+    log_p : ndarray (S, N)
+        log p_theta(x_n, z_sn), nats.
+    dz : ndarray (S, N, D) or None
+        d log p / dz, where asked for.
+    dtheta : dict or None
+        sum_n sum_s weights[s, n] d log p(x_n, z_sn) / d theta, where asked for; None also where
+        theta is held fixed.
+    """
+
+    log_p: Array
+    dz: Array | None
+    dtheta: Theta | None
+
+
+class Target(NamedTuple):
+    """log p_theta(x, .) at fixed theta and x: what a back end hands to an estimator.
+
+    One function evaluates what is asked for, in one pass, so that nobody pays for a gradient that
+    is not needed.  ``weights`` (S, N) are the weights of the samples in the theta gradient; None
+    means 1/S each: the gradient of the sample mean, summed over the datapoints.
+
+    Attributes
+    ----------
+    evaluate : callable
+        (z (S, N, D), dz=False, dtheta=False, weights=None) -> `Evaluation`.
     num_data, latent_dim : int
         N and D.
     dtype : numpy dtype
@@ -221,30 +231,34 @@ class Target(NamedTuple):
         contain it (its Markov blanket); None where the model does not tell.
     """
 
-    value: Callable[..., Array]
-    value_and_dz: Callable[..., tuple[Array, Array]]
-    value_and_dtheta: Callable[..., tuple[Array, Theta | None]]
-    value_and_grads: Callable[..., tuple[Array, Array, Theta | None]]
+    evaluate: Callable[..., Evaluation]
     num_data: int
     latent_dim: int
     dtype: np.dtype[Any]
     standard_normal_prior: bool = False
     blankets: Callable[[Array], Array] | None = None
 
+    def value(self, z: Array) -> Array:
+        """log p (S, N)."""
+        return self.evaluate(z).log_p
 
-def hold_theta(target: Target) -> Target:
-    """The same target with theta held fixed: its theta gradients are None and cost nothing.
+    def value_and_dz(self, z: Array) -> tuple[Array, Array]:
+        """log p (S, N) and d log p / dz (S, N, D)."""
+        log_p, dz, _ = self.evaluate(z, dz=True)
+        return log_p, dz  # type: ignore[return-value]
 
-    Step 1 of black-box VI hands this to the estimator, which need not know.
-    """
+    def value_and_dtheta(
+        self, z: Array, weights: Array | None = None
+    ) -> tuple[Array, Theta | None]:
+        """log p (S, N) and dtheta."""
+        log_p, _, dtheta = self.evaluate(z, dtheta=True, weights=weights)
+        return log_p, dtheta
 
-    def value_and_dtheta(z: Array, weights: Array | None = None) -> tuple[Array, None]:
-        return target.value(z), None
-
-    def value_and_grads(z: Array, weights: Array | None = None) -> tuple[Array, Array, None]:
-        return *target.value_and_dz(z), None
-
-    return target._replace(value_and_dtheta=value_and_dtheta, value_and_grads=value_and_grads)
+    def value_and_grads(
+        self, z: Array, weights: Array | None = None
+    ) -> tuple[Array, Array, Theta | None]:
+        """log p (S, N), d log p / dz (S, N, D) and dtheta, in one pass."""
+        return self.evaluate(z, dz=True, dtheta=True, weights=weights)  # type: ignore[return-value]
 
 
 class Estimate(NamedTuple):

@@ -12,7 +12,8 @@ import numpy as np
 
 import bbvi
 from bbvi.backends import autodiff, kernel
-from bbvi.types import Array, Theta, hold_theta
+from bbvi.targets import hold_theta
+from bbvi.types import Array, Theta
 
 WORKS = ("value", "dlam", "dlam_dtheta")
 
@@ -49,14 +50,18 @@ def bbvi_contender(backend: Any, problem: Problem, work: str) -> Callable[[], An
 
     def value() -> Any:
         z = family.transform(lam, eps)
-        return (backend.bind(model, theta, x).value(z).mean(axis=0) + family.entropy(lam),)
+        return (
+            backend.unchecked_target(model, theta, x).value(z).mean(axis=0) + family.entropy(lam),
+        )
 
     def dlam() -> Any:
-        target = hold_theta(backend.bind(model, theta, x))
+        target = hold_theta(backend.unchecked_target(model, theta, x))
         return bbvi.reparameterized(family, target, lam, eps)[:2]
 
     def dlam_dtheta() -> Any:
-        return tuple(bbvi.reparameterized(family, backend.bind(model, theta, x), lam, eps))
+        return tuple(
+            bbvi.reparameterized(family, backend.unchecked_target(model, theta, x), lam, eps)
+        )
 
     return {"value": value, "dlam": dlam, "dlam_dtheta": dlam_dtheta}[work]
 

@@ -28,7 +28,7 @@ def contenders(num_steps: int, seed: int) -> dict[str, Callable[[], tuple[float,
 def _scored(run: Callable[[], Any], problem: Problem) -> Callable[[], tuple[float, float]]:
     """The mean ELBO of the lam reached, under common noise, and the seconds it took."""
     model, family, theta, x, _, eps = problem
-    target = bbvi.backends.kernel.bind(model, theta, x[:100])
+    target = bbvi.backends.kernel.target(model, theta, x[:100])
 
     def scored() -> tuple[float, float]:
         start = time.perf_counter()

@@ -24,7 +24,7 @@ from bbvi.estimators.table import ESTIMATORS
 from bbvi.evaluation.gradients import gradient_statistics
 from bbvi.experiments.frozen import Frozen, freeze
 from bbvi.experiments.records import environment, format_table, write_csv, write_json
-from bbvi.types import hold_theta
+from bbvi.targets import hold_theta
 
 LOOP = 200
 
@@ -97,7 +97,7 @@ def measure(name: str, gradient: str, frozen: Frozen, replicates: int, seed: int
 def loop_seconds(estimator: Any, held: bool, frozen: Frozen, eps: Any) -> float:
     """Seconds of LOOP calls on one row each, which must agree with one call on all rows."""
     model, theta, x = (frozen.rows.args[i] for i in range(3))  # type: ignore[attr-defined]
-    one = autodiff.bind(model, theta, x)
+    one = autodiff.target(model, theta, x)
     one = hold_theta(one) if held else one
     call = partial(estimator, frozen.family)
     lam = frozen.points["mid"]

@@ -240,7 +240,7 @@ bound_best = elbo(family, target, q_best, rng, num_samples=2000)
 def kl_on_grid(row, lam, log_evidence, nodes=150):
     """KL(q || p(z | x)) of one digit by a plain sum, and the grid with its log joint."""
     x_row, lam_row = unseen[row : row + 1], lam[row : row + 1]
-    low, high = find_boxes(deep, fit.theta, x_row, backends.autodiff)
+    low, high = find_boxes(deep, fit.theta, x_row, backend="autodiff")
     mu, sigma = lam_row[:, :2], np.exp(lam_row[:, 2:])
     low, high = np.minimum(low, mu - 7 * sigma), np.maximum(high, mu + 7 * sigma)
     z = grid(low, high, nodes)  # (nodes^2, 1, 2)

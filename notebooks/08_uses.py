@@ -48,7 +48,7 @@ SMOKE = os.environ.get("BBVI_SMOKE") == "1"  # small sizes, for automatic tests
 # %%
 import numpy as np
 
-from bbvi import DeepLatentModel, DiagonalGaussian, backends, infer
+from bbvi import DeepLatentModel, DiagonalGaussian, infer
 from bbvi.datasets import digits
 from bbvi.evaluation.quadrature import find_boxes, grid
 from bbvi.experiments.images import load_images
@@ -110,7 +110,7 @@ with styled():
     fig = new_figure(13, 4.9)
     top, low = fig.subfigures(2, 1, height_ratios=[2.1, 1])
     for row, axes in enumerate(top.subplots(1, len(half))):
-        corners = find_boxes(seen_model, theta, y[row : row + 1], backends.autodiff)
+        corners = find_boxes(seen_model, theta, y[row : row + 1], backend="autodiff")
         points = grid(*corners, 150)
         log_joint = seen_model.log_joint(theta, y[row : row + 1], points)[:, 0]
         density = np.exp(log_joint - log_joint.max()).reshape(150, 150)

@@ -11,6 +11,7 @@ ROOT = Path(bbvi.__file__).parent
 
 FLOORS = {
     "bbvi.types": 0,
+    "bbvi.targets": 0,
     "bbvi.validation": 0,
     "bbvi.threads": 0,
     "bbvi.families": 1,

@@ -7,7 +7,7 @@ import pytest
 import bbvi
 from bbvi import checks
 from bbvi.backends import autodiff, kernel
-from bbvi.types import hold_theta
+from bbvi.targets import hold_theta
 
 
 class BlackBox:
@@ -158,6 +158,6 @@ def test_bad_arguments_are_refused_alike_by_both_back_ends(name, backend):
         backend.target(MODEL, theta, x)
 
 
-def test_bind_makes_no_checks_so_that_loops_do_not_pay_for_them():
-    target = autodiff.bind(MODEL, THETA, np.where(X.max() == X, np.nan, X))
+def test_the_unchecked_door_makes_no_checks_so_that_loops_do_not_pay_for_them():
+    target = autodiff.unchecked_target(MODEL, THETA, np.where(X.max() == X, np.nan, X))
     assert np.isnan(target.value(Z)).any()

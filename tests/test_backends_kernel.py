@@ -28,7 +28,7 @@ from bbvi.backends.kernel import blocks, evaluate, likelihoods, pieces
 from bbvi.backends.kernel.blocks import Buffers
 from bbvi.backends.kernel.likelihoods.bernoulli import BERNOULLI, sum_of_logs
 from bbvi.nets import astype
-from bbvi.types import hold_theta
+from bbvi.targets import hold_theta
 
 LIKELIHOODS = {
     "bernoulli": (BernoulliLikelihood(), lambda Dx: Dx),

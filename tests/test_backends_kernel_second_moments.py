@@ -38,7 +38,7 @@ def test_sums_of_squares_equal_the_loop_over_datapoints(name, num_samples, weigh
     np.testing.assert_allclose(log_p, expected[0], rtol=1e-10)
     np.testing.assert_allclose(dz, expected[1], rtol=1e-10)
     loop = [
-        autodiff.bind(model, theta, x[[n]]).value_and_dtheta(
+        autodiff.target(model, theta, x[[n]]).value_and_dtheta(
             z[:, [n]], w if w is None else w[:, [n]]
         )[1]
         for n in range(len(x))

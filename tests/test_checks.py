@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import autograd.numpy as anp
 import numpy as np
 import pytest
+from altered import with_functions
 from autograd.tracer import getval
 
 import bbvi
@@ -14,6 +15,7 @@ from bbvi.backends import autodiff, kernel
 from bbvi.estimators import expectations
 from bbvi.estimators.elbo import elbo_integrand
 from bbvi.families import Bernoulli, Categorical, Gamma
+from bbvi.targets import of_functions
 from bbvi.types import Estimate
 
 LOG_2PI = float(np.log(2 * np.pi))
@@ -443,7 +445,7 @@ def _without_prior(family, target, lam, eps):
         log_p, dz, dtheta = z_free(z, weights)
         return log_p + 0.5 * np.sum(z**2 + LOG_2PI, axis=-1), dz + z, dtheta
 
-    altered = target._replace(value_and_grads=value_and_grads)
+    altered = with_functions(target, value_and_grads=value_and_grads)
     return bbvi.reparameterized(family, altered, lam, eps)
 
 
@@ -608,7 +610,7 @@ def test_check_estimator_wants_target_lam_and_exact_together():
 def test_check_estimator_takes_a_toy_integrand():
     """The published quadratic f(z) = (z - k)^2, which has no theta and no entropy."""
     family, k = bbvi.DiagonalGaussian(1), -3.0
-    f = bbvi.Target(
+    f = of_functions(
         value=lambda z: np.sum((z - k) ** 2, axis=-1),
         value_and_dz=lambda z: (np.sum((z - k) ** 2, axis=-1), 2 * (z - k)),
         value_and_dtheta=lambda z, weights=None: (np.sum((z - k) ** 2, axis=-1), None),
@@ -651,7 +653,7 @@ def _grads(change):
             log_p, dz, dtheta = target.value_and_grads(z, weights)
             return change(log_p, dz, dtheta)
 
-        return target._replace(value_and_grads=value_and_grads)
+        return with_functions(target, value_and_grads=value_and_grads)
 
     return _backend(alter)
 
@@ -667,16 +669,16 @@ BACKENDS = {
     ),
     "prior dropped in dz": (
         _backend(
-            lambda target, theta, x: target._replace(
-                value_and_dz=lambda z: (target.value(z), target.value_and_dz(z)[1] + z)
+            lambda target, theta, x: with_functions(
+                target, value_and_dz=lambda z: (target.value(z), target.value_and_dz(z)[1] + z)
             )
         ),
         "value_and_dz: d/dz at",
     ),
     "weights ignored": (
         _backend(
-            lambda target, theta, x: target._replace(
-                value_and_dtheta=lambda z, weights=None: target.value_and_dtheta(z)
+            lambda target, theta, x: with_functions(
+                target, value_and_dtheta=lambda z, weights=None: target.value_and_dtheta(z)
             )
         ),
         r"value_and_dtheta \(weights\): d/d theta",
@@ -687,7 +689,9 @@ BACKENDS = {
     ),
     "squeezed": (
         _backend(
-            lambda target, theta, x: target._replace(value=lambda z: target.value(z).squeeze())
+            lambda target, theta, x: with_functions(
+                target, value=lambda z: target.value(z).squeeze()
+            )
         ),
         r"value at S = 1, N = 1, float64 has shape \(\)",
     ),

@@ -2,6 +2,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from altered import with_functions
 
 import bbvi
 from bbvi import (
@@ -30,7 +31,7 @@ ESTIMATORS = {
 }
 PATHWISE = [name for name in ESTIMATORS if "reparam" in name or "landing" in name]
 FAMILIES = {"diagonal": DiagonalGaussian, "full": FullCovarianceGaussian}
-BACKENDS = {"autodiff": autodiff.bind, "kernel": kernel.bind}
+BACKENDS = {"autodiff": autodiff.target, "kernel": kernel.target}
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -38,7 +39,7 @@ BACKENDS = {"autodiff": autodiff.bind, "kernel": kernel.bind}
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_every_estimator_is_unbiased_at_several_S(name, family, backend):
     q = FAMILIES[family](2)
-    target, lam, exact = checks.linear_gaussian_problem(q, bind=BACKENDS[backend])
+    target, lam, exact = checks.linear_gaussian_problem(q, target_of=BACKENDS[backend])
     smallest = 2 if name == "leave_one_out" else 1
     problem = {"family": q, "target": target, "lam": lam, "exact": exact}
     rng = np.random.default_rng(0)
@@ -57,8 +58,8 @@ def test_in_one_dimension_and_in_both_precisions(name, family):
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_both_back_ends_give_one_estimate_of_one_noise(name, family):
     q = FAMILIES[family](2)
-    a, lam, _ = checks.linear_gaussian_problem(q, bind=autodiff.bind)
-    b = checks.linear_gaussian_problem(q, bind=kernel.bind).target
+    a, lam, _ = checks.linear_gaussian_problem(q, target_of=autodiff.target)
+    b = checks.linear_gaussian_problem(q, target_of=kernel.target).target
     eps = q.noise(np.random.default_rng(0), 4, 2)
     one, other = ESTIMATORS[name](q, a, lam, eps), ESTIMATORS[name](q, b, lam, eps)
     np.testing.assert_allclose(one.elbo, other.elbo, rtol=1e-10)
@@ -97,7 +98,7 @@ def test_sticking_the_landing_vanishes_at_the_posterior(family, backend):
 def test_at_the_posterior_the_sampled_elbo_is_log_p(name, family):
     model, theta, x, q, lam = at_the_posterior(FAMILIES[family])
     eps = q.noise(np.random.default_rng(1), 2, len(x))
-    found = ESTIMATORS[name](q, autodiff.bind(model, theta, x), lam, eps)
+    found = ESTIMATORS[name](q, autodiff.target(model, theta, x), lam, eps)
     np.testing.assert_allclose(found.elbo, model.log_evidence(theta, x), rtol=0, atol=1e-9)
 
 
@@ -105,7 +106,7 @@ def test_leave_one_out_vanishes_at_the_posterior_too():
     """f is one constant there, and each baseline is that constant."""
     model, theta, x, q, lam = at_the_posterior(FullCovarianceGaussian)
     eps = q.noise(np.random.default_rng(1), 3, len(x))
-    target = kernel.bind(model, theta, x)
+    target = kernel.target(model, theta, x)
     assert np.abs(LEAVE_ONE_OUT(q, target, lam, eps).grad).max() < 1e-9
     assert np.abs(score_function(q, target, lam, eps).grad).max() > 0.1
 
@@ -234,7 +235,7 @@ BAD = {
     "a model for the target": (
         {"target": LinearGaussian(2, 3)},
         TypeError,
-        r"target is a LinearGaussian; expected a Target.*autodiff\.target",
+        r"target is a LinearGaussian; expected a Target.*backends\.target",
     ),
     "lam of integers": ({"lam": np.ones((2, 4), int)}, TypeError, "lam is int64 but the target"),
     "family of other D": (
@@ -280,7 +281,9 @@ def test_theta_held_costs_no_theta_gradient():
         asked.append(z)
         raise AssertionError("asked for theta")
 
-    held = bbvi.types.hold_theta(target._replace(value_and_dtheta=refuse, value_and_grads=refuse))
+    held = bbvi.targets.hold_theta(
+        with_functions(target, value_and_dtheta=refuse, value_and_grads=refuse)
+    )
     eps = q.noise(np.random.default_rng(0), 3, 2)
     for name, estimator in ESTIMATORS.items():
         assert estimator(q, held, lam, eps).grad_theta is None, name
@@ -295,7 +298,7 @@ def test_the_score_function_touches_no_derivative_in_z(name):
     def refuse(z, weights=None):
         raise AssertionError("asked for d/dz")
 
-    values_only = target._replace(value_and_dz=refuse, value_and_grads=refuse)
+    values_only = with_functions(target, value_and_dz=refuse, value_and_grads=refuse)
     eps = q.noise(np.random.default_rng(0), 3, 2)
     found = ESTIMATORS[name](q, values_only, lam, eps)
     np.testing.assert_array_equal(found.grad, ESTIMATORS[name](q, target, lam, eps).grad)

@@ -4,12 +4,14 @@ from functools import partial
 
 import numpy as np
 import pytest
+from altered import with_functions
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from bbvi import DiagonalGaussian, FullCovarianceGaussian, Target, checks, leave_one_out
+from bbvi import DiagonalGaussian, FullCovarianceGaussian, checks, leave_one_out
 from bbvi.estimators.expectations import no_baseline, pathwise, score_function
+from bbvi.targets import of_functions
 from bbvi.types import Estimate
 
 LEAVE_ONE_OUT = partial(score_function, baseline=leave_one_out)
@@ -26,7 +28,7 @@ def integrand(f, df, N, D=1):
     def value(z):
         return f(z).sum(axis=-1)
 
-    return Target(
+    return of_functions(
         value=value,
         value_and_dz=lambda z: (value(z), df(z)),
         value_and_dtheta=lambda z, weights=None: (value(z), None),
@@ -86,7 +88,8 @@ def test_a_full_covariance_has_a_gradient_in_its_correlation(name):
     def value(z):
         return z[..., 0] * z[..., 1]
 
-    target = integrand(lambda z: z, lambda z: z, 1, D=2)._replace(
+    target = with_functions(
+        integrand(lambda z: z, lambda z: z, 1, D=2),
         value=value,
         value_and_dtheta=lambda z, weights=None: (value(z), None),
         value_and_grads=lambda z, weights=None: (value(z), z[..., ::-1], None),

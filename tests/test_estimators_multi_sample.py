@@ -2,6 +2,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from altered import with_functions
 from replicates import LIMIT, replicate, z_scores
 
 from bbvi import LinearGaussian, backends, reparameterized_mc, sticking_the_landing
@@ -146,7 +147,8 @@ def test_signal_to_noise_falls_with_s_for_iwae_and_rises_for_dreg():
 @pytest.mark.parametrize("bound", BOUNDS)
 def test_weights_far_apart_stay_finite(bound):
     family = DiagonalGaussian(1)
-    far = quadratic(0.0)._replace(
+    far = with_functions(
+        quadratic(0.0),
         value=lambda z: -1e6 * z[..., 0] ** 2,
         value_and_dz=lambda z: (-1e6 * z[..., 0] ** 2, -2e6 * z),
         value_and_dtheta=lambda z, weights=None: (-1e6 * z[..., 0] ** 2, {}),

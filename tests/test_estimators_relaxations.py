@@ -2,6 +2,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from altered import with_functions
 from replicates import LIMIT, replicate, z_score
 
 from bbvi.estimators import (
@@ -61,7 +62,8 @@ def test_straight_through_is_unbiased_for_a_linear_f_only(family):
     def value(z):
         return z @ weights
 
-    linear = target._replace(
+    linear = with_functions(
+        target,
         value=value,
         value_and_grads=lambda z, w=None: (value(z), np.broadcast_to(weights, z.shape), {}),
         value_and_dtheta=lambda z, w=None: (value(z), {}),

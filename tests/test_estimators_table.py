@@ -54,7 +54,7 @@ from bbvi.models import (
 )
 from bbvi.models.integrands import cosine, quadratic
 from bbvi.nets import MLP, astype
-from bbvi.types import hold_theta
+from bbvi.targets import hold_theta
 
 
 def decoder_problem(prior, family, backend=backends.autodiff, dtype=np.float64):

@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from altered import with_functions
 from replicates import LIMIT, replicate, variance_z
 
 from bbvi.estimators import (
@@ -121,13 +122,13 @@ def standard_normal():
     def value(z):
         return -0.5 * scaled.value(z) - 0.5 * np.log(2 * np.pi)
 
-    return scaled._replace(
+    return with_functions(
+        scaled,
         value=value,
         value_and_dz=lambda z: (value(z), -z),
         value_and_dtheta=lambda z, weights=None: (value(z), {}),
         value_and_grads=lambda z, weights=None: (value(z), -z, {}),
-        standard_normal_prior=True,
-    )
+    )._replace(standard_normal_prior=True)
 
 
 @pytest.mark.parametrize("s", [0.5, 0.8, 1.0, 1.7])

@@ -143,7 +143,7 @@ def test_quadrature_on_digits_is_below_1e_6_shown_by_doubling(digits_model):
     model, theta, x = digits_model
     found = log_evidence_quadrature(model, theta, x)
     assert found.error.max() < 1e-6
-    low, high = find_boxes(model, theta, x, backends.kernel)
+    low, high = find_boxes(model, theta, x, backend="kernel")
     finer = trapezoids(backends.kernel.target(model, theta, x), low, high, 300)
     assert np.abs(finer - found.value).max() < 1e-6
     # Too few nodes are seen to be too few.

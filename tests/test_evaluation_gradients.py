@@ -20,7 +20,8 @@ from bbvi.evaluation.gradients import gradient_statistics, parameter_blocks
 from bbvi.evaluation.intervals import variance_interval
 from bbvi.evaluation.moments import Moments
 from bbvi.models.integrands import quadratic
-from bbvi.types import Estimate, hold_theta
+from bbvi.targets import hold_theta
+from bbvi.types import Estimate
 
 RNG = np.random.default_rng
 SURE = 0.9999
@@ -155,7 +156,7 @@ def test_no_spread_is_said_and_gives_no_interval():
     found = gradient_statistics(
         ESTIMATORS["sticking-the-landing"].elbo,
         family,
-        lambda R: hold_theta(kernel.bind(model, theta, np.repeat(x, R, axis=0))),
+        lambda R: hold_theta(kernel.target(model, theta, np.repeat(x, R, axis=0))),
         lam,
         noise_of(family),
         RNG(2),
@@ -192,13 +193,13 @@ def test_theta_variance_equals_the_loop_over_replicates(kind, name):
     found = gradient_statistics(
         record.elbo,
         family,
-        lambda R: second_moments.bind(model, theta, np.repeat(x, R, axis=0)),
+        lambda R: second_moments.target(model, theta, np.repeat(x, R, axis=0)),
         lam,
         noise,
         RNG(2),
         replicates=R,
     )
-    one = autodiff.bind(model, theta, x)
+    one = autodiff.target(model, theta, x)
     eps = np.concatenate(drawn[1:], axis=1)
     loop = [record.elbo(family, one, lam, eps[:, [r]]).grad_theta for r in range(R)]
     flat = np.array([np.concatenate([np.ravel(g[key]) for key in sorted(g)]) for g in loop])
@@ -217,7 +218,7 @@ def test_theta_is_unbiased_and_its_interval_holds():
         return gradient_statistics(
             ESTIMATORS["reparameterized"].elbo,
             family,
-            lambda R: second_moments.bind(model, theta, np.repeat(x, R, axis=0)),
+            lambda R: second_moments.target(model, theta, np.repeat(x, R, axis=0)),
             lam,
             noise_of(family),
             rng,

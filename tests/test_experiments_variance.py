@@ -13,7 +13,8 @@ from bbvi.evaluation.gradients import gradient_statistics
 from bbvi.experiments.frozen import MODELS, POINTS, freeze
 from bbvi.experiments.variance import CLOCK, variance, without_clock
 from bbvi.experiments.variance_grid import Grid
-from bbvi.types import Estimate, hold_theta
+from bbvi.targets import hold_theta
+from bbvi.types import Estimate
 
 SMALL = Grid(
     models=("quadratic",),
@@ -165,7 +166,7 @@ def test_sticking_the_landing_loses_at_some_scales_and_wins_at_the_posterior(s):
         return gradient_statistics(
             ESTIMATORS[name].elbo,
             family,
-            lambda R: hold_theta(kernel.bind(model, theta, np.zeros((R, 2)))),
+            lambda R: hold_theta(kernel.target(model, theta, np.zeros((R, 2)))),
             np.array([[0.0, np.log(s)]]),
             lambda rng, R: family.noise(rng, 1, R),
             np.random.default_rng(0),

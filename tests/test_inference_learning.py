@@ -127,8 +127,8 @@ class TestTarget:
         eta = learning.start(theta)
 
         def target(eta):
-            bind = learning.bind(autodiff.bind, 10, np.random.default_rng(5))
-            return bind(model, eta, x)
+            target_of = learning.wrap(autodiff.target, 10, np.random.default_rng(5))
+            return target_of(model, eta, x)
 
         _, dz, dtheta = target(eta).value_and_grads(z, weights)
         for key, value in target(eta).value_and_dtheta(z, weights)[1].items():
@@ -149,7 +149,7 @@ class TestTarget:
         model, theta, x, z = self.problem()
         learning = variational_bayes(normal_prior(1.0))
         one, other = (
-            learning.bind(backend.bind, 4, np.random.default_rng(5))(
+            learning.wrap(backend.target, 4, np.random.default_rng(5))(
                 model, learning.start(theta), x
             ).value_and_grads(z)
             for backend in (autodiff, kernel)
@@ -157,8 +157,8 @@ class TestTarget:
         for key in one[2]:
             np.testing.assert_allclose(one[2][key], other[2][key], rtol=1e-10)
         small = {key: np.asarray(value, np.float32) for key, value in theta.items()}
-        bind = learning.bind(autodiff.bind, 4, np.random.default_rng(5))
-        log_p, dz, dtheta = bind(
+        target_of = learning.wrap(autodiff.target, 4, np.random.default_rng(5))
+        log_p, dz, dtheta = target_of(
             model, learning.start(small), x.astype(np.float32)
         ).value_and_grads(z.astype(np.float32))
         assert {log_p.dtype, dz.dtype, *(v.dtype for v in dtheta.values())} == {
@@ -169,8 +169,8 @@ class TestTarget:
         """Negative control: the prior counted once per minibatch instead of once per data set."""
         model, theta, x, z = self.problem()
         log_p, gradient = normal_prior(1.0)(theta)
-        right = maximum_a_posteriori(normal_prior(1.0)).bind(autodiff.bind, 10, None)
-        wrong = _add(autodiff.bind(model, theta, x), log_p, gradient)
+        right = maximum_a_posteriori(normal_prior(1.0)).wrap(autodiff.target, 10, None)
+        wrong = _add(autodiff.target(model, theta, x), log_p, gradient)
         assert not np.allclose(right(model, theta, x).value(z), wrong.value(z))
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from bbvi.models.integrands import cosine, quadratic
-from bbvi.types import hold_theta
+from bbvi.targets import hold_theta
 
 
 @pytest.mark.parametrize("integrand", [quadratic, cosine])

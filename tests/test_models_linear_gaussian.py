@@ -70,15 +70,15 @@ def test_the_evidence_is_the_marginal_normal(D, Dx):
     np.testing.assert_allclose(model.log_evidence(theta, x), expected, rtol=1e-10)
 
 
-@pytest.mark.parametrize("bind", [autodiff.bind, kernel.bind])
+@pytest.mark.parametrize("target_of", [autodiff.target, kernel.target])
 @pytest.mark.parametrize("D", [1, 2, 3])
-def test_at_the_exact_posterior_every_sample_gives_log_p(D, bind):
+def test_at_the_exact_posterior_every_sample_gives_log_p(D, target_of):
     """log p(x, z) - log q(z) = log p(x) for each z: Bayes' rule."""
     model, theta, family = LinearGaussian(D, 4), some_theta(D, 4), FullCovarianceGaussian(D)
     x, _ = model.sample(np.random.default_rng(1), theta, 7)
     lam = family.from_moments(*model.posterior(theta, x))
     z = family.transform(lam, 3 * family.noise(np.random.default_rng(2), 50, 7))
-    terms = bind(model, theta, x).value(z) - family.log_prob(lam, z)
+    terms = target_of(model, theta, x).value(z) - family.log_prob(lam, z)
     expected = np.broadcast_to(model.log_evidence(theta, x), terms.shape)
     np.testing.assert_allclose(terms, expected, rtol=0, atol=1e-9)
 

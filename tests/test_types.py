@@ -1,13 +1,13 @@
 import numpy as np
 
 import bbvi
+from bbvi.targets import hold_theta, of_functions
 from bbvi.types import (
     Estimate,
     Family,
     Model,
     Reparameterizable,
     Target,
-    hold_theta,
 )
 
 
@@ -47,7 +47,7 @@ def counted_target():
         calls.append("value_and_grads")
         return z[..., 0], np.ones_like(z), {"a": np.ones(1)}
 
-    target = Target(
+    target = of_functions(
         value, value_and_dz, value_and_dtheta, value_and_grads, 2, 1, np.dtype(np.float64)
     )
     return target, calls

@@ -1,22 +1,89 @@
-"""Back ends: Model -> Target."""
+"""Back ends: Model -> Target, and the encoder's pass.
 
+Two doors, `target` and `encode`, choose the back end; `unchecked_target` is for loops whose
+arguments are checked already.
+"""
+
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 from bbvi.backends import autodiff, kernel
+from bbvi.nets import MLP
+from bbvi.types import Array, Model, Target, Theta
 
-__all__ = ["autodiff", "kernel", "resolve"]
+__all__ = ["autodiff", "encode", "kernel", "resolve", "target", "unchecked_target"]
 
 
-def resolve(backend: str, model: Any) -> ModuleType:
-    """The back end of that name: a module with ``target`` and ``bind``.
+def target(model: Model, theta: Theta, x: Array, backend: str = "auto") -> Target:
+    """log p_theta(x, .) at fixed theta and x, with gradients in z and theta.
 
     Parameters
     ----------
+    model : Model
+    theta : dict
+        Parameters, all of x's dtype.
+    x : ndarray (N, Dx)
+        Data, float32 or float64.
     backend : {"auto", "autodiff", "kernel"}
         "auto" is the kernel where it supports the model, and autodiff elsewhere.
-    model : Model
-        The model it is to serve.
+
+    Raises
+    ------
+    TypeError
+        If x is not floating point, theta is not a dict of float arrays, or their dtypes differ.
+    ValueError
+        If the back end is unknown or does not support the model; if x is empty, x or theta is not
+        finite, or not possible under the model.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bbvi import LinearGaussian
+    >>> model = LinearGaussian(2, 3)
+    >>> p = target(model, model.init(np.random.default_rng(0)), np.ones((5, 3)))
+    >>> p.value(np.zeros((4, 5, 2))).shape
+    (4, 5)
+    """
+    return resolve(backend, model).target(model, theta, x)
+
+
+def unchecked_target(model: Model, theta: Theta, x: Array, backend: str = "auto") -> Target:
+    """`target` without its checks, for loops that have made them."""
+    return resolve(backend, model).unchecked_target(model, theta, x)
+
+
+def encode(
+    encoder: MLP, phi: Theta, x: Array, backend: str = "auto"
+) -> tuple[Array, Callable[[Array], Theta]]:
+    """lam = f_phi(x) (N, P), and its pullback: d/dlam (N, P) -> d/dphi, summed over the rows.
+
+    Parameters
+    ----------
+    encoder : MLP
+        f_phi, from Dx inputs to P outputs; any function (phi, x) -> lam by autodiff.
+    phi : dict
+    x : ndarray (N, Dx)
+    backend : {"auto", "autodiff", "kernel"}
+        "auto" is the kernel for an `bbvi.MLP`, and autodiff elsewhere.
+
+    Raises
+    ------
+    ValueError
+        If the back end is unknown, or the kernel is asked for another encoder than an MLP.
+    """
+    if backend == "auto":
+        backend = "kernel" if type(encoder) is MLP else "autodiff"
+    if backend == "kernel" and type(encoder) is not MLP:
+        raise ValueError(
+            f"encoder is {encoder!r}; expected an MLP, the encoder that the kernel knows. Use "
+            "backend='autodiff' for any other."
+        )
+    return _named(backend).encode(encoder, phi, x)
+
+
+def resolve(backend: str, model: Any) -> ModuleType:
+    """The back end of that name for that model: a module with ``target``.
 
     Raises
     ------
@@ -25,9 +92,12 @@ def resolve(backend: str, model: Any) -> ModuleType:
     """
     if backend == "auto":
         return kernel if kernel.supports(model) else autodiff
-    if backend == "autodiff":
-        return autodiff
     if backend == "kernel":
         kernel.check_supports(model)
-        return kernel
-    raise ValueError(f"backend is {backend!r}; expected 'auto', 'autodiff' or 'kernel'.")
+    return _named(backend)
+
+
+def _named(backend: str) -> ModuleType:
+    if backend not in ("autodiff", "kernel"):
+        raise ValueError(f"backend is {backend!r}; expected 'auto', 'autodiff' or 'kernel'.")
+    return autodiff if backend == "autodiff" else kernel

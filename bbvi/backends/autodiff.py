@@ -7,7 +7,7 @@ import numpy as np
 from autograd import make_vjp
 
 from bbvi.nets import MLP
-from bbvi.types import Array, Model, Target, Theta
+from bbvi.types import Array, Evaluation, Model, Target, Theta
 from bbvi.validation import check_inputs
 
 
@@ -39,10 +39,10 @@ def target(model: Model, theta: Theta, x: Array) -> Target:
     -----
     Rows do not interact, so pulling back a matrix of ones gives every sample's own d/dz.
     """
-    return bind(model, theta, check_inputs(model, theta, x))
+    return unchecked_target(model, theta, check_inputs(model, theta, x))
 
 
-def bind(model: Model, theta: Theta, x: Array) -> Target:
+def unchecked_target(model: Model, theta: Theta, x: Array) -> Target:
     """`target` without its checks, for loops that have made them."""
 
     def log_joint(theta: Theta, z: Array) -> Array:
@@ -51,36 +51,30 @@ def bind(model: Model, theta: Theta, x: Array) -> Target:
             raise ValueError(_wrong_shape(model, np.shape(out), z.shape))
         return out
 
-    def value(z: Array) -> Array:
-        return log_joint(theta, z)
-
-    def value_and_dz(z: Array) -> tuple[Array, Array]:
-        vjp, log_p = make_vjp(lambda z: log_joint(theta, z))(z)
-        return log_p, vjp(np.ones_like(log_p))
-
-    def value_and_dtheta(z: Array, weights: Array | None = None) -> tuple[Array, Theta]:
-        if not theta:
-            return value(z), {}
-        vjp, log_p = make_vjp(lambda theta: log_joint(theta, z))(theta)
-        return log_p, vjp(_sample_weights(log_p, weights))
-
-    def value_and_grads(z: Array, weights: Array | None = None) -> tuple[Array, Array, Theta]:
-        if not theta:
-            return *value_and_dz(z), {}
+    def evaluate(
+        z: Array, dz: bool = False, dtheta: bool = False, weights: Array | None = None
+    ) -> Evaluation:
+        if dtheta and not theta:
+            return evaluate(z, dz)._replace(dtheta={})
+        if not dtheta and not dz:
+            return Evaluation(log_joint(theta, z), None, None)
+        if not dtheta:
+            vjp, log_p = make_vjp(lambda z: log_joint(theta, z))(z)
+            return Evaluation(log_p, vjp(np.ones_like(log_p)), None)
+        if not dz:
+            vjp, log_p = make_vjp(lambda theta: log_joint(theta, z))(theta)
+            return Evaluation(log_p, None, vjp(_sample_weights(log_p, weights)))
         vjp, log_p = make_vjp(lambda both: log_joint(*both))((theta, z))
         if weights is None:
-            dtheta, dz = vjp(_sample_weights(log_p, None))
-            return log_p, dz * len(z), dtheta
-        return log_p, vjp(np.ones_like(log_p))[1], vjp(_sample_weights(log_p, weights))[0]
+            theta_gradient, z_gradient = vjp(_sample_weights(log_p, None))
+            return Evaluation(log_p, z_gradient * len(z), theta_gradient)
+        return Evaluation(log_p, vjp(np.ones_like(log_p))[1], vjp(weights)[0])
 
     def blankets(z: Array) -> Array:
         return model.log_joint_blankets(theta, x, z)  # type: ignore[attr-defined]
 
     return Target(
-        value,
-        value_and_dz,
-        value_and_dtheta,
-        value_and_grads,
+        evaluate,
         num_data=len(x),
         latent_dim=model.latent_dim,
         dtype=x.dtype,

@@ -8,7 +8,8 @@ import numpy as np
 from bbvi.backends import autodiff, kernel
 from bbvi.checks.verdicts import Suspect, fail, require_close
 from bbvi.nets import astype
-from bbvi.types import Array, Target, Theta, hold_theta
+from bbvi.targets import hold_theta
+from bbvi.types import Array, Target, Theta
 from bbvi.validation import check_members, check_rng
 
 SIZES = ((1, 1), (1, 4), (5, 1), (3, 4))

@@ -36,12 +36,12 @@ def directions(rng: np.random.Generator, theta: Theta) -> Theta:
 def _check_moved_theta(
     model: Any, rng: np.random.Generator, theta: Theta, x: Array, z: Array
 ) -> None:
-    start = autodiff.bind(model, theta, x).value(z[None])[0]
+    start = autodiff.unchecked_target(model, theta, x).value(z[None])[0]
     for key, direction in directions(rng, theta).items():
 
         def log_weight(t: float, key: str = key, direction: Array = direction) -> Array:
             moved = {**theta, key: theta[key] + t * direction}
-            return autodiff.bind(model, moved, x).value(z[None])[0] - start
+            return autodiff.unchecked_target(model, moved, x).value(z[None])[0] - start
 
         _require_invariance(
             f"sample and log_joint disagree about theta[{key!r}]",
@@ -52,18 +52,18 @@ def _check_moved_theta(
 
 
 def _check_moved_latents(model: Any, theta: Theta, x: Array, z: Array) -> None:
-    start = autodiff.bind(model, theta, x).value(z[None])[0]
+    start = autodiff.unchecked_target(model, theta, x).value(z[None])[0]
     for d in np.flatnonzero((z != np.round(z)).any(axis=0)).tolist():
         unit = np.eye(z.shape[1])[d]
         positive = bool((z[:, d] > 0).all())
         center = 0.0 if positive else z[:, d].mean()
 
         def shifted(t: float, unit: Array = unit) -> Array:
-            return autodiff.bind(model, theta, x).value((z + t * unit)[None])[0] - start
+            return autodiff.unchecked_target(model, theta, x).value((z + t * unit)[None])[0] - start
 
         def rescaled(t: float, d: int = d, unit: Array = unit, center: float = center) -> Array:
             moved = z + np.expm1(t) * (z[:, d] - center)[:, None] * unit
-            return t + autodiff.bind(model, theta, x).value(moved[None])[0] - start
+            return t + autodiff.unchecked_target(model, theta, x).value(moved[None])[0] - start
 
         cause = (
             "log p(z) dropped, counted twice or with the wrong sign or scale; or log p(x | z) "
@@ -88,7 +88,7 @@ def _check_normalization(
     D = z.shape[1]
 
     def log_density(points: Array) -> Array:
-        return autodiff.bind(model, theta, points[:, D:]).value(points[None, :, :D])[0]
+        return autodiff.unchecked_target(model, theta, points[:, D:]).value(points[None, :, :D])[0]
 
     shares = normalization(rng, np.concatenate([z, x], axis=1), log_density)
     if shares is None:

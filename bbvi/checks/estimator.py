@@ -13,7 +13,8 @@ from bbvi.checks.replicates import BLOCKS, Rows, arrays, draw
 from bbvi.checks.verdicts import Suspect, fail, require_close
 from bbvi.estimators.bias import UNBIASED, Bias
 from bbvi.families import DiagonalGaussian
-from bbvi.types import Array, Estimate, Estimator, Target, Theta, hold_theta
+from bbvi.targets import hold_theta
+from bbvi.types import Array, Estimate, Estimator, Target, Theta
 from bbvi.validation import check_members, check_rng
 
 ELBO_ERROR = 0.08

@@ -138,7 +138,7 @@ def _check_sample(
 
 def _check_values(model: Any, theta: Theta, x: Array, z: Array) -> None:
     try:
-        log_p = autodiff.bind(model, theta, x).value(z)
+        log_p = autodiff.unchecked_target(model, theta, x).value(z)
     except ValueError as error:
         raise AssertionError(f"log_joint failed: {error}") from error
     if not np.isfinite(log_p).all():
@@ -146,10 +146,11 @@ def _check_values(model: Any, theta: Theta, x: Array, z: Array) -> None:
             "log_joint is NaN or infinite at the model's own draws.",
             "log of a density that underflows to 0 (work with logs), or sigma for log sigma",
         )
-    if not np.array_equal(log_p, autodiff.bind(model, theta, x).value(z)):
+    if not np.array_equal(log_p, autodiff.unchecked_target(model, theta, x).value(z)):
         fail("log_joint gave two answers for one (x, z).", "hidden randomness in log_joint")
     for s, n in np.ndindex(*log_p.shape):
-        alone = autodiff.bind(model, theta, x[n : n + 1]).value(z[s : s + 1, n : n + 1])[0, 0]
+        one = autodiff.unchecked_target(model, theta, x[n : n + 1])
+        alone = one.value(z[s : s + 1, n : n + 1])[0, 0]
         require_close(
             f"log_joint rows interact: datapoint {n}, sample {s}, alone and within the batch",
             log_p[s, n],
@@ -162,7 +163,7 @@ def _check_values(model: Any, theta: Theta, x: Array, z: Array) -> None:
 def _check_gradients(
     model: Any, rng: np.random.Generator, theta: Theta, x: Array, z: Array, step: float = 1e-6
 ) -> None:
-    target = autodiff.bind(model, theta, x)
+    target = autodiff.unchecked_target(model, theta, x)
     dtheta: Any
     try:
         with warnings.catch_warnings():
@@ -189,7 +190,7 @@ def _check_gradients(
 
         def total(t: float, key: str = key, direction: Array = direction) -> Array:
             moved = {**theta, key: theta[key] + t * direction}
-            return autodiff.bind(model, moved, x).value(z).mean(axis=0).sum()
+            return autodiff.unchecked_target(model, moved, x).value(z).mean(axis=0).sum()
 
         found = np.sum(dtheta[key] * direction)
         slope = nearest_slope(found, total, step)
@@ -206,8 +207,8 @@ _NOT_SMOOTH = (
 
 def _check_single_precision(model: Any, theta: Theta, x: Array, z: Array) -> None:
     single = np.float32
-    exact = autodiff.bind(model, theta, x).value(z)
-    target = autodiff.bind(model, astype(theta, single), x.astype(single))
+    exact = autodiff.unchecked_target(model, theta, x).value(z)
+    target = autodiff.unchecked_target(model, astype(theta, single), x.astype(single))
     dtheta: Any
     log_p, dz, dtheta = target.value_and_grads(z.astype(single))
     named = {"log_joint": log_p, "d/dz": dz} | {f"d/d{key}": g for key, g in dtheta.items()}

@@ -8,7 +8,7 @@ from bbvi.backends import autodiff
 from bbvi.evaluation.exact import linear_gaussian_elbo
 from bbvi.models import LinearGaussian
 from bbvi.nets import astype
-from bbvi.types import Array, Estimate, Target, Theta
+from bbvi.types import Array, Estimate, Evaluation, Target
 
 
 class Problem(NamedTuple):
@@ -19,11 +19,11 @@ class Problem(NamedTuple):
     exact: Estimate
 
 
-def linear_gaussian_problem(family: Any, dtype: Any = np.float64, bind: Any = None) -> Problem:
+def linear_gaussian_problem(family: Any, dtype: Any = np.float64, target_of: Any = None) -> Problem:
     """Two datapoints of a linear-Gaussian model, away from the optimum, with the exact answer.
 
     log p(x) is near 0 there, which keeps the variance of the plain score function small.
-    ``bind`` is a back end's, e.g. ``bbvi.backends.kernel.bind``.
+    ``target_of`` is a back end's, e.g. ``bbvi.backends.kernel.target``.
     """
     D, P = family.latent_dim, family.num_params
     model = LinearGaussian(D, D + 1)
@@ -35,8 +35,9 @@ def linear_gaussian_problem(family: Any, dtype: Any = np.float64, bind: Any = No
     x = 0.5 * np.stack([np.ones(D + 1), np.linspace(-0.9, 1.1, D + 1)])
     lam = -0.4 - 0.2 * np.cos(np.arange(2.0 * P)).reshape(2, P)
     exact = linear_gaussian_elbo(model, theta, x, family, lam)
-    bind = autodiff.bind if bind is None else bind
-    return Problem(bind(model, astype(theta, dtype), x.astype(dtype)), lam.astype(dtype), exact)
+    target_of = autodiff.target if target_of is None else target_of
+    target = target_of(model, astype(theta, dtype), x.astype(dtype))
+    return Problem(target, lam.astype(dtype), exact)
 
 
 def tile_target(target: Target, replicates: int) -> Target:
@@ -56,31 +57,20 @@ def tile_target(target: Target, replicates: int) -> Target:
         shape = z.shape[:2]
         return fold(np.full(shape, 1 / len(z), z.dtype) if weights is None else weights)
 
-    def value(z: Array) -> Array:
-        return unfold(target.value(fold(z)), len(z))
-
-    def value_and_dz(z: Array) -> tuple[Array, Array]:
-        log_p, dz = target.value_and_dz(fold(z))
-        return unfold(log_p, len(z)), unfold(dz, len(z))
-
-    def value_and_dtheta(z: Array, weights: Array | None = None) -> tuple[Array, Theta | None]:
-        log_p, dtheta = target.value_and_dtheta(fold(z), weigh(z, weights))
-        return unfold(log_p, len(z)), dtheta
-
-    def value_and_grads(
-        z: Array, weights: Array | None = None
-    ) -> tuple[Array, Array, Theta | None]:
-        log_p, dz, dtheta = target.value_and_grads(fold(z), weigh(z, weights))
-        return unfold(log_p, len(z)), unfold(dz, len(z)), dtheta
+    def evaluate(
+        z: Array, dz: bool = False, dtheta: bool = False, weights: Array | None = None
+    ) -> Evaluation:
+        w = weigh(z, weights) if dtheta else None
+        log_p, z_gradient, theta_gradient = target.evaluate(fold(z), dz, dtheta, w)
+        if z_gradient is not None:
+            z_gradient = unfold(z_gradient, len(z))
+        return Evaluation(unfold(log_p, len(z)), z_gradient, theta_gradient)
 
     def blankets(z: Array) -> Array:
         return unfold(target.blankets(fold(z)), len(z))  # type: ignore[misc]
 
     return target._replace(
-        blankets=None if target.blankets is None else blankets,
-        value=value,
-        value_and_dz=value_and_dz,
-        value_and_dtheta=value_and_dtheta,
-        value_and_grads=value_and_grads,
+        evaluate=evaluate,
         num_data=replicates * target.num_data,
+        blankets=None if target.blankets is None else blankets,
     )

@@ -7,6 +7,15 @@ import numpy as np
 from bbvi.types import Array, Target
 
 
+def check_target(target: Any) -> None:
+    """Raise TypeError unless target is a Target."""
+    if not isinstance(target, Target):
+        raise TypeError(
+            f"target is a {type(target).__name__}; expected a Target, as from "
+            "bbvi.backends.target(model, theta, x)."
+        )
+
+
 def check_table(family: Any, target: Target, lam: Array) -> None:
     """Raise unless lam is (N, P), and the sizes and dtypes of q and the target agree.
 
@@ -17,11 +26,7 @@ def check_table(family: Any, target: Target, lam: Array) -> None:
     ValueError
         If a shape is wrong.
     """
-    if not isinstance(target, Target):
-        raise TypeError(
-            f"target is a {type(target).__name__}; expected a Target, as from "
-            "bbvi.backends.autodiff.target(model, theta, x)."
-        )
+    check_target(target)
     if not isinstance(lam, np.ndarray):
         raise TypeError(
             f"lam is a {type(lam).__name__}; expected an array (N, P), as from "

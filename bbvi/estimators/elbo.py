@@ -22,9 +22,10 @@ from typing import Any
 import numpy as np
 
 from bbvi.estimators import expectations
-from bbvi.estimators.arguments import check_arguments, check_reparameterizable
+from bbvi.estimators.arguments import check_reparameterizable, check_target
 from bbvi.estimators.expectations import Baseline, no_baseline
-from bbvi.types import Array, Estimate, Family, Reparameterizable, Target, Theta
+from bbvi.targets import plus
+from bbvi.types import Array, Estimate, Family, Reparameterizable, Target
 
 Integrand = Callable[[Family, Target, Array], Target]
 """(family, target, lam) -> the f of E_q[f]: `elbo_integrand`, or `plain_integrand`."""
@@ -37,31 +38,8 @@ def plain_integrand(family: Family, target: Target, lam: Array) -> Target:
 
 def elbo_integrand(family: Any, target: Target, lam: Array) -> Target:
     """f(z) = log p(x, z) - log q_lam(z) with lam held fixed, as a target."""
-
-    def value(z: Array) -> Array:
-        return target.value(z) - family.log_prob(lam, z)
-
-    def value_and_dz(z: Array) -> tuple[Array, Array]:
-        log_p, dz = target.value_and_dz(z)
-        return log_p - family.log_prob(lam, z), dz - family.log_prob_dz(lam, z)
-
-    def value_and_dtheta(z: Array, weights: Array | None = None) -> tuple[Array, Theta | None]:
-        log_p, dtheta = target.value_and_dtheta(z, weights)
-        return log_p - family.log_prob(lam, z), dtheta
-
-    def value_and_grads(
-        z: Array, weights: Array | None = None
-    ) -> tuple[Array, Array, Theta | None]:
-        log_p, dz, dtheta = target.value_and_grads(z, weights)
-        return log_p - family.log_prob(lam, z), dz - family.log_prob_dz(lam, z), dtheta
-
-    return target._replace(
-        value=value,
-        value_and_dz=value_and_dz,
-        value_and_dtheta=value_and_dtheta,
-        value_and_grads=value_and_grads,
-        standard_normal_prior=False,
-    )
+    check_target(target)
+    return plus(target, lambda z: -family.log_prob(lam, z), lambda z: -family.log_prob_dz(lam, z))
 
 
 def log_likelihood(target: Target) -> Target:
@@ -72,6 +50,7 @@ def log_likelihood(target: Target) -> Target:
     ValueError
         If the model's prior is not known to be the standard normal.
     """
+    check_target(target)
     if not target.standard_normal_prior:
         raise ValueError(
             "reparameterized_kl got a model whose prior is not known to be N(0, I), so no closed "
@@ -80,30 +59,10 @@ def log_likelihood(target: Target) -> Target:
             "reparameterized or reparameterized_mc."
         )
 
-    def log_prior(z: Array) -> Array:
-        return -0.5 * np.sum(z**2 + float(np.log(2 * np.pi)), axis=-1)
+    def minus_log_prior(z: Array) -> Array:
+        return 0.5 * np.sum(z**2 + float(np.log(2 * np.pi)), axis=-1)
 
-    def value_and_grads(
-        z: Array, weights: Array | None = None
-    ) -> tuple[Array, Array, Theta | None]:
-        log_p, dz, dtheta = target.value_and_grads(z, weights)
-        return log_p - log_prior(z), dz + z, dtheta
-
-    def value_and_dtheta(z: Array, weights: Array | None = None) -> tuple[Array, Theta | None]:
-        log_p, dtheta = target.value_and_dtheta(z, weights)
-        return log_p - log_prior(z), dtheta
-
-    def value_and_dz(z: Array) -> tuple[Array, Array]:
-        log_p, dz = target.value_and_dz(z)
-        return log_p - log_prior(z), dz + z
-
-    return target._replace(
-        value=lambda z: target.value(z) - log_prior(z),
-        value_and_dz=value_and_dz,
-        value_and_dtheta=value_and_dtheta,
-        value_and_grads=value_and_grads,
-        standard_normal_prior=False,
-    )
+    return plus(target, minus_log_prior, lambda z: z)
 
 
 def score_function(
@@ -132,7 +91,6 @@ def score_function(
     Ermon/Grover notes, "Gradient estimation"; Swaney lecture, section II; Ranganath et al. (2014),
     equation 3.
     """
-    check_arguments(family, target, lam, eps)
     f = elbo_integrand(family, target, lam)
     return expectations.score_function(family, f, lam, eps, baseline)
 
@@ -212,7 +170,6 @@ def reparameterized_kl(
             "KL to N(0, I) (kl_standard_normal_and_grad). Use reparameterized or "
             "reparameterized_mc."
         )
-    check_arguments(family, target, lam, eps)
     log_lik, grad, dtheta = expectations.pathwise(family, log_likelihood(target), lam, eps)
     kl, dkl = family.kl_standard_normal_and_grad(lam)
     return Estimate(log_lik - kl, grad - dkl, dtheta)
@@ -239,5 +196,4 @@ def sticking_the_landing(
     Roeder, Wu and Duvenaud (2017), equation 8.
     """
     check_reparameterizable(family, "sticking_the_landing")
-    check_arguments(family, target, lam, eps)
     return expectations.pathwise(family, elbo_integrand(family, target, lam), lam, eps)

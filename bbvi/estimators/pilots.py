@@ -16,7 +16,8 @@ from bbvi.estimators import nvil, surrogates
 from bbvi.estimators.baselines import constant, moving_average, optimal_coefficients
 from bbvi.estimators.elbo import plain_integrand
 from bbvi.nets import MLP
-from bbvi.types import Array, Family, Relaxable, Target, hold_theta
+from bbvi.targets import hold_theta
+from bbvi.types import Array, Family, Relaxable, Target
 
 Prepare = Callable[..., dict[str, Any]]
 """(family, f, lam, x, rng) -> keyword arguments of the estimator."""

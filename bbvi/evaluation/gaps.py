@@ -129,7 +129,7 @@ def inference_gap(
         as_float_array(name, value, ndim=2).astype(np.float64)
         for name, value in (("x", x), ("lam", lam))
     )
-    target = backends.resolve(backend, model).target(model, theta, x)
+    target = backends.target(model, theta, x, backend)
 
     def step_1(rows: Array, start: Array) -> Array:
         return infer(

@@ -82,7 +82,7 @@ def gradient_statistics(
         (family, target, lam, eps) -> Estimate.
     family : Family
     target_of : callable
-        R -> a target with R equal datapoints, e.g. ``lambda R: backend.bind(model, theta,
+        R -> a target with R equal datapoints, e.g. ``lambda R: backends.target(model, theta,
         numpy.tile(x, (R, 1)))``.  Bound by `bbvi.backends.kernel.second_moments`, it gives the
         statistics of the theta gradient too; bound by a back end, hold theta (`bbvi.types.
         hold_theta`) if only lam is of interest.

@@ -15,7 +15,7 @@ A mode much narrower than the coarse grid's spacing can fall between its nodes a
 no doubling shows: standard deviations below about 0.002 for D = 1 and 0.04 for D = 2.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -106,14 +106,14 @@ def log_evidence_quadrature(
     as_count("max_nodes", max_nodes, minimum=32)
     check_theta(theta)
     x = as_float_array("x", x, ndim=2).astype(np.float64)
-    theta, chosen = astype(theta, np.float64), backends.resolve(backend, model)
-    low, high = find_boxes(model, theta, x, chosen)
+    theta = astype(theta, np.float64)
+    low, high = find_boxes(model, theta, x, backend=backend)
     nodes = np.full(len(x), 32)
-    value = trapezoids(chosen.target(model, theta, x), low, high, 32)
+    value = trapezoids(backends.target(model, theta, x, backend), low, high, 32)
     error = np.full(len(x), np.inf)
     while (open_rows := np.flatnonzero((error > tolerance) & (2 * nodes <= max_nodes))).size:
         nodes[open_rows] *= 2
-        target = chosen.target(model, theta, x[open_rows])
+        target = backends.target(model, theta, x[open_rows], backend)
         finer = trapezoids(target, low[open_rows], high[open_rows], nodes[open_rows[0]])
         error[open_rows] = np.abs(finer - value[open_rows])
         value[open_rows] = finer
@@ -121,19 +121,18 @@ def log_evidence_quadrature(
 
 
 def find_boxes(
-    model: Model, theta: Theta, x: Array, chosen: Any, width: float = 8.0
+    model: Model, theta: Theta, x: Array, width: float = 8.0, backend: str = "auto"
 ) -> tuple[Array, Array]:
     """Corners low, high (N, D) of a box around each datapoint's posterior mass.
 
-    ``chosen`` is a back end's module; the first box is [-width, width]^D, and it grows where
-    there is mass at its border.
+    The first box is [-width, width]^D, and it grows where there is mass at its border.
     """
     high = np.full((len(x), model.latent_dim), float(width))
     low = -high
     moving = np.arange(len(x))
     nodes = round(COARSE_NODES ** (1 / model.latent_dim))
     for _ in range(20):
-        target = chosen.target(model, theta, x[moving])
+        target = backends.target(model, theta, x[moving], backend)
         new_low, new_high = _shrink(target, low[moving], high[moving], nodes)
         shrunk = (new_high - new_low) < 0.9 * (high[moving] - low[moving])
         grown = (new_low < low[moving]) | (new_high > high[moving])

@@ -113,10 +113,9 @@ def _network(
     evidence_rows: int,
 ) -> tuple[dict[str, Any], Codes]:
     """The row and the view of one autoencoder."""
-    chosen = backends.resolve("auto", model)
     assert fit.phi is not None
-    codes = chosen.encode(encoder, fit.phi, test)[0][:, :2]
-    copied = chosen.target(model, fit.theta, test).value(codes[None])[0]
+    codes = backends.encode(encoder, fit.phi, test)[0][:, :2]
+    copied = backends.target(model, fit.theta, test).value(codes[None])[0]
     copied -= model.prior.log_prob({}, codes)
     generator, theta = _with_fitted_prior(model, fit.theta, fit.local[:, :2])
     some = test[:evidence_rows]

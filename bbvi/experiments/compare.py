@@ -170,7 +170,7 @@ def _evaluate(
     model, family = problem.model, problem.family
     train, test = problem.train.x, problem.test.x[: settings.test_rows]
     lam, seconds_new = _infer_timed(problem, learned, rng, settings)
-    target = backends.resolve("auto", model).target(model, fit.theta, train)
+    target = backends.target(model, fit.theta, train)
     train_elbo = elbo(family, target, fit.local, rng, num_samples=100).value
     gap = inference_gap(
         model,
@@ -240,7 +240,7 @@ def _gradient_variance(
     lam = lam[:rows]
     x = problem.test.x[: len(lam)]
     tiled = np.tile(x, (replicates, 1))
-    target = backends.resolve("auto", problem.model).target(problem.model, learned.theta, tiled)
+    target = backends.target(problem.model, learned.theta, tiled)
     many = np.tile(lam, (replicates, 1))
     eps = problem.family.noise(rng, settings.num_samples, len(many), many.dtype)
     grad = estimator_of(learned.method)(problem.family, target, many, eps).grad
@@ -253,10 +253,9 @@ def _posterior(
     """The log joint of one test datapoint over its box, and q's moments."""
     model, theta = problem.model, astype(learned.theta, np.float64)
     x = problem.test.x[row : row + 1].astype(np.float64)
-    chosen = backends.resolve("auto", model)
-    low, high = find_boxes(model, theta, x, chosen)
+    low, high = find_boxes(model, theta, x)
     z = grid(low, high, nodes)
-    log_joint = chosen.target(model, theta, x).value(z).reshape(nodes, nodes)
+    log_joint = backends.target(model, theta, x).value(z).reshape(nodes, nodes)
     z1, z2 = (z[:, 0, d].reshape(nodes, nodes) for d in (0, 1))
     moments = problem.family.moments(lam[row : row + 1].astype(np.float64))  # type: ignore[attr-defined]
     return Posterior(name, row, z1, z2, log_joint, moments.mean[0], moments.covariance[0])

@@ -142,15 +142,14 @@ def evidence_report(
     -----
     Burda, Grosse and Salakhutdinov (2016), section 5; Wu et al. (2017).
     """
-    backend = backends.resolve("auto", network.model)
-    lam, _ = backend.encode(network.encoder, phi, x)
+    lam, _ = backends.encode(network.encoder, phi, x)
     start = time.perf_counter()
     full, tight = tight_proposal(network, theta, lam, x, rng, num_steps=refine_steps)
-    psis = _psis(full, backend.target(network.model, theta, x), tight, rng, num_samples)
+    psis = _psis(full, backends.target(network.model, theta, x), tight, rng, num_samples)
     seconds = time.perf_counter() - start
 
     few = np.sort(rng.permutation(len(x))[:num_second_opinion])
-    target = backend.target(network.model, theta, x[few])
+    target = backends.target(network.model, theta, x[few])
     start = time.perf_counter()
     loose = _psis(network.family, target, lam[few], rng, num_samples)
     loose_seconds = time.perf_counter() - start

@@ -213,7 +213,7 @@ def _trained(
     points = _climb(model, family, fit.theta, x[:1], rng, gradient)
     truth: dict[str, Estimate] = {}
     if family.latent_dim <= LARGEST_EXACT[type(family)]:
-        target = backends.autodiff.bind(model, fit.theta, x[:1])
+        target = backends.autodiff.unchecked_target(model, fit.theta, x[:1])
         summed: Any = partial(gauss_hermite, num_nodes=EXACT_NODES)
         if isinstance(family, Bernoulli):
             summed = enumeration
@@ -266,8 +266,8 @@ def _model(
 
 
 def _model_rows(model: Any, theta: Theta, x: Array, num_rows: int) -> Target:
-    return backends.resolve("auto", model).bind(model, theta, np.repeat(x, num_rows, axis=0))
+    return backends.unchecked_target(model, theta, np.repeat(x, num_rows, axis=0))
 
 
 def _model_rows_with_squares(model: Any, theta: Theta, x: Array, num_rows: int) -> Target:
-    return second_moments.bind(model, theta, np.repeat(x, num_rows, axis=0))
+    return second_moments.unchecked_target(model, theta, np.repeat(x, num_rows, axis=0))

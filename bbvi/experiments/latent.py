@@ -46,7 +46,7 @@ class VaePictures(NamedTuple):
 
 def posterior_means(network: Network, phi: Theta, x: Array) -> Array:
     """E_q[z] for each row of x under the encoder's posterior: (N, D)."""
-    lam, _ = backends.resolve("auto", network.model).encode(network.encoder, phi, x)
+    lam, _ = backends.encode(network.encoder, phi, x)
     return network.family.split(lam)[0]
 
 

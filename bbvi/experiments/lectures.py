@@ -151,7 +151,7 @@ def watch_step_1(
     Ermon/Grover notes, "Black-box variational inference", Step 1.
     """
     as_count("num_steps", num_steps)
-    target = backends.resolve("auto", model).target(model, theta, x)
+    target = backends.target(model, theta, x)
     if hasattr(model, "log_evidence"):
         log_evidence = model.log_evidence(theta, x)
     else:
@@ -196,10 +196,9 @@ def landscapes(model: Model, theta: Theta, x: Array, nodes: int = 90) -> list[La
     --------
     D = 2; float64.
     """
-    chosen = backends.resolve("auto", model)
-    low, high = find_boxes(model, theta, x, chosen)
+    low, high = find_boxes(model, theta, x)
     z = grid(np.minimum(low, -2.6), np.maximum(high, 2.6), nodes)
-    log_joint = chosen.target(model, theta, x).value(z)
+    log_joint = backends.target(model, theta, x).value(z)
     squares = (nodes, nodes)
     return [
         Landscape(z[:, n, 0].reshape(squares), z[:, n, 1].reshape(squares), log_p.reshape(squares))
@@ -275,7 +274,10 @@ def _log_likelihoods(
 ) -> Array:
     """log p(x | z) for z ~ p(z): (num_samples, replicates)."""
     log_lik = np.empty((num_samples, replicates))
-    target, prior = backends.autodiff.bind(model, theta, x), StandardNormal(model.latent_dim)
+    target, prior = (
+        backends.autodiff.target(model, theta, x),
+        StandardNormal(model.latent_dim),
+    )
     for r in range(replicates):
         z = prior.sample(rng, {}, num_samples)[:, None, :]
         log_lik[:, r] = (target.value(z) - prior.log_prob({}, z))[:, 0]

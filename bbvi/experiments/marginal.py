@@ -148,7 +148,7 @@ def _procedures(
 ) -> dict[str, tuple[Array, Row]]:
     """Name -> restored images and costs, for the three procedures at fixed theta."""
     family = DiagonalGaussian(model.latent_dim)
-    target = backends.resolve("auto", model).target(model, theta, y)
+    target = backends.target(model, theta, y)
     start = time.perf_counter()
     encode = _learn_encoder(model, theta, task.observe(train, rng), rng, budget, progress)
     learning = time.perf_counter() - start

@@ -76,8 +76,7 @@ def by_encoder(
 ) -> Array:
     """lam of new data by one pass through the encoder."""
     assert learned.phi is not None
-    chosen = backends.resolve("auto", problem.model)
-    return chosen.encode(problem.encoder, learned.phi, x)[0]
+    return backends.encode(problem.encoder, learned.phi, x)[0]
 
 
 def by_encoder_and_step_1(

@@ -100,8 +100,7 @@ def _learn(
         model, family, train, rng, encoder=encoder, num_samples=2, num_steps=num_steps,
         optimizer=adam(cosine_decay(0.01, num_steps)),
     )  # fmt: skip
-    chosen = backends.resolve("auto", model)
     assert fit.phi is not None
-    lam, _ = chosen.encode(encoder, fit.phi, test)
-    target = chosen.target(model, fit.theta, test)
+    lam, _ = backends.encode(encoder, fit.phi, test)
+    target = backends.target(model, fit.theta, test)
     return elbo(family, target, lam, rng, 200).value, fit.theta, family.split(lam)[0]

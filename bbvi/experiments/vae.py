@@ -47,7 +47,7 @@ def evaluate_objective(
     network: Network, theta: Theta, lam: Array, x: Array, rng: np.random.Generator, num_samples: int
 ) -> float:
     """The objective per image over a whole data set, with S draws of z for each image."""
-    target = backends.resolve("auto", network.model).bind(network.model, theta, x)
+    target = backends.unchecked_target(network.model, theta, x)
     draws = log_weights(network.family, target, lam, rng, num_samples)
     total = sum(float(log_w.sum()) for log_w in draws)
     return lecture_objective(network, total / (num_samples * len(x)))
@@ -200,7 +200,7 @@ def evaluate_encoder(
     num_samples: int = 1,
 ) -> float:
     """The objective per image of data that the encoder may not have seen."""
-    lam, _ = backends.resolve("auto", network.model).encode(network.encoder, phi, x)
+    lam, _ = backends.encode(network.encoder, phi, x)
     return evaluate_objective(network, theta, lam, x, rng, num_samples)
 
 

@@ -23,7 +23,8 @@ from bbvi.experiments.variance_grid import (
     model_key,
     model_settings,
 )
-from bbvi.types import Array, Target, hold_theta
+from bbvi.targets import hold_theta
+from bbvi.types import Array, Target
 from bbvi.validation import as_count
 
 CLOCK = ("seconds", "variance_x_seconds")

@@ -103,7 +103,7 @@ def fit_amortized(
         state = begin_with_encoder(encoder, learning.start(theta), x, rng, optimizer)
 
     def step(state: State, batch: Array, x_batch: Array, target: Target) -> tuple[State, Estimate]:
-        lam, pullback = chosen.encode(encoder, state.phi, x_batch)
+        lam, pullback = backends.encode(encoder, state.phi, x_batch, backend)
         eps = family.noise(rng, S, len(batch), x.dtype)
         estimate = estimator(family, target, lam, eps)
         check_finite(estimate, state, "fit_amortized")
@@ -117,7 +117,7 @@ def fit_amortized(
         model,
         x,
         rng,
-        bind=learning.bind(chosen.bind, len(x), rng),
+        target_of=learning.wrap(chosen.unchecked_target, len(x), rng),
         name="fit_amortized",
         num_steps=num_steps,
         max_evaluations=max_evaluations,
@@ -125,5 +125,5 @@ def fit_amortized(
         progress=progress,
         callback=callback,
     )
-    theta, lam = learning.point(state.theta), encode_all(chosen.encode, encoder, state.phi, x)
+    theta, lam = learning.point(state.theta), encode_all(encoder, state.phi, x, backend)
     return Fit(theta, state.phi, lam, as_trace(state.trace), state)

@@ -71,7 +71,7 @@ def fit_autoencoder(
         )
     num_steps, batch_size = as_count("num_steps", num_steps), as_count("batch_size", batch_size)
     optimizer = optimizer or adam(0.003)
-    chosen = backends.resolve(backend, model)
+    backends.resolve(backend, model)
     state = begin_with_encoder(encoder, theta, x, rng, optimizer)
     order, position, rows = state.order, 0, []
     phi, theta_moments, phi_moments = state.phi, state.theta_moments, state.phi_moments
@@ -79,8 +79,8 @@ def fit_autoencoder(
     start = time.perf_counter()
     for step in progress_bar(range(1, num_steps + 1), "fit_autoencoder", progress):
         batch, order, position = next_batch(rng, order, position, batch_size)
-        z, pullback = chosen.encode(encoder, phi, x[batch])
-        target = log_likelihood(chosen.bind(model, theta, x[batch]))
+        z, pullback = backends.encode(encoder, phi, x[batch], backend)
+        target = log_likelihood(backends.unchecked_target(model, theta, x[batch], backend))
         log_p, dz, dtheta = target.value_and_grads(z[None])
         gradient = mean_gradient(dtheta, batch)
         theta, theta_moments = optimizer.update(gradient, theta_moments, theta)

@@ -14,6 +14,7 @@ from bbvi.inference.records import Fit, State, as_trace
 from bbvi.inference.settings import check_parts, prepare, state_or_start
 from bbvi.nets import MLP
 from bbvi.optimizers import Optimizer, adam, advance, put_rows, take_rows
+from bbvi.targets import hold_theta
 from bbvi.types import Array, Estimate, Estimator, Family, Model, Target, Theta
 from bbvi.validation import as_count
 
@@ -109,8 +110,9 @@ def fit_bbvi(
 
     def step(state: State, batch: Array, x_batch: Array, target: Target) -> tuple[State, Estimate]:
         # Step 1
+        held = hold_theta(target)
         lam, moments = _take(state, batch) if warm_start else _anew(family, rows, x_batch)
-        lam, moments, _ = ascend(family, target, lam, rng, estimator, S, rows, moments, inner_steps)
+        lam, moments, _ = ascend(family, held, lam, rng, estimator, S, rows, moments, inner_steps)
         # Step 2
         eps = family.noise(rng, S, len(batch), x.dtype)
         estimate = estimator(family, target, lam, eps)
@@ -127,7 +129,7 @@ def fit_bbvi(
         model,
         x,
         rng,
-        bind=learning.bind(chosen.bind, len(x), rng),
+        target_of=learning.wrap(chosen.unchecked_target, len(x), rng),
         name="fit_bbvi",
         num_steps=num_steps,
         max_evaluations=max_evaluations,

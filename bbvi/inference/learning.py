@@ -10,9 +10,9 @@ variational_bayes(prior)    (mean, log scale)    E_q(theta)[sum_i ELBO_i(theta) 
 known_theta(theta)          nothing              sum_i ELBO_i, at that theta
 =========================== ==================== ================================================
 
-Each is a wrapper around a back end's ``bind``: the target it makes has the extra terms, spread
-evenly over the N datapoints, in its values and in its theta gradient.  The procedures and the
-estimators do not know which one is in use.
+Each wraps the function that makes a target of (model, theta, x): its targets have the extra terms,
+spread evenly over the N datapoints, in their values and in their theta gradients.  The procedures
+and the estimators do not know which one is in use.
 """
 
 from collections.abc import Callable
@@ -21,12 +21,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bbvi.nets import join, part
-from bbvi.types import Array, Model, Target, Theta, hold_theta
+from bbvi.targets import hold_theta
+from bbvi.types import Array, Evaluation, Model, Target, Theta
 
 ThetaPrior = Callable[[Theta], tuple[float, Theta]]
 """theta -> log p(theta) in nats, and its gradient with theta's keys."""
 
-Bind = Callable[[Model, Theta, Array], Target]
+TargetOf = Callable[[Model, Theta, Array], Target]
+"""(model, theta, x) -> target, e.g. `bbvi.backends.target`."""
 
 
 class Learning(NamedTuple):
@@ -36,14 +38,14 @@ class Learning(NamedTuple):
     ----------
     start : callable
         theta -> eta, the parameters that Step 2 moves.
-    bind : callable
-        (back end's bind, N, rng) -> bind whose targets take eta for theta.
+    wrap : callable
+        (target_of, N, rng) -> a function like target_of that takes eta for theta.
     point : callable
         eta -> theta, the point to report.
     """
 
     start: Callable[[Theta], Theta]
-    bind: Callable[[Bind, int, np.random.Generator], Bind]
+    wrap: Callable[[TargetOf, int, np.random.Generator], TargetOf]
     point: Callable[[Theta], Theta]
 
 
@@ -51,7 +53,7 @@ def _same(theta: Theta) -> Theta:
     return theta
 
 
-maximum_likelihood = Learning(_same, lambda bind, num_data, rng: bind, _same)
+maximum_likelihood = Learning(_same, lambda target_of, num_data, rng: target_of, _same)
 """theta is a point without a prior."""
 
 
@@ -97,14 +99,14 @@ def maximum_a_posteriori(prior: ThetaPrior) -> Learning:
     The AEVB review, section 2.1: "approximate ML or MAP estimation for the parameters".
     """
 
-    def bind(inner: Bind, num_data: int, rng: np.random.Generator) -> Bind:
-        def bind_map(model: Model, theta: Theta, x: Array) -> Target:
+    def wrap(inner: TargetOf, num_data: int, rng: np.random.Generator) -> TargetOf:
+        def target_with_prior(model: Model, theta: Theta, x: Array) -> Target:
             log_p, gradient = prior(theta)
             return _add(inner(model, theta, x), log_p / num_data, _scaled(gradient, 1 / num_data))
 
-        return bind_map
+        return target_with_prior
 
-    return Learning(_same, bind, _same)
+    return Learning(_same, wrap, _same)
 
 
 def variational_bayes(prior: ThetaPrior, start_scale: float = 0.05) -> Learning:
@@ -137,8 +139,8 @@ def variational_bayes(prior: ThetaPrior, start_scale: float = 0.05) -> Learning:
         log_scale = {key: np.full_like(value, np.log(start_scale)) for key, value in theta.items()}
         return join(mean=theta, log_scale=log_scale)
 
-    def bind(inner: Bind, num_data: int, rng: np.random.Generator) -> Bind:
-        def bind_vb(model: Model, eta: Theta, x: Array) -> Target:
+    def wrap(inner: TargetOf, num_data: int, rng: np.random.Generator) -> TargetOf:
+        def target_at_draw(model: Model, eta: Theta, x: Array) -> Target:
             mean, log_scale = part(eta, "mean"), part(eta, "log_scale")
             move = {
                 key: np.exp(value) * np.asarray(rng.standard_normal(value.shape), value.dtype)
@@ -158,9 +160,9 @@ def variational_bayes(prior: ThetaPrior, start_scale: float = 0.05) -> Learning:
             shift = (log_p + _entropy(log_scale)) / num_data
             return _add(inner(model, theta, x), shift, _scaled(extra, 1 / num_data), pull_back)
 
-        return bind_vb
+        return target_at_draw
 
-    return Learning(start, bind, lambda eta: part(eta, "mean"))
+    return Learning(start, wrap, lambda eta: part(eta, "mean"))
 
 
 def known_theta(theta: Theta) -> Learning:
@@ -179,10 +181,10 @@ def known_theta(theta: Theta) -> Learning:
     Ermon/Grover notes, "Amortized variational inference": an encoder in the place of Step 1.
     """
 
-    def bind(inner: Bind, num_data: int, rng: np.random.Generator) -> Bind:
+    def wrap(inner: TargetOf, num_data: int, rng: np.random.Generator) -> TargetOf:
         return lambda model, eta, x: hold_theta(inner(model, theta, x))
 
-    return Learning(lambda start: {}, bind, lambda eta: theta)
+    return Learning(lambda start: {}, wrap, lambda eta: theta)
 
 
 def posterior(fit: Any) -> tuple[Theta, Theta]:
@@ -231,24 +233,12 @@ def _add(
     def count(z: Array, weights: Array | None) -> float:
         return z.shape[1] if weights is None else float(np.sum(weights))
 
-    def value(z: Array) -> Array:
-        return target.value(z) + shift
+    def evaluate(
+        z: Array, dz: bool = False, dtheta: bool = False, weights: Array | None = None
+    ) -> Evaluation:
+        log_p, z_gradient, theta_gradient = target.evaluate(z, dz, dtheta, weights)
+        if dtheta:
+            theta_gradient = total(theta_gradient, count(z, weights))
+        return Evaluation(log_p + shift, z_gradient, theta_gradient)
 
-    def value_and_dz(z: Array) -> tuple[Array, Array]:
-        log_p, dz = target.value_and_dz(z)
-        return log_p + shift, dz
-
-    def value_and_dtheta(z: Array, weights: Array | None = None) -> tuple[Array, Theta]:
-        log_p, dtheta = target.value_and_dtheta(z, weights)
-        return log_p + shift, total(dtheta, count(z, weights))
-
-    def value_and_grads(z: Array, weights: Array | None = None) -> tuple[Array, Array, Theta]:
-        log_p, dz, dtheta = target.value_and_grads(z, weights)
-        return log_p + shift, dz, total(dtheta, count(z, weights))
-
-    return target._replace(
-        value=value,
-        value_and_dz=value_and_dz,
-        value_and_dtheta=value_and_dtheta,
-        value_and_grads=value_and_grads,
-    )
+    return target._replace(evaluate=evaluate)

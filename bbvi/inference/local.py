@@ -11,7 +11,8 @@ from bbvi.inference.counting import Counter
 from bbvi.inference.records import Fit, NotFiniteError, as_trace
 from bbvi.inference.settings import check_lam, check_parts, prepare, progress_bar
 from bbvi.optimizers import AdamState, Optimizer, adam, cosine_decay
-from bbvi.types import Array, Estimate, Estimator, Family, Model, Target, Theta, hold_theta
+from bbvi.targets import hold_theta
+from bbvi.types import Array, Estimate, Estimator, Family, Model, Target, Theta
 from bbvi.validation import as_count, check_theta
 
 
@@ -28,6 +29,11 @@ def ascend(
 ) -> tuple[Array, Any, Estimate]:
     """Step 1, lam <- lam + rate * d ELBO / d lam, for all rows of lam (N, P) at once.
 
+    Requires
+    --------
+    A target with theta held fixed (`bbvi.targets.hold_theta`): a theta gradient would be paid for
+    and thrown away.
+
     Returns
     -------
     lam, moments
@@ -41,7 +47,7 @@ def ascend(
     """
     for number in range(num_steps):
         eps = family.noise(rng, num_samples, target.num_data, target.dtype)
-        estimate = estimator(family, hold_theta(target), lam, eps)
+        estimate = estimator(family, target, lam, eps)
         lam, moments = optimizer.update(estimate.grad, moments, lam)
         if number == 0:
             first = estimate
@@ -108,7 +114,7 @@ def infer(
     check_theta(theta)
     x, theta = prepare(model, x, theta, rng)
     counter = Counter()
-    target = counter.watch(backends.resolve(backend, model).target(model, theta, x))
+    target = hold_theta(counter.watch(backends.target(model, theta, x, backend)))
     if lam is None:
         lam = family.init(len(x)).astype(x.dtype)
     lam = check_lam(family, lam, x)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from bbvi import backends
 from bbvi.inference.counting import Counter
 from bbvi.inference.records import NotFiniteError, State
 from bbvi.inference.settings import progress_bar
@@ -32,7 +33,7 @@ def run(
     x: Array,
     rng: np.random.Generator,
     *,
-    bind: Callable[[Model, Theta, Array], Target],
+    target_of: Callable[[Model, Theta, Array], Target],
     name: str,
     num_steps: int,
     max_evaluations: int | None,
@@ -51,7 +52,7 @@ def run(
             break
         batch, order, position = next_batch(rng, state.order, state.position, batch_size)
         x_batch = x[batch]
-        target = counter.watch(bind(model, state.theta, x_batch))
+        target = counter.watch(target_of(model, state.theta, x_batch))
         state, estimate = step(state, batch, x_batch, target)
         seconds = time.perf_counter() - start
         state.trace.append((number, float(estimate.elbo.mean()), seconds, counter.evaluations))
@@ -117,9 +118,7 @@ def check_finite(estimate: Estimate, state: State, name: str) -> None:
             )
 
 
-def encode_all(
-    encode: Callable[[MLP, Theta, Array], tuple[Array, Any]], encoder: MLP, phi: Theta, x: Array
-) -> Array:
-    """f_phi(x) of a whole data set, by a back end's ``encode`` on blocks of rows."""
+def encode_all(encoder: MLP, phi: Theta, x: Array, backend: str) -> Array:
+    """f_phi(x) of a whole data set, in blocks of rows."""
     blocks = cut(len(x), -(-len(x) // ENCODED_ROWS))
-    return np.concatenate([encode(encoder, phi, x[rows])[0] for rows in blocks])
+    return np.concatenate([backends.encode(encoder, phi, x[rows], backend)[0] for rows in blocks])

@@ -13,6 +13,7 @@ from bbvi.inference.local import ascend
 from bbvi.inference.records import Fit, NotFiniteError, as_trace
 from bbvi.inference.settings import check_lam, check_parts, prepare
 from bbvi.optimizers import Optimizer, adam
+from bbvi.targets import hold_theta
 from bbvi.types import Array, Estimator, Family, Model, Theta
 from bbvi.validation import as_count
 
@@ -72,7 +73,7 @@ def infer_minibatches(
     start = time.perf_counter()
     for step, (model, batch) in enumerate(batches, start=1):
         x, theta = prepare(model, batch, theta, rng)
-        target = counter.watch(backends.resolve(backend, model).bind(model, theta, x))
+        target = hold_theta(counter.watch(backends.unchecked_target(model, theta, x, backend)))
         if moments is None:
             lam = family.init(len(x)).astype(x.dtype) if lam is None else lam
             lam = check_lam(family, lam, x)

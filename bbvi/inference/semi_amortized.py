@@ -27,6 +27,7 @@ from bbvi.inference.settings import (
 )
 from bbvi.nets import MLP
 from bbvi.optimizers import Optimizer, adam
+from bbvi.targets import hold_theta
 from bbvi.types import Array, Estimate, Estimator, Family, Model, Target, Theta
 from bbvi.validation import as_count
 
@@ -103,10 +104,11 @@ def fit_semi_amortized(
         state = begin_with_encoder(encoder, learning.start(theta), x, rng, optimizer)
 
     def step(state: State, batch: Array, x_batch: Array, target: Target) -> tuple[State, Estimate]:
-        lam, pullback = chosen.encode(encoder, state.phi, x_batch)
+        lam, pullback = backends.encode(encoder, state.phi, x_batch, backend)
         # Step 1
+        held = hold_theta(target)
         moments = rows.init(lam, rows=True)
-        lam, _, first = ascend(family, target, lam, rng, estimator, S, rows, moments, inner_steps)
+        lam, _, first = ascend(family, held, lam, rng, estimator, S, rows, moments, inner_steps)
         # Step 2
         eps = family.noise(rng, S, len(batch), x.dtype)
         estimate = estimator(family, target, lam, eps)
@@ -121,7 +123,7 @@ def fit_semi_amortized(
         model,
         x,
         rng,
-        bind=learning.bind(chosen.bind, len(x), rng),
+        target_of=learning.wrap(chosen.unchecked_target, len(x), rng),
         name="fit_semi_amortized",
         num_steps=num_steps,
         max_evaluations=max_evaluations,
@@ -129,5 +131,5 @@ def fit_semi_amortized(
         progress=progress,
         callback=callback,
     )
-    theta, lam = learning.point(state.theta), encode_all(chosen.encode, encoder, state.phi, x)
+    theta, lam = learning.point(state.theta), encode_all(encoder, state.phi, x, backend)
     return Fit(theta, state.phi, lam, as_trace(state.trace), state)

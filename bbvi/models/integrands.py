@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bbvi.types import Array, Target, Theta
+from bbvi.types import Array, Evaluation, Target
 
 
 def quadratic(k: float, num_data: int = 1, latent_dim: int = 1, dtype: Any = np.float64) -> Target:
@@ -60,24 +60,9 @@ def cosine(k: float, num_data: int = 1, latent_dim: int = 1, dtype: Any = np.flo
 
 
 def _target(term: Any, slope: Any, num_data: int, latent_dim: int, dtype: Any) -> Target:
-    def value(z: Array) -> Array:
-        return term(z).sum(axis=-1)
+    def evaluate(
+        z: Array, dz: bool = False, dtheta: bool = False, weights: Array | None = None
+    ) -> Evaluation:
+        return Evaluation(term(z).sum(axis=-1), slope(z) if dz else None, {} if dtheta else None)
 
-    def value_and_dz(z: Array) -> tuple[Array, Array]:
-        return value(z), slope(z)
-
-    def value_and_dtheta(z: Array, weights: Array | None = None) -> tuple[Array, Theta]:
-        return value(z), {}
-
-    def value_and_grads(z: Array, weights: Array | None = None) -> tuple[Array, Array, Theta]:
-        return value(z), slope(z), {}
-
-    return Target(
-        value,
-        value_and_dz,
-        value_and_dtheta,
-        value_and_grads,
-        num_data=num_data,
-        latent_dim=latent_dim,
-        dtype=np.dtype(dtype),
-    )
+    return Target(evaluate, num_data, latent_dim, np.dtype(dtype))

@@ -157,8 +157,7 @@ def mixture_prior(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
     decoder = lectures.digits_decoder(rng, 150 if quick else 3000, prior)
     weights, means, covariances = prior.moments(part(decoder.theta, "prior"))
     x, labels = digits()
-    chosen = backends.resolve("auto", decoder.model)
-    lam, _ = chosen.encode(decoder.encoder, decoder.phi, x)
+    lam, _ = backends.encode(decoder.encoder, decoder.phi, x)
     assert labels is not None
     picture = plots.mixture_figure(weights, means, covariances, lam[:, :2], labels)
     rows = [

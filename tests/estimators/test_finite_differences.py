@@ -84,7 +84,7 @@ def test_noise_of_its_own_on_each_side_would_be_of_variance_one_over_h_squared()
 @pytest.mark.parametrize("family", [DiagonalGaussian(2), FullCovarianceGaussian(2)])
 @pytest.mark.parametrize("backend", [backends.autodiff, backends.kernel])
 def test_of_the_elbo_it_is_the_difference_of_the_elbos_in_the_same_noise(family, backend):
-    target, lam, _ = linear_gaussian_problem(family, bind=backend.bind)
+    target, lam, _ = linear_gaussian_problem(family, target_of=backend.target)
     eps, h = family.noise(RNG(0), 3, len(lam)), 0.07
     found = finite_differences(family, target, lam, eps, step=h)
     for p in range(family.num_params):

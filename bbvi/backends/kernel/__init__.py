@@ -42,6 +42,6 @@ model's type to them, and a new one is one entry there.
 
 from bbvi.backends.kernel.encoder import encode
 from bbvi.backends.kernel.pieces import check_supports, supports
-from bbvi.backends.kernel.targets import bind, target
+from bbvi.backends.kernel.targets import target, unchecked_target
 
-__all__ = ["bind", "check_supports", "encode", "supports", "target"]
+__all__ = ["check_supports", "encode", "supports", "target", "unchecked_target"]

@@ -30,9 +30,9 @@ from bbvi.backends.kernel.blocks import Block, Buffers
 from bbvi.backends.kernel.evaluate import check_samples
 from bbvi.backends.kernel.layers import Layers, Pass
 from bbvi.backends.kernel.pieces import Pieces, check_supports, gather, observed, take_apart
-from bbvi.backends.kernel.targets import bind as bind_values
+from bbvi.backends.kernel.targets import unchecked_target as kernel_target
 from bbvi.threads import deal, run_hands, thread_count
-from bbvi.types import Array, Model, Target, Theta
+from bbvi.types import Array, Evaluation, Model, Target, Theta
 from bbvi.validation import check_inputs
 
 MAX_PAIRED = 4
@@ -75,26 +75,27 @@ def target(model: Model, theta: Theta, x: Array, num_threads: int | None = None)
     True
     """
     check_supports(model)
-    return bind(model, theta, check_inputs(model, theta, x), num_threads)
+    return unchecked_target(model, theta, check_inputs(model, theta, x), num_threads)
 
 
-def bind(model: Any, theta: Theta, x: Array, num_threads: int | None = None) -> Target:
+def unchecked_target(model: Any, theta: Theta, x: Array, num_threads: int | None = None) -> Target:
     """`target` without its checks, for loops that have made them."""
     pieces = take_apart(model, theta, x)
     own = pieces.names is not None or any(key.startswith("likelihood.") for key in theta)
+    values = kernel_target(model, theta, x, num_threads)
 
-    def value_and_grads(z: Array, weights: Array | None = None) -> tuple[Array, Array, Theta]:
+    def evaluate(
+        z: Array, dz: bool = False, dtheta: bool = False, weights: Array | None = None
+    ) -> Evaluation:
+        if not dtheta:
+            return values.evaluate(z, dz)
         if weights is None:
             weights = np.full(z.shape[:2], 1 / max(1, len(z)), z.dtype)
         check_samples(pieces, z, weights)
-        return _evaluate(pieces, own, z, weights, thread_count(num_threads))
+        log_p, z_gradient, both = _evaluate(pieces, own, z, weights, thread_count(num_threads))
+        return Evaluation(log_p, z_gradient if dz else None, both)
 
-    def value_and_dtheta(z: Array, weights: Array | None = None) -> tuple[Array, Theta]:
-        log_p, _, dtheta = value_and_grads(z, weights)
-        return log_p, dtheta
-
-    values = bind_values(model, theta, x, num_threads)
-    return values._replace(value_and_dtheta=value_and_dtheta, value_and_grads=value_and_grads)
+    return values._replace(evaluate=evaluate)
 
 
 def _evaluate(

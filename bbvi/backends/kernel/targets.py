@@ -7,7 +7,7 @@ import numpy as np
 from bbvi.backends.kernel.evaluate import evaluate_grads, evaluate_value
 from bbvi.backends.kernel.pieces import check_supports, take_apart
 from bbvi.threads import thread_count
-from bbvi.types import Array, Model, Target, Theta
+from bbvi.types import Array, Evaluation, Model, Target, Theta
 from bbvi.validation import check_inputs
 
 
@@ -41,33 +41,27 @@ def target(model: Model, theta: Theta, x: Array, num_threads: int | None = None)
     check_supports(model)
     x = check_inputs(model, theta, x)
     thread_count(num_threads)
-    return bind(model, theta, x, num_threads)
+    return unchecked_target(model, theta, x, num_threads)
 
 
-def bind(model: Any, theta: Theta, x: Array, num_threads: int | None = None) -> Target:
+def unchecked_target(model: Any, theta: Theta, x: Array, num_threads: int | None = None) -> Target:
     """`target` without its checks, for loops that have made them."""
     pieces = take_apart(model, theta, x)
 
-    def value(z: Array) -> Array:
-        return evaluate_value(pieces, z, num_threads)
-
-    def value_and_dz(z: Array) -> tuple[Array, Array]:
-        return evaluate_grads(pieces, z, None, num_threads)[:2]
-
-    def value_and_grads(z: Array, weights: Array | None = None) -> tuple[Array, Array, Theta]:
-        if weights is None:
+    def evaluate(
+        z: Array, dz: bool = False, dtheta: bool = False, weights: Array | None = None
+    ) -> Evaluation:
+        if dtheta and weights is None:
             weights = np.full(z.shape[:2], 1 / max(1, len(z)), z.dtype)
-        return evaluate_grads(pieces, z, weights, num_threads)
-
-    def value_and_dtheta(z: Array, weights: Array | None = None) -> tuple[Array, Theta]:
-        log_p, _, dtheta = value_and_grads(z, weights)
-        return log_p, dtheta
+        if not (dz or dtheta):
+            return Evaluation(evaluate_value(pieces, z, num_threads), None, None)
+        log_p, z_gradient, theta_gradient = evaluate_grads(
+            pieces, z, weights if dtheta else None, num_threads
+        )
+        return Evaluation(log_p, z_gradient if dz else None, theta_gradient if dtheta else None)
 
     return Target(
-        value,
-        value_and_dz,
-        value_and_dtheta,
-        value_and_grads,
+        evaluate,
         num_data=len(x),
         latent_dim=model.latent_dim,
         dtype=x.dtype,
