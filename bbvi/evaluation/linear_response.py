@@ -39,7 +39,8 @@ from bbvi.estimators import reparameterized
 from bbvi.estimators.noise import antithetic
 from bbvi.evaluation.monte_carlo import check_start
 from bbvi.evaluation.psis_evidence import UnreliableWarning
-from bbvi.types import Array, Reparameterizable, Target, hold_theta
+from bbvi.targets import hold_theta
+from bbvi.types import Array, Reparameterizable, Target
 from bbvi.validation import as_count
 
 FAR = 0.1

@@ -118,7 +118,7 @@ def fit_mean_field_em(
         model,
         x,
         rng,
-        bind=chosen.bind,
+        target_of=chosen.unchecked_target,
         name="fit_mean_field_em",
         num_steps=num_steps,
         max_evaluations=max_evaluations,

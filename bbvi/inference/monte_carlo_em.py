@@ -128,7 +128,7 @@ def fit_monte_carlo_em(
         model,
         x,
         rng,
-        bind=learning.bind(chosen.bind, len(x), rng),
+        target_of=learning.wrap(chosen.unchecked_target, len(x), rng),
         name="fit_monte_carlo_em",
         num_steps=num_steps,
         max_evaluations=max_evaluations,

@@ -114,12 +114,13 @@ def fit_wake_sleep(
 
     def step(state: State, batch: Array, x_batch: Array, target: Target) -> tuple[State, Estimate]:
         # Wake
-        lam, _ = chosen.encode(encoder, state.phi, x_batch)
+        lam, _ = backends.encode(encoder, state.phi, x_batch, backend)
         z = family.transform(lam, family.noise(rng, S, len(batch), x.dtype))
         log_p, dtheta = target.value_and_dtheta(z)
         # Sleep
         dreamed, z_dreamed = model.sample(rng, learning.point(state.theta), S * len(batch))
-        lam_dreamed, pullback = chosen.encode(encoder, state.phi, dreamed.astype(x.dtype))
+        dreamed = dreamed.astype(x.dtype)
+        lam_dreamed, pullback = backends.encode(encoder, state.phi, dreamed, backend)
         score = family.score(lam_dreamed, z_dreamed[None].astype(x.dtype))[0]
         elbo = (log_p - family.log_prob(lam, z)).mean(axis=0)
         estimate = Estimate(elbo, score, dtheta)
@@ -133,7 +134,7 @@ def fit_wake_sleep(
         model,
         x,
         rng,
-        bind=learning.bind(chosen.bind, len(x), rng),
+        target_of=learning.wrap(chosen.unchecked_target, len(x), rng),
         name="fit_wake_sleep",
         num_steps=num_steps,
         max_evaluations=max_evaluations,
@@ -141,5 +142,5 @@ def fit_wake_sleep(
         progress=progress,
         callback=callback,
     )
-    theta, lam = learning.point(state.theta), encode_all(chosen.encode, encoder, state.phi, x)
+    theta, lam = learning.point(state.theta), encode_all(encoder, state.phi, x, backend)
     return Fit(theta, state.phi, lam, as_trace(state.trace), state)
