@@ -79,6 +79,7 @@ def measure(name: str, gradient: str, frozen: Frozen, replicates: int, seed: int
         np.random.default_rng(seed),
         replicates=replicates,
         prepare=None if record.prepare is None else learn,
+        learning_rows=1 if record.prepare is None else record.prepare.rows,
     )
     seconds = time.perf_counter() - start
     loop = loop_seconds(record.elbo, held, frozen, noise(np.random.default_rng(seed), LOOP))

@@ -26,6 +26,7 @@ def test_it_writes_rows_manifest_and_figures_and_prints_a_ranking(tmp_path, caps
     said = capsys.readouterr().out
     assert "quadratic: gradient in the mean" in said
     assert said.index("reparameterized") < said.index("score-function")
+    assert "beforehand are spread over 1,000,000 gradients" in said
     rows = read(tmp_path / "variance.csv")
     assert len(rows) == 2 * 2 * 2 * 3 * 2
     assert {"bias_z", "variance", "interval", "seconds", "variance_x_seconds"} <= set(rows[0])

@@ -352,6 +352,12 @@ def test_names_and_rows():
     rows = contract_rows()
     assert [row["estimator"] for row in rows] == list(ESTIMATORS)
     assert all(all(row.values()) for row in rows)
+    learns = {row["estimator"]: row["learns"] for row in rows}
+    assert learns["optimal-control-variate"] == (
+        "beforehand: a coefficient for each parameter, 65536"
+    )
+    assert learns["cross-fitted-control-variate"].startswith("as it goes: coefficients")
+    assert learns["score-function"] == "nothing"
     assert {row["bias"] for row in rows} >= {"none", "unknown", "O(step^2)"}
     for name in RELAXED:
         assert not ESTIMATORS[name].unbiased

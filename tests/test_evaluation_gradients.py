@@ -292,20 +292,31 @@ def test_families_without_blocks_are_one_block():
     assert parameter_blocks(Plain())["lam"].tolist() == [0, 1, 2]
 
 
-def test_a_prepared_estimator_learns_at_the_rows_it_is_used_at():
-    seen = []
+@pytest.mark.parametrize("learning_rows", [1, 7])
+def test_a_prepared_estimator_learns_once_and_is_used_for_all_replicates(
+    learning_rows, monkeypatch
+):
+    monkeypatch.setattr("bbvi.evaluation.gradients.CHUNK_EVALUATIONS", 30)
+    learned, used = [], []
 
     def prepare(target, lam, rng):
-        seen.append((target.num_data, len(lam)))
-        return expectations.pathwise
+        learned.append((target.num_data, len(lam)))
+        target.value(np.zeros((5, len(lam), 1)))
 
-    def unused(*arguments):
-        raise AssertionError("the prepared estimator is to be used")
+        def estimator(family, target, lam, eps):
+            used.append(len(lam))
+            return expectations.pathwise(family, target, lam, eps)
 
-    found = on_quadratic(expectations.pathwise, 4.0, 1.0, R=100, prepare=prepare)
+        return estimator
+
+    found = on_quadratic(
+        expectations.pathwise, 4.0, 1.0, R=100, prepare=prepare, learning_rows=learning_rows
+    )
     assert found.blocks[0].variance > 0
-    assert all(rows == tiled for rows, tiled in seen)
-    assert (100, 100) in seen
+    assert learned == [(learning_rows, learning_rows)]
+    assert used == [30, 30, 30, 10]
+    assert found.evaluations == 1
+    assert found.evaluations_beforehand == 5 * learning_rows
 
 
 def test_float32_rows_are_summed_in_float64():

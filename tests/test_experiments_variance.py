@@ -11,7 +11,7 @@ from bbvi.estimators.record import Record
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.evaluation.gradients import gradient_statistics
 from bbvi.experiments.frozen import MODELS, POINTS, freeze
-from bbvi.experiments.variance import CLOCK, variance, without_clock
+from bbvi.experiments.variance import CLOCK, SPREAD_OVER, variance, without_clock
 from bbvi.experiments.variance_grid import Grid
 from bbvi.targets import hold_theta
 from bbvi.types import Estimate
@@ -57,6 +57,52 @@ def test_there_is_a_tidy_row_for_every_combination_and_block():
         assert row["interval"] in ("chi-square", "bootstrap")
         assert row["variance_x_evaluations"] == row["variance"] * row["evaluations"]
         assert row["evaluations"] == row["samples"]
+        assert row["evaluations_beforehand"] == 0
+        assert row["variance_x_evaluations_in_all"] == row["variance_x_evaluations"]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_optimal_coefficients_are_not_beaten_by_a_constant_baseline(seed):
+    """8 d^2 + 6 s^2 at D = 1, whatever is learned counted."""
+    grid = Grid(
+        models=("quadratic",),
+        estimators=("constant-baseline", "optimal-control-variate", "leave-one-out"),
+        samples=(2,),
+        dimensions=(1,),
+        points=("start", "mid"),
+        replicates=200_000,
+    )
+    rows = measured(grid, seed=seed)
+    for point, (d, s) in {"start": (4.0, 1.0), "mid": (4 * np.exp(-1), 3**-0.5)}.items():
+        best = {"mean": 8 * d**2 + 6 * s**2, "log-scale": s**2 * (40 * d**2 + 24 * s**2)}
+        for block, optimum in best.items():
+            mine = [row for row in rows if (row["point"], row["block"]) == (point, block)]
+            price = {row["estimator"]: row["variance_x_evaluations_in_all"] for row in mine}
+            assert min(price, key=price.get) == "optimal-control-variate"
+            row = pick(mine, estimator="optimal-control-variate")
+            assert row["evaluations_beforehand"] == 2**16
+            assert row["variance_low"] < 1.02 * optimum / 2
+            assert row["variance_high"] > optimum / 2
+
+
+def test_what_is_learned_beforehand_is_counted_as_declared():
+    for model, learners in {
+        "quadratic": {"constant-baseline", "moving-average", "nvil", "optimal-control-variate"},
+        "digits-discrete": {"relax"},
+    }.items():
+        grid = SMALL._replace(
+            models=(model,),
+            estimators=(*learners, "leave-one-out"),
+            samples=(2,),
+            dimensions=(2,),
+            points=("mid",),
+        )
+        for row in measured(grid):
+            record, row_cost = ESTIMATORS[row["estimator"]], row["evaluations_beforehand"]
+            learns = record.prepare is not None and row["block"] != "theta"
+            assert row_cost == (record.prepare.evaluations if learns else 0)
+            cost = row["evaluations"] + row_cost / SPREAD_OVER
+            assert row["variance_x_evaluations_in_all"] == row["variance"] * cost
 
 
 def test_all_but_the_clock_is_the_same_in_processes_and_after_a_restart(tmp_path):

@@ -12,7 +12,7 @@ from bbvi.experiments.executors import cluster
 from bbvi.experiments.frozen import MODELS, POINTS
 from bbvi.experiments.records import format_table, write_csv, write_json
 from bbvi.experiments.sweep import Sweep
-from bbvi.experiments.variance import variance, without_clock
+from bbvi.experiments.variance import SPREAD_OVER, variance, without_clock
 from bbvi.experiments.variance_grid import FULL, QUICK, Grid
 from bbvi.plotting import variance as plotting
 from bbvi.plotting.style import save
@@ -81,7 +81,7 @@ def report(sweep: Sweep) -> str:
     for name, block, rows in plotting.pictures(sweep.rows):
         fixed = plotting.base_point(rows)
         here = plotting.matching(rows, fixed)
-        here.sort(key=lambda row: row["variance_x_evaluations"])
+        here.sort(key=lambda row: row["variance_x_evaluations_in_all"])
         lines = [
             {
                 "estimator": row["estimator"],
@@ -91,7 +91,8 @@ def report(sweep: Sweep) -> str:
                 "by": row["interval"],
                 "snr": f"{row['snr']:.2g}",
                 "evaluations": f"{row['evaluations']:g}",
-                "var x eval": f"{row['variance_x_evaluations']:.3g}",
+                "beforehand": f"{row['evaluations_beforehand']:,}",
+                "var x eval": f"{row['variance_x_evaluations_in_all']:.3g}",
                 "var x s": f"{row['variance_x_seconds']:.2g}",
             }
             for row in here
@@ -100,6 +101,10 @@ def report(sweep: Sweep) -> str:
             f"{key} {value}" for key, value in fixed.items() if value is not None
         )
         parts.append(f"{head}\n\n{format_table(lines, lines[0])}")
+    if parts:
+        parts.append(
+            f"var x eval: the evaluations beforehand are spread over {SPREAD_OVER:,} gradients."
+        )
     for failure in sweep.failures:
         where = ", ".join(f"{key} {value}" for key, value in failure.items() if key != "error")
         parts.append(f"failed: {where}\n{failure['error']}")

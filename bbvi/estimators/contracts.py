@@ -68,6 +68,7 @@ def contract_rows(table: Mapping[str, Record] = ESTIMATORS) -> list[dict[str, st
             "model": _model_text(record),
             "smallest S": str(record.min_samples),
             "evaluations": str(record.cost),
+            "learns": _learned_text(record),
             "source": record.source,
         }
         for name, record in table.items()
@@ -85,6 +86,13 @@ def contract_markdown(table: Mapping[str, Record] = ESTIMATORS) -> str:
 def _family_text(record: Record) -> str:
     kinds = record.family if isinstance(record.family, tuple) else (record.family,)
     return " or ".join("any" if kind is Family else kind.__name__ for kind in kinds)
+
+
+def _learned_text(record: Record) -> str:
+    parts = [f"as it goes: {record.as_it_goes}"] if record.as_it_goes else []
+    if record.prepare is not None:
+        parts.append(f"beforehand: {record.prepare.what}, {record.prepare.evaluations}")
+    return "; ".join(parts) or "nothing"
 
 
 def _model_text(record: Record) -> str:

@@ -31,13 +31,7 @@ from bbvi.estimators.measure_valued import (
     uncoupled,
 )
 from bbvi.estimators.multi_sample import dreg, iwae, renyi, vimco
-from bbvi.estimators.pilots import (
-    pilot_coefficients,
-    pilot_mean,
-    pilot_nvil,
-    pilot_running_mean,
-    pilot_surrogate,
-)
+from bbvi.estimators.preparation import COEFFICIENTS, MEAN, NETWORK, RUNNING_MEAN, SURROGATE
 from bbvi.estimators.rao_blackwell import rao_blackwellized
 from bbvi.estimators.rebar import rebar, relax
 from bbvi.estimators.record import Cost, Record
@@ -58,20 +52,21 @@ ESTIMATORS: dict[str, Record] = {
         elbo.score_function,
         expectations.score_function,
         source="Williams (1992)",
-        prepare=pilot_mean,
+        prepare=MEAN,
     ),
     "moving-average": Record(
         partial(elbo.score_function, baseline=moving_average),
         partial(expectations.score_function, baseline=moving_average),
         source="Williams (1992); Mnih and Gregor (2014)",
-        prepare=pilot_running_mean,
+        prepare=RUNNING_MEAN,
+        as_it_goes="mean of the earlier f",
         couples_samples=True,
     ),
     "nvil": Record(
         elbo.score_function,
         expectations.score_function,
         source="Mnih and Gregor (2014)",
-        prepare=pilot_nvil,
+        prepare=NETWORK,
     ),
     "leave-one-out": Record(
         partial(elbo.score_function, baseline=leave_one_out),
@@ -91,7 +86,7 @@ ESTIMATORS: dict[str, Record] = {
         control_variate,
         partial(control_variate, integrand=plain_integrand),
         source="Ranganath et al. (2014)",
-        prepare=pilot_coefficients,
+        prepare=COEFFICIENTS,
     ),
     "cross-fitted-control-variate": Record(
         cross_fitted_control_variate,
@@ -99,6 +94,7 @@ ESTIMATORS: dict[str, Record] = {
         source="Ranganath et al. (2014)",
         min_samples=2,
         couples_samples=True,
+        as_it_goes="coefficients, from the other half of the samples",
     ),
     "rao-blackwellized": Record(
         rao_blackwellized,
@@ -220,7 +216,7 @@ ESTIMATORS: dict[str, Record] = {
         family=Relaxable,
         differentiable=True,
         cost=Cost(samples=2),
-        prepare=pilot_surrogate,
+        prepare=SURROGATE,
     ),
     "concrete": Record(
         concrete,

@@ -21,7 +21,6 @@ from bbvi.validation import as_count, as_float_array
 Prepare = Callable[[Target, Array, np.random.Generator], Estimator]
 CHUNK_NUMBERS = 2**20
 CHUNK_EVALUATIONS = 2**15
-LEARNING_ROWS = 2**10
 
 
 class GradientStatistics(NamedTuple):
@@ -38,12 +37,15 @@ class GradientStatistics(NamedTuple):
     seconds : float
         Processor seconds of one replicate, in chunks of many; unlike the wall's clock they hardly
         depend on what else the machine does.
+    evaluations_beforehand : int
+        Log-joint evaluations that ``prepare`` used, once for all replicates, counted.
     """
 
     blocks: list[BlockStatistics]
     replicates: int
     evaluations: float
     seconds: float
+    evaluations_beforehand: int = 0
 
 
 def parameter_blocks(family: Any) -> dict[str, Array]:
@@ -68,6 +70,7 @@ def gradient_statistics(
     *,
     replicates: int,
     prepare: Prepare | None = None,
+    learning_rows: int = 1,
     exact: Array | None = None,
     exact_theta: Theta | None = None,
     level: float = 0.95,
@@ -95,9 +98,11 @@ def gradient_statistics(
     replicates : int
         R >= 2.
     prepare : callable, optional
-        (target, lam, rng) -> the estimator to use at these rows, for one that first learns
-        something, such as a baseline, from samples of its own (`bbvi.estimators.prepared`), which
-        are not part of its cost; ``estimator`` is then its untaught form.
+        (target, lam, rng) -> the estimator to use, for one that first learns something, such as a
+        baseline, from samples of its own (`bbvi.estimators.prepared`).  It learns once, and what
+        it has learned serves all replicates; ``estimator`` is its untaught form.
+    learning_rows : int
+        Equal rows of lam at which it learns.
     exact : ndarray (P,), optional
         The exact gradient, for the bias.
     exact_theta : dict, optional
@@ -148,14 +153,19 @@ def gradient_statistics(
             f"lam has shape {lam.shape}; expected one row (1, P): replicates of one point are "
             "made here. Measure several points one by one."
         )
-    setting = _Setting(estimator, prepare, family, target_of, lam, noise)
     draws, bootstrap, pilots = rng.spawn(3)
-    counter = Counter()
+    counter, learning = Counter(), Counter()
+    size = _chunk_rows(_Setting(estimator, family, target_of, lam, noise), noise(draws, 1), R)
+    if prepare is not None:
+        rows = as_count("learning_rows", learning_rows)
+        tiled = np.repeat(lam, rows, axis=0)
+        estimator = prepare(learning.watch(target_of(rows)), tiled, pilots)
+    setting = _Setting(estimator, family, target_of, lam, noise)
     blocks = parameter_blocks(family)
     sums = {name: Moments() for name in blocks}
     theta = Moments()
     seconds = 0.0
-    for estimate, elapsed in _chunks(setting, draws, pilots, R, counter):
+    for estimate, elapsed in _chunks(setting, draws, size, R, counter):
         seconds += elapsed
         for name, columns in blocks.items():
             sums[name].add(estimate.grad[:, columns])
@@ -168,45 +178,34 @@ def gradient_statistics(
     if theta.count:
         known = None if exact_theta is None else _flat(exact_theta)
         statistics.append(theta.statistics("theta", known, level, bootstrap))
-    return GradientStatistics(statistics, R, counter.evaluations / R, seconds / R)
+    return GradientStatistics(
+        statistics, R, counter.evaluations / R, seconds / R, learning.evaluations
+    )
 
 
 class _Setting(NamedTuple):
     """The arguments of `gradient_statistics` that say what is measured."""
 
     estimator: Estimator
-    prepare: Prepare | None
     family: Family
     target_of: Callable[[int], Target]
     lam: Array
     noise: Callable[[np.random.Generator, int], Array]
 
-    def at(self, rows: int, pilots: np.random.Generator) -> tuple[Estimator, Target, Array]:
-        """The estimator, having learned what it must, its target and lam, for so many rows."""
-        target, tiled = self.target_of(rows), np.repeat(self.lam, rows, axis=0)
-        if self.prepare is None:
-            return self.estimator, target, tiled
-        return self.prepare(target, tiled, pilots), target, tiled
-
 
 def _chunks(
-    setting: _Setting,
-    rng: np.random.Generator,
-    pilots: np.random.Generator,
-    replicates: int,
-    counter: Counter,
+    setting: _Setting, rng: np.random.Generator, size: int, replicates: int, counter: Counter
 ) -> Iterator[tuple[Estimate, float]]:
-    """Estimates of many replicates each, and their seconds."""
-    size = _chunk_rows(setting, setting.noise(rng, 1), replicates)
-    ready: dict[int, tuple[Estimator, Target, Array]] = {}
+    """Estimates of at most ``size`` replicates each, and their seconds."""
+    ready: dict[int, tuple[Target, Array]] = {}
     for start in range(0, replicates, size):
         rows = min(size, replicates - start)
         if rows not in ready:
-            ready[rows] = setting.at(rows, pilots)
-        estimator, target, lam = ready[rows]
+            ready[rows] = setting.target_of(rows), np.repeat(setting.lam, rows, axis=0)
+        target, lam = ready[rows]
         begin = time.process_time()
         eps = setting.noise(rng, rows)
-        estimate = estimator(setting.family, counter.watch(target), lam, eps)
+        estimate = setting.estimator(setting.family, counter.watch(target), lam, eps)
         yield estimate, time.process_time() - begin
 
 
@@ -216,9 +215,6 @@ def _chunk_rows(setting: _Setting, eps: Array, replicates: int) -> int:
     estimate = setting.estimator(family, counter.watch(setting.target_of(1)), setting.lam, eps)
     numbers = max(counter.evaluations * family.latent_dim, len(eps) * family.num_params)
     rows = min(CHUNK_NUMBERS // numbers, CHUNK_EVALUATIONS // max(1, counter.evaluations))
-    if setting.prepare is not None:
-        # Learning takes many evaluations a row: the rows of one chunk learn for all chunks.
-        rows = min(rows, LEARNING_ROWS)
     if _has_squares(estimate):
         # Theta's replicates come in sums over a chunk, and the bootstrap needs many sums.
         rows = min(rows, -(-replicates // 64))

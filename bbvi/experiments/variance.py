@@ -27,6 +27,9 @@ from bbvi.targets import hold_theta
 from bbvi.types import Array, Target
 from bbvi.validation import as_count
 
+SPREAD_OVER = 1_000_000
+"""Gradients over which the evaluations of what is learned beforehand are spread: some dozen passes
+over MNIST, one gradient for each image."""
 CLOCK = ("seconds", "variance_x_seconds")
 """Columns that a clock made: the only ones that differ between two runs."""
 
@@ -66,7 +69,10 @@ def variance(
         * variance per parameter, variance_low, variance_high, and interval, how these were made;
         * snr, the signal-to-noise ratio of the block;
         * evaluations of the log joint, and processor seconds, of one gradient;
-        * variance_x_evaluations, variance_x_seconds: variance at equal cost.
+        * evaluations_beforehand, for what is learned once, before the first gradient;
+        * variance_x_evaluations, variance_x_seconds: variance at equal cost;
+        * variance_x_evaluations_in_all: the same with the evaluations beforehand spread over
+          `SPREAD_OVER` gradients.
 
     Raises
     ------
@@ -120,6 +126,7 @@ def measure(
             rng,
             replicates=replicates,
             prepare=prepare,
+            learning_rows=1 if record.prepare is None else record.prepare.rows,
             exact=None if truth is None else truth.grad[0],
             exact_theta=None if truth is None else truth.grad_theta,
         )
@@ -152,7 +159,10 @@ def _row(block: BlockStatistics, cost: GradientStatistics, record: Record) -> di
         "interval": block.interval.method,
         "snr": block.snr,
         "evaluations": cost.evaluations,
+        "evaluations_beforehand": cost.evaluations_beforehand,
         "variance_x_evaluations": block.variance * cost.evaluations,
+        "variance_x_evaluations_in_all": block.variance
+        * (cost.evaluations + cost.evaluations_beforehand / SPREAD_OVER),
         "seconds": cost.seconds,
         "variance_x_seconds": block.variance * cost.seconds,
     }

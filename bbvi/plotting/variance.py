@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from bbvi.experiments.variance import SPREAD_OVER
 from bbvi.plotting.style import COLORS, LINES, MARKERS, new_figure, styled
 
 Row = Mapping[str, Any]
@@ -46,6 +47,7 @@ ZERO_LOOK: Any = {
     "markerfacecolor": "white",
     "color": "#444444",
 }
+IN_ALL = "evaluations_in_all"
 ZERO = 1e-13
 """Of the largest variance in the picture: below it is drawn as zero."""
 
@@ -139,6 +141,8 @@ def frequency_figure(rows: Sequence[Row], block: str) -> Figure:
 def ranking_figure(rows: Sequence[Row], block: str, title: str) -> Figure:
     """Every estimator by variance times cost: evaluations on the left, seconds on the right.
 
+    The evaluations include what is learned beforehand, spread over `SPREAD_OVER` gradients.
+
     Parameters
     ----------
     rows : sequence of dict
@@ -149,12 +153,16 @@ def ranking_figure(rows: Sequence[Row], block: str, title: str) -> Figure:
         Of the figure.
     """
     fixed = base_point(rows)
-    shown = sorted(matching(rows, fixed), key=lambda row: -row["variance_x_evaluations"])
+    shown = sorted(matching(rows, fixed), key=lambda row: -row[f"variance_x_{IN_ALL}"])
     with styled():
         figure = new_figure(14.5, 1.9 + 0.36 * len(shown))
         figure.suptitle(f"{title}\n{_caption(fixed)}, gradient in the {block}", fontsize=16)
         panels = figure.subplots(1, 2, sharey=True)
-        costs = {"evaluations": "log-joint evaluations", "seconds": "seconds"}
+        costs = {
+            IN_ALL: "log-joint evaluations\n"
+            f"(those beforehand, “+”, spread over {SPREAD_OVER:,} gradients)",
+            "seconds": "seconds",
+        }
         for axes, (cost, name) in zip(panels, costs.items()):
             dots(axes, shown, cost)
             axes.set_xlabel(f"variance $\\times$ {name}")
@@ -227,9 +235,15 @@ def dots(axes: Axes, rows: Sequence[Row], cost: str) -> None:
     low, high = axes.get_xlim()
     axes.set_xlim(low, high * 6)
     bounds = ["" if row["estimates"] == "ELBO" else f"  ({row['estimates']} bound)" for row in rows]
-    names = [row["estimator"] + bound for row, bound in zip(rows, bounds)]
+    names = [row["estimator"] + bound + _learned(row) for row, bound in zip(rows, bounds)]
     axes.set_yticks(range(len(rows)), names, fontsize=12)
     axes.set_ylim(-0.7, len(rows) - 0.3)
+
+
+def _learned(row: Row) -> str:
+    """Evaluations beforehand, e.g. "  +66k"."""
+    count = row["evaluations_beforehand"]
+    return f"  +{count / 1000:.0f}k" if count else ""
 
 
 def drawn_estimators(rows: Sequence[Row]) -> list[str]:
