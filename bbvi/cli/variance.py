@@ -15,6 +15,7 @@ from bbvi.experiments.sweep import Sweep
 from bbvi.experiments.variance import SPREAD_OVER, variance, without_clock
 from bbvi.experiments.variance_grid import FULL, QUICK, Grid
 from bbvi.plotting import variance as plotting
+from bbvi.plotting import variance_rows
 from bbvi.plotting.style import save
 
 
@@ -78,9 +79,9 @@ def grid_from(args: argparse.Namespace) -> Grid:
 def report(sweep: Sweep) -> str:
     """The ranking of each model as text, and the failed cells."""
     parts = []
-    for name, block, rows in plotting.pictures(sweep.rows):
-        fixed = plotting.base_point(rows)
-        here = plotting.matching(rows, fixed)
+    for name, block, rows in variance_rows.pictures(sweep.rows):
+        fixed = variance_rows.base_point(rows)
+        here = variance_rows.matching(rows, fixed)
         here.sort(key=lambda row: row["variance_x_evaluations_in_all"])
         lines = [
             {
@@ -121,7 +122,7 @@ def write(args: argparse.Namespace, sweep: Sweep, seconds: float) -> None:
     arguments = {key: value for key, value in vars(args).items() if key != "run"}
     record = {"command": arguments, "seconds": seconds, "notes": sweep.notes}
     write_json(out / "run.json", record)
-    for name, block, rows in plotting.pictures(sweep.rows):
+    for name, block, rows in variance_rows.pictures(sweep.rows):
         for kind, figure in plotting.figures(name, block, rows).items():
             save(figure, out / f"{name}-{block}-{kind}.png")
 

@@ -32,6 +32,7 @@ from bbvi.plotting import vae as vae_plots
 from bbvi.plotting import variance as variance_plots
 from bbvi.plotting.moving import step_1_page
 from bbvi.plotting.style import styled, with_palette
+from bbvi.plotting.variance_rows import pictures
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -142,7 +143,7 @@ def gradient_variance(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]
         if model == "cosine":
             chosen = chosen._replace(samples=(4,), dimensions=(1,), points=("start",))
         rows = variance.variance(chosen, seed=seed, progress=False).rows
-        [*_, (_, block, mine)] = [p for p in variance_plots.pictures(rows) if p[1] == "mean"]
+        [*_, (_, block, mine)] = [p for p in pictures(rows) if p[1] == "mean"]
         figures = variance_plots.figures(model, block, mine)
         wanted = ("frequencies",) if model == "cosine" else ("curves", "ranking")
         for name in wanted:

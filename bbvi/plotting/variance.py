@@ -4,7 +4,7 @@ Curves show at most eight estimators, the ranking shows all.  A variance of zero
 has no place on a logarithmic axis: it is drawn at the bottom as an open triangle.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -12,10 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from bbvi.experiments.variance import SPREAD_OVER
 from bbvi.plotting.style import COLORS, LINES, MARKERS, new_figure, styled
-
-Row = Mapping[str, Any]
+from bbvi.plotting.variance_ranking import ranking_figure
+from bbvi.plotting.variance_rows import Row, base_point, caption, distinct, matching
 
 HEADLINES = (
     "score-function",
@@ -39,7 +38,6 @@ TITLES = {
     "digits": "Binarized digits, Gaussian latents",
     "digits-discrete": "Binarized digits, binary latents",
 }
-USES = {"values": (COLORS[0], "o"), "gradients in z": (COLORS[3], "D")}
 ZERO_LOOK: Any = {
     "marker": "v",
     "linestyle": "",
@@ -47,15 +45,8 @@ ZERO_LOOK: Any = {
     "markerfacecolor": "white",
     "color": "#444444",
 }
-IN_ALL = "evaluations_in_all"
 ZERO = 1e-13
 """Of the largest variance in the picture: below it is drawn as zero."""
-
-
-def pictures(rows: Sequence[Row]) -> list[tuple[str, str, list[Row]]]:
-    """(model, block, its rows) for every model and block of lam."""
-    keys = dict.fromkeys((row["model"], row["block"]) for row in rows if row["block"] != "theta")
-    return [(*key, [row for row in rows if (row["model"], row["block"]) == key]) for key in keys]
 
 
 def figures(model: str, block: str, rows: Sequence[Row]) -> dict[str, Figure]:
@@ -65,7 +56,7 @@ def figures(model: str, block: str, rows: Sequence[Row]) -> dict[str, Figure]:
         "curves": curves_figure(rows, block, f"How noisy is the gradient?  {title}"),
         "ranking": ranking_figure(rows, block, f"What a gradient costs.  {title}"),
     }
-    if len(_distinct(rows, "k")) > 1:
+    if len(distinct(rows, "k")) > 1:
         drawn["frequencies"] = frequency_figure(rows, block)
     return drawn
 
@@ -91,7 +82,7 @@ def curves_figure(rows: Sequence[Row], block: str, title: str) -> Figure:
         "dimension": "latent dimension, $D$",
         "point": "along the trajectory",
     }
-    varied = [column for column in labels if len(_distinct(rows, column)) > 1] or ["samples"]
+    varied = [column for column in labels if len(distinct(rows, column)) > 1] or ["samples"]
     with styled():
         figure = new_figure(5.0 * len(varied) + 3.6, 5.6)
         figure.suptitle(title, fontsize=18)
@@ -99,14 +90,14 @@ def curves_figure(rows: Sequence[Row], block: str, title: str) -> Figure:
         held = {column: {key: here[key] for key in here if key != column} for column in varied}
         if "dimension" in held:
             # At the start q is the same N(0, I) for every D.
-            held["dimension"]["point"] = _distinct(rows, "point")[0]
+            held["dimension"]["point"] = distinct(rows, "point")[0]
         shown = {column: matching(rows, held[column]) for column in varied}
         every = [row for mine in shown.values() for row in mine]
         bottom = _bottom(every)
         for axes, column in zip(panels, varied):
             curves(axes, shown[column], column, names, bottom)
             axes.set_xlabel(labels[column])
-            axes.set_title(_caption(held[column]), fontsize=13)
+            axes.set_title(caption(held[column]), fontsize=13)
         panels[0].set_ylabel(f"variance of the gradient in the {block}\n(per parameter)")
         panels[0].set_ylim(bottom, _top(every))
         handles = _handles(names, rows)
@@ -120,7 +111,7 @@ def frequency_figure(rows: Sequence[Row], block: str) -> Figure:
     """Variance against the frequency k of f = cos(k z): where the pathwise gradient loses."""
     names = drawn_estimators(rows)
     rows = [row for row in rows if row["estimator"] in names]
-    fixed = {**base_point(rows), "point": _distinct(rows, "point")[0]}
+    fixed = {**base_point(rows), "point": distinct(rows, "point")[0]}
     del fixed["k"]
     shown = matching(rows, fixed)
     bottom = _bottom(shown)
@@ -131,49 +122,10 @@ def frequency_figure(rows: Sequence[Row], block: str) -> Figure:
         axes.set_xlabel("frequency $k$ of the integrand $\\cos(kz)$")
         axes.set_ylabel(f"variance of the gradient in the {block}")
         axes.set_title(
-            f"A wavy integrand turns the ranking over\n({_caption(fixed)}, $\\sigma = 1$)"
+            f"A wavy integrand turns the ranking over\n({caption(fixed)}, $\\sigma = 1$)"
         )
         axes.set_ylim(bottom, _top(shown))
         figure.legend(handles=_handles(names, rows), loc="outside right center", fontsize=12.5)
-    return figure
-
-
-def ranking_figure(rows: Sequence[Row], block: str, title: str) -> Figure:
-    """Every estimator by variance times cost: evaluations on the left, seconds on the right.
-
-    The evaluations include what is learned beforehand, spread over `SPREAD_OVER` gradients.
-
-    Parameters
-    ----------
-    rows : sequence of dict
-        Of one model and block.
-    block : str
-        Its name, e.g. "mean".
-    title : str
-        Of the figure.
-    """
-    fixed = base_point(rows)
-    shown = sorted(matching(rows, fixed), key=lambda row: -row[f"variance_x_{IN_ALL}"])
-    with styled():
-        figure = new_figure(14.5, 1.9 + 0.36 * len(shown))
-        figure.suptitle(f"{title}\n{_caption(fixed)}, gradient in the {block}", fontsize=16)
-        panels = figure.subplots(1, 2, sharey=True)
-        costs = {
-            IN_ALL: "log-joint evaluations\n"
-            f"(those beforehand, “+”, spread over {SPREAD_OVER:,} gradients)",
-            "seconds": "seconds",
-        }
-        for axes, (cost, name) in zip(panels, costs.items()):
-            dots(axes, shown, cost)
-            axes.set_xlabel(f"variance $\\times$ {name}")
-        handles = [
-            Line2D([], [], marker=mark, ls="", markersize=9, color=color, label=f"uses {use}")
-            for use, (color, mark) in USES.items()
-        ]
-        hollow: Any = {"marker": "o", "linestyle": "", "markersize": 9, "color": "#444444"}
-        if not all(row["unbiased"] for row in shown):
-            handles.append(Line2D([], [], markerfacecolor="white", label="biased", **hollow))
-        figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=12.5)
     return figure
 
 
@@ -184,7 +136,7 @@ def curves(
 
     What is below ``bottom`` is zero up to rounding, and drawn just above it.
     """
-    places, floor = _distinct(rows, column), 1.5 * bottom
+    places, floor = distinct(rows, column), 1.5 * bottom
     words = isinstance(places[0], str)
     for row_name in names:
         mine = [row for row in rows if row["estimator"] == row_name]
@@ -209,79 +161,13 @@ def curves(
         axes.set_xticklabels([f"{place:g}" for place in places])
 
 
-def dots(axes: Axes, rows: Sequence[Row], cost: str) -> None:
-    """Variance times cost as one dot per estimator, and how many times the best's it is."""
-    product = f"variance_x_{cost}"
-    # What estimates another bound has another gradient: it is shown, but it is not the best.
-    fair = [row[product] for row in rows if row["estimates"] == "ELBO" and row["unbiased"]]
-    best = min([value for value in fair if value > 0], default=1.0)
-    floor = best * 0.1
-    for place, row in enumerate(rows):
-        value = row[product]
-        color, marker = USES[row["uses"]] if value > 0 else (USES[row["uses"]][0], "v")
-        face = color if row["unbiased"] else "white"
-        axes.plot(max(value, floor), place, marker, color=color, markerfacecolor=face, markersize=9)
-        text = f"{value / best:.3g}" if value < 1000 * best else f"{value / best:.0e}"
-        text = text.replace("e+0", "e")
-        axes.annotate(
-            f"{text}$\\times$",
-            (max(value, floor), place),
-            xytext=(9, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=10.5,
-        )
-    axes.set_xscale("log")
-    low, high = axes.get_xlim()
-    axes.set_xlim(low, high * 6)
-    bounds = ["" if row["estimates"] == "ELBO" else f"  ({row['estimates']} bound)" for row in rows]
-    names = [row["estimator"] + bound + _learned(row) for row, bound in zip(rows, bounds)]
-    axes.set_yticks(range(len(rows)), names, fontsize=12)
-    axes.set_ylim(-0.7, len(rows) - 0.3)
-
-
-def _learned(row: Row) -> str:
-    """Evaluations beforehand, e.g. "  +66k"."""
-    count = row["evaluations_beforehand"]
-    return f"  +{count / 1000:.0f}k" if count else ""
-
-
 def drawn_estimators(rows: Sequence[Row]) -> list[str]:
     """At most eight of the rows' estimators: the headline ones first, then the others."""
-    present = _distinct(rows, "estimator")
+    present = distinct(rows, "estimator")
     if len(present) <= len(COLORS):
         return present
     chosen = [name for name in HEADLINES if name in present] or present
     return [name for name in present if name in chosen[: len(COLORS)]]
-
-
-def base_point(rows: Sequence[Row]) -> dict[str, Any]:
-    """Where the panels cross: the middle k, S and point, the smallest D, the first noise."""
-    samples, points = sorted(_distinct(rows, "samples")), _distinct(rows, "point")
-    constants = _distinct(rows, "k")
-    return {
-        "k": constants[len(constants) // 2],
-        "samples": samples[len(samples) // 2],
-        "dimension": min(_distinct(rows, "dimension")),
-        "point": points[len(points) // 2],
-        "noise": rows[0]["noise"],
-    }
-
-
-def matching(rows: Sequence[Row], fixed: Mapping[str, Any]) -> list[Row]:
-    """The rows with these values."""
-    return [row for row in rows if all(row[key] == value for key, value in fixed.items())]
-
-
-def _distinct(rows: Sequence[Row], column: str) -> list[Any]:
-    return list(dict.fromkeys(row[column] for row in rows))
-
-
-def _caption(fixed: Mapping[str, Any]) -> str:
-    names = {"k": "$k$ = {}", "samples": "$S$ = {}", "dimension": "$D$ = {}", "point": "at “{}”"}
-    return ", ".join(
-        text.format(fixed[key]) for key, text in names.items() if fixed.get(key) is not None
-    )
 
 
 def _bottom(rows: Sequence[Row]) -> float:

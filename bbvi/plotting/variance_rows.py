@@ -1,0 +1,43 @@
+"""Which rows of `bbvi.experiments.variance` make one picture (floor 6)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Row = Mapping[str, Any]
+
+
+def pictures(rows: Sequence[Row]) -> list[tuple[str, str, list[Row]]]:
+    """(model, block, its rows) for every model and block of lam."""
+    keys = dict.fromkeys((row["model"], row["block"]) for row in rows if row["block"] != "theta")
+    return [(*key, [row for row in rows if (row["model"], row["block"]) == key]) for key in keys]
+
+
+def base_point(rows: Sequence[Row]) -> dict[str, Any]:
+    """Where the panels cross: the middle k, S and point, the smallest D, the first noise."""
+    samples, points = sorted(distinct(rows, "samples")), distinct(rows, "point")
+    constants = distinct(rows, "k")
+    return {
+        "k": constants[len(constants) // 2],
+        "samples": samples[len(samples) // 2],
+        "dimension": min(distinct(rows, "dimension")),
+        "point": points[len(points) // 2],
+        "noise": rows[0]["noise"],
+    }
+
+
+def matching(rows: Sequence[Row], fixed: Mapping[str, Any]) -> list[Row]:
+    """The rows with these values."""
+    return [row for row in rows if all(row[key] == value for key, value in fixed.items())]
+
+
+def distinct(rows: Sequence[Row], column: str) -> list[Any]:
+    """The values of a column, in order of appearance."""
+    return list(dict.fromkeys(row[column] for row in rows))
+
+
+def caption(fixed: Mapping[str, Any]) -> str:
+    """What all rows of a panel share, as text."""
+    names = {"k": "$k$ = {}", "samples": "$S$ = {}", "dimension": "$D$ = {}", "point": "at “{}”"}
+    return ", ".join(
+        text.format(fixed[key]) for key, text in names.items() if fixed.get(key) is not None
+    )
