@@ -26,8 +26,10 @@ from bbvi.estimators import (
 )
 from bbvi.evaluation import (
     UnreliableWarning,
+    draw,
     elbo,
     importance_bounds,
+    importance_resample,
     inference_gap,
     linear_response,
     log_evidence_ais,
@@ -35,6 +37,7 @@ from bbvi.evaluation import (
     log_evidence_is,
     log_evidence_psis,
     log_evidence_quadrature,
+    to_arviz,
 )
 from bbvi.evaluation.psis import psis
 from bbvi.families import (
@@ -152,6 +155,7 @@ __all__ = [
     "check_model",
     "checks",
     "datasets",
+    "draw",
     "elbo",
     "estimators",
     "evaluation",
@@ -165,6 +169,7 @@ __all__ = [
     "fit_semi_amortized",
     "fit_wake_sleep",
     "importance_bounds",
+    "importance_resample",
     "infer",
     "infer_minibatches",
     "inference_gap",
@@ -186,6 +191,7 @@ __all__ = [
     "sgd",
     "sticking_the_landing",
     "summed_label",
+    "to_arviz",
     "transforms",
     "variational_bayes",
 ]

@@ -28,8 +28,10 @@ class Model(Protocol):
     """The black box p_theta(x, z): sizes only, never parameters.
 
     Anything with these members, its ``log_joint`` written in ``autograd.numpy``, is a model;
-    nothing has to be inherited.  A model may also offer ``check_data(x)``, which raises when
-    x cannot have come from it, and ``check_theta(theta)``, which raises when theta is of no use.
+    nothing has to be inherited.  What draws new data wants a `GenerativeModel`, which a posterior
+    given by its log-density alone is not.  A model may also offer ``check_data(x)``, which raises
+    when x cannot have come from it, and ``check_theta(theta)``, which raises when theta is of no
+    use.
     """
 
     @property
@@ -44,6 +46,11 @@ class Model(Protocol):
     def log_joint(self, theta: Theta, x: Array, z: Array) -> Array:
         """log p_theta(x, z): x (N, Dx), z (S, N, D) -> (S, N), nats."""
         ...
+
+
+@runtime_checkable
+class GenerativeModel(Model, Protocol):
+    """A model that can make data of its own."""
 
     def sample(self, rng: np.random.Generator, theta: Theta, num: int) -> tuple[Array, Array]:
         """Ancestral sampling, z then x: -> x (num, Dx), z (num, D)."""

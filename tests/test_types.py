@@ -5,6 +5,7 @@ from bbvi.targets import hold_theta, of_functions
 from bbvi.types import (
     Estimate,
     Family,
+    GenerativeModel,
     Model,
     Reparameterizable,
     Target,
@@ -68,7 +69,10 @@ def test_hold_theta_asks_for_no_theta_gradient():
 
 def test_models_and_families_need_no_base_class():
     assert isinstance(BlackBox(), Model)
-    assert isinstance(bbvi.LinearGaussian(1, 2), Model)
+    assert isinstance(bbvi.LinearGaussian(1, 2), GenerativeModel)
+    density = bbvi.Posterior(lambda z: -(z[0] ** 2), 1)
+    assert isinstance(density, Model)
+    assert not isinstance(density, GenerativeModel)
     assert not isinstance(object(), Model)
     assert isinstance(bbvi.DiagonalGaussian(1), Family)
     assert isinstance(bbvi.FullCovarianceGaussian(1), Reparameterizable)

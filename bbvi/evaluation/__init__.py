@@ -2,6 +2,13 @@
 
 from bbvi.evaluation.ais import AisEvidence, log_evidence_ais
 from bbvi.evaluation.bounds import ImportanceBounds, importance_bounds
+from bbvi.evaluation.draws import (
+    Draws,
+    WeightedMoments,
+    draw,
+    importance_resample,
+    weighted_moments,
+)
 from bbvi.evaluation.exact import (
     cosine_expectation,
     linear_gaussian_elbo,
@@ -19,6 +26,7 @@ from bbvi.evaluation.exact_sums import (
 from bbvi.evaluation.gaps import InferenceGap, inference_gap
 from bbvi.evaluation.gradients import GradientStatistics, gradient_statistics, parameter_blocks
 from bbvi.evaluation.importance import ImportanceEvidence, log_evidence_is
+from bbvi.evaluation.inference_data import to_arviz
 from bbvi.evaluation.intervals import Interval, variance_interval
 from bbvi.evaluation.linear_response import LinearResponse, linear_response
 from bbvi.evaluation.moments import BlockStatistics, Moments
@@ -31,6 +39,7 @@ __all__ = [
     "PSIS",
     "AisEvidence",
     "BlockStatistics",
+    "Draws",
     "GradientStatistics",
     "ImportanceBounds",
     "ImportanceEvidence",
@@ -43,13 +52,16 @@ __all__ = [
     "PsisEvidence",
     "QuadratureEvidence",
     "UnreliableWarning",
+    "WeightedMoments",
     "cosine_expectation",
+    "draw",
     "elbo",
     "enumeration",
     "gauss_hermite",
     "gradient_statistics",
     "hermite_nodes",
     "importance_bounds",
+    "importance_resample",
     "inference_gap",
     "linear_gaussian_elbo",
     "linear_response",
@@ -62,5 +74,7 @@ __all__ = [
     "parameter_blocks",
     "quadratic_expectation",
     "support_nodes",
+    "to_arviz",
     "variance_interval",
+    "weighted_moments",
 ]

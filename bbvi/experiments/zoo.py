@@ -49,7 +49,7 @@ from bbvi.models import (
     linear_decoder,
 )
 from bbvi.nets import MLP
-from bbvi.types import Array, Family, Model, Theta
+from bbvi.types import Array, Family, GenerativeModel, Model, Theta
 
 Build = Callable[[np.random.Generator, Any], Problem]
 
@@ -183,7 +183,12 @@ def _on_digits(
 
 
 def _from_itself(
-    name: str, model: Model, family: Family, theta: Theta, rng: np.random.Generator, dtype: Any
+    name: str,
+    model: GenerativeModel,
+    family: Family,
+    theta: Theta,
+    rng: np.random.Generator,
+    dtype: Any,
 ) -> Problem:
     """A problem whose data are drawn from the model at a known theta."""
     x, _ = model.sample(rng, theta, 500)

@@ -26,12 +26,12 @@ from bbvi.inference.settings import (
 )
 from bbvi.nets import MLP
 from bbvi.optimizers import Optimizer, adam
-from bbvi.types import Array, Estimate, Estimator, Family, Model, Target, Theta
+from bbvi.types import Array, Estimate, Estimator, Family, GenerativeModel, Target, Theta
 from bbvi.validation import as_count
 
 
 def fit_wake_sleep(
-    model: Model,
+    model: GenerativeModel,
     family: Family,
     x: Array,
     rng: np.random.Generator,

@@ -58,11 +58,11 @@ class Posterior:
     """
 
     log_density: Callable[[Array], Array]
-    latent_dim: int | None = None
+    latent_dim: int = 0
     transform: Transform | None = None
     gradient: Callable[[Array], Array] | None = None
     report: Callable[[Array], Array] | None = None
-    names: tuple[str, ...] | None = None
+    names: tuple[str, ...] = ()
     _density: Callable[[Array], Array] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -72,7 +72,7 @@ class Posterior:
             transform = replace(real(D), parts=(("z", D),))
         elif not isinstance(transform, Transform):
             raise TypeError(f"transform is {transform!r}; expected e.g. transforms.positive().")
-        if self.latent_dim not in (None, transform.inputs):
+        if self.latent_dim not in (0, transform.inputs):
             raise ValueError(
                 f"latent_dim is {self.latent_dim}, but the transform takes {transform.inputs} "
                 "unconstrained numbers; leave latent_dim out."

@@ -112,7 +112,7 @@ def test_step_1_ends_on_a_gaussian_posterior(density):
         (lambda: Posterior(lambda z: -(z[5] ** 2), 2), ValueError, "IndexError"),
         (lambda: Posterior(all_axes, 4), ValueError, "log_density raised ValueError"),
         (lambda: Posterior(3, 2), TypeError, "expected a function"),
-        (lambda: Posterior(all_axes), TypeError, "latent_dim is None"),
+        (lambda: Posterior(all_axes), ValueError, "latent_dim is 0"),
         (lambda: Posterior(all_axes, 0), ValueError, "latent_dim is 0"),
         (lambda: Posterior(all_axes, 3, transform=np.exp), TypeError, "transform is"),
         (lambda: Posterior(all_axes, 4, transforms.real(3)), ValueError, "leave latent_dim out"),

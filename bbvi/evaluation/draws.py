@@ -1,0 +1,156 @@
+"""Draws of q after a fit, on the scale on which they are reported (floor 5)."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from bbvi.evaluation.monte_carlo import check_start
+from bbvi.evaluation.psis import psis
+from bbvi.types import Array, Family, Target
+from bbvi.validation import as_count, as_float_array, check_rng
+
+
+class Draws(NamedTuple):
+    """S draws of q for each of N rows, and their log-densities in nats.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Of the R numbers reported.
+    values : ndarray (S, N, R)
+        What is reported, on its own scale.
+    z : ndarray (S, N, D)
+        The same draws, unconstrained.
+    log_p, log_q : ndarray (S, N)
+        log p(x, z), up to the model's constant, and log q(z); both are densities of z.
+    """
+
+    names: tuple[str, ...]
+    values: Array
+    z: Array
+    log_p: Array
+    log_q: Array
+
+
+def draw(
+    family: Family,
+    target: Target,
+    lam: Array,
+    rng: np.random.Generator,
+    num_samples: int = 1000,
+    *,
+    of: Callable[[Array], Array] | None = None,
+    names: tuple[str, ...] | None = None,
+) -> Draws:
+    """z ~ q_lam and what is reported of it.
+
+    Parameters
+    ----------
+    family, target
+        q and log p(x, .).
+    lam : ndarray (N, P)
+        Variational parameters.
+    rng : numpy Generator
+        For the draws.
+    num_samples : int
+        S.
+    of : callable, optional
+        What to report: z (S, N, D) -> (S, N, R), e.g. ``posterior.constrain``; by default z.
+    names : tuple of str, optional
+        Of the R numbers, e.g. ``posterior.names``; by default z[1], z[2], ...
+
+    Returns
+    -------
+    Draws
+        ``log_p - log_q`` are the log-weights of `bbvi.psis` and `importance_resample`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If lam is not (N, P), finite and of the target's dtype, rng is no Generator, ``of`` does not
+        keep S and N, or there is not one name for each number.
+    """
+    S = as_count("num_samples", num_samples)
+    check_start(family, target, lam, rng)
+    z = family.transform(lam, family.noise(rng, S, target.num_data, target.dtype))
+    values = z if of is None else np.asarray(of(z))
+    if values.ndim != 3 or values.shape[:2] != z.shape[:2]:
+        raise ValueError(
+            f"of(z) has shape {values.shape} for z of shape {z.shape}; expected (S, N, R)."
+        )
+    R = values.shape[-1]
+    names = names or tuple(f"z[{i + 1}]" for i in range(R))
+    if len(names) != R:
+        raise ValueError(f"names are {names}; expected {R}, one for each number reported.")
+    return Draws(tuple(names), values, z, target.value(z), family.log_prob(lam, z))
+
+
+class WeightedMoments(NamedTuple):
+    """Mean and standard deviation (N, R) of draws, and the shape k-hat (N,) of their weights."""
+
+    mean: Array
+    sd: Array
+    khat: Array
+
+
+def weighted_moments(draws: Draws) -> WeightedMoments:
+    """Moments of p from draws of q: sum_s w_s f(z_s), w_s the Pareto-smoothed weights p / q.
+
+    Beside q's own moments they show what is wrong with q, as far as k-hat is below 0.7.
+    """
+    log_w, khat = psis(draws.log_p - draws.log_q)
+    w = _normalized(log_w)[:, :, None]
+    mean = (w * draws.values).sum(axis=0)
+    return WeightedMoments(mean, np.sqrt((w * (draws.values - mean) ** 2).sum(axis=0)), khat)
+
+
+def importance_resample(
+    log_weights: Array, rng: np.random.Generator, num_samples: int | None = None
+) -> Array:
+    """Indices of draws, each as often as its Pareto-smoothed weight asks for: (num_samples, N).
+
+    Systematic: draw s comes floor or ceil of num_samples * w_s times, num_samples * w_s on average,
+    in random order.  ``values[indices[:, n], n]`` are then draws of p, as far as k-hat allows.
+
+    Parameters
+    ----------
+    log_weights : ndarray (S, N)
+        log p - log q, up to a constant.
+    rng : numpy Generator
+        For the choice and the order.
+    num_samples : int, optional
+        By default S.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the weights are not (S >= 25, N) floats, a weight is NaN, or rng is no Generator.
+
+    Notes
+    -----
+    Smith and Gelfand (1992), "Bayesian statistics without tears"; Kitagawa (1996) on systematic
+    resampling; Vehtari et al. (2024) on the weights.
+    """
+    check_rng(rng)
+    if np.ndim(log_weights) != 2:
+        raise ValueError(
+            f"log_weights has shape {np.shape(log_weights)}; expected (S, N): draws.log_p - "
+            "draws.log_q."
+        )
+    num = as_count("num_samples", len(log_weights) if num_samples is None else num_samples)
+    w = _normalized(psis(log_weights).log_weights)
+    as_float_array("weights", w, ndim=2)
+    chosen = np.empty((num, w.shape[1]), dtype=np.int64)
+    for n, column in enumerate(w.T):
+        places = (rng.random() + np.arange(num)) / num
+        found = np.searchsorted(np.cumsum(column), places, side="right")
+        # The weights' sum is below 1 by rounding, now and then.
+        chosen[:, n] = rng.permutation(np.minimum(found, np.flatnonzero(column)[-1]))
+    return chosen
+
+
+def _normalized(log_weights: Array) -> Array:
+    """Weights (S, N) that sum to 1 over S."""
+    w = np.exp(log_weights - log_weights.max(axis=0))
+    return w / w.sum(axis=0)
