@@ -413,13 +413,27 @@ class TestResolve:
 
 class TestBadInput:
     def test_a_model_it_does_not_know(self):
-        class Mine(BernoulliLikelihood):
-            """A subclass may have changed log_prob, so it is not taken for its parent."""
+        class Mine(MLP):
+            """A subclass may have changed the network, so it is not taken for its parent."""
 
-        model = DeepLatentModel(StandardNormal(2), MLP((2, 3)), Mine())
+        model = DeepLatentModel(StandardNormal(2), Mine((2, 3)), BernoulliLikelihood())
         assert not kernel.supports(model)
-        with pytest.raises(ValueError, match=r"StandardNormal, MLP, Mine.*BernoulliLikelihood"):
+        with pytest.raises(ValueError, match=r"with the decoder Mine.*supports.*MLP decoder"):
             kernel.target(model, {}, np.zeros((2, 3)))
+
+    def test_a_subclass_of_a_likelihood_is_not_taken_for_its_parent(self):
+        class Mine(BernoulliLikelihood):
+            def log_prob(self, params, x, outputs):
+                return 3.0 * super().log_prob(params, x, outputs)
+
+        mine = DeepLatentModel(StandardNormal(2), MLP((2, 3)), Mine())
+        parent = DeepLatentModel(StandardNormal(2), MLP((2, 3)), BernoulliLikelihood())
+        theta, x, z, _ = problem(parent, 1, 2)
+        prior = StandardNormal(2).log_prob({}, z)
+        np.testing.assert_allclose(
+            kernel.target(mine, theta, x).value(z) - prior,
+            3.0 * (kernel.target(parent, theta, x).value(z) - prior),
+        )
 
     def test_x(self):
         model = deep()

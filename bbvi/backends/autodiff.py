@@ -1,5 +1,6 @@
 """The reference back end: any model in autograd.numpy, by reverse-mode autograd (floor 3)."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -87,6 +88,39 @@ def encode(encoder: MLP, phi: Theta, x: Array) -> tuple[Array, Callable[[Array],
     """lam = f_phi(x) (N, P), and its pullback: d/dlam (N, P) -> d/dphi, summed over the rows."""
     vjp, lam = make_vjp(lambda phi: encoder(phi, x))(phi)
     return lam, vjp
+
+
+def rows_and_grads(
+    log_prob: Callable[[Theta, Array], Array], params: Theta, h: Array, weights: Array | None
+) -> tuple[Array, Array, Theta]:
+    """One log-density on R rows, its d/dh for each row, and sum_r weights_r d/dparams.
+
+    What the kernel asks for a prior or a likelihood that it does not know: autograd of that part
+    alone, on a block of rows.
+
+    Parameters
+    ----------
+    log_prob : callable
+        (params, h) -> (1, R).
+    params : dict
+    h : ndarray (R, H)
+        z, or the decoder's outputs.
+    weights : ndarray (R,) or None
+        None where nobody asks for d/dparams.
+    """
+    # autograd keeps its traces in one stack for all threads.
+    with _one_trace:
+        if weights is None or not params:
+            vjp, log_p = make_vjp(lambda h: log_prob(params, h))(h)
+            return log_p[0], vjp(np.ones_like(log_p)), {}
+        vjp, log_p = make_vjp(lambda both: log_prob(*both))((params, h))
+        dparams, dh = vjp(np.ones_like(log_p))
+        if (weights == weights[0]).all():
+            return log_p[0], dh, {key: weights[0] * slope for key, slope in dparams.items()}
+        return log_p[0], dh, vjp(weights[None])[0]
+
+
+_one_trace = threading.Lock()
 
 
 def _sample_weights(log_p: Array, weights: Array | None) -> Array:

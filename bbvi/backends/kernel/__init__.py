@@ -37,7 +37,8 @@ per *datapoint*; that is worth more than a pass only beyond some 20 samples, and
 pixel's exact 0 into a difference of large numbers, so it is not used.
 
 A prior and a likelihood are each a small module of functions: `priors` and `likelihoods` map the
-model's type to them, and a new one is one entry there.
+model's type to them, and a new one is one entry there.  One that is not there is differentiated by
+autograd, alone, inside each block (`by_autodiff`).
 """
 
 from bbvi.backends.kernel.encoder import encode

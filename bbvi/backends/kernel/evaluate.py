@@ -129,7 +129,8 @@ def run_blocks(
     S, N, _ = z.shape
     sizes = pieces.layers.sizes
     threads = worthwhile_threads(sizes, S * N * z.itemsize, thread_count(num_threads))
-    return run_hands(work, deal(split_rows(S, N, max(sizes) * z.itemsize, threads), threads))
+    row_bytes = max(sizes) * z.itemsize * pieces.likelihood.tape
+    return run_hands(work, deal(split_rows(S, N, row_bytes, threads), threads))
 
 
 def worthwhile_threads(sizes: Sequence[int], feature_bytes: int, threads: int) -> int:

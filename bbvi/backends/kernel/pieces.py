@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bbvi.backends.kernel.blocks import Block, Buffers
+from bbvi.backends.kernel.by_autodiff import LIKELIHOOD_BY_AUTODIFF, PRIOR_BY_AUTODIFF
 from bbvi.backends.kernel.layers import Layers
 from bbvi.backends.kernel.likelihoods import LIKELIHOODS, LikelihoodKernel, learned_scale
 from bbvi.backends.kernel.priors import PRIORS, STANDARD_NORMAL, PriorKernel
@@ -47,15 +48,13 @@ class Pieces(NamedTuple):
 
 
 def supports(model: Any) -> bool:
-    """Whether the kernel knows this model, its prior and its likelihood."""
+    """Whether the kernel knows this model's structure.
+
+    A prior or a likelihood that it does not know is differentiated by autograd, and nothing else.
+    """
     if type(model) is LinearGaussian:
         return True
-    return (
-        type(model) is DeepLatentModel
-        and type(model.prior) in PRIORS
-        and type(model.decoder) is MLP
-        and type(model.likelihood) in LIKELIHOODS
-    )
+    return type(model) is DeepLatentModel and type(model.decoder) is MLP
 
 
 def check_supports(model: Any) -> None:
@@ -64,13 +63,11 @@ def check_supports(model: Any) -> None:
         return
     name = type(model).__name__
     if type(model) is DeepLatentModel:
-        parts = (model.prior, model.decoder, model.likelihood)
-        name += f"({', '.join(type(part).__name__ for part in parts)})"
+        name += f" with the decoder {type(model.decoder).__name__}"
     raise ValueError(
         f"model is {name}, which the kernel does not know; it supports LinearGaussian, and "
-        f"DeepLatentModel with a prior among {', '.join(t.__name__ for t in PRIORS)}, an MLP "
-        f"decoder and a likelihood among {', '.join(t.__name__ for t in LIKELIHOODS)}. "
-        "Use bbvi.backends.autodiff.target for any other model."
+        "DeepLatentModel with an MLP decoder, any prior and any likelihood. Use "
+        "backend='autodiff' or 'auto' for any other model."
     )
 
 
@@ -78,7 +75,8 @@ def take_apart(model: Any, theta: Theta, x: Array) -> Pieces:
     """The pieces of a model that the kernel supports."""
     if type(model) is LinearGaussian:
         return _linear_pieces(theta, x)
-    prior, likelihood = PRIORS[type(model.prior)], LIKELIHOODS[type(model.likelihood)]
+    prior = PRIORS.get(type(model.prior), PRIOR_BY_AUTODIFF)
+    likelihood = LIKELIHOODS.get(type(model.likelihood), LIKELIHOOD_BY_AUTODIFF)
     own = part(theta, "likelihood")
     constant = likelihood.constant(model.likelihood, own)
     return Pieces(

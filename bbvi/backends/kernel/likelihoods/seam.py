@@ -30,6 +30,9 @@ class LikelihoodKernel(NamedTuple):
         (state, y, u, buffers, weights (R,) or None) -> log p (R,) and the dict of sum_r
         weights_r d/dparams (empty when weights is None).  Overwrites u with d log p / du
         / c.
+    tape : int
+        How many times as much memory as u the passes over a block go through; blocks get that much
+        smaller.
     """
 
     constant: Callable[[Any, Theta], float]
@@ -37,6 +40,7 @@ class LikelihoodKernel(NamedTuple):
     observe: Callable[[Any, Array], None]
     value: Callable[[Any, Array, Array, Buffers], Array]
     value_and_grads: Callable[[Any, Array, Array, Buffers, Array | None], tuple[Array, Theta]]
+    tape: int = 1
 
 
 def column_sums(array: Array) -> Array:
