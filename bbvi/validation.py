@@ -3,11 +3,12 @@
 Every message names the argument, what came, what was expected and the likely fix.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
+from bbvi.protocols import ChecksData, ChecksTheta
 from bbvi.types import Array
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -66,11 +67,15 @@ def check_members(name: str, value: Any, members: tuple[str, ...], example: str)
         raise TypeError(
             f"{name} is the class {value.__name__}; expected an object. Make one: {example}."
         )
-    missing = [member for member in members if not hasattr(value, member)]
-    if missing:
+    if missing := missing_members(value, members):
         raise TypeError(
             f"{name} is {value!r}, which has no {', '.join(missing)}; expected e.g. {example}."
         )
+
+
+def missing_members(value: Any, members: Iterable[str]) -> list[str]:
+    """Those of the members that the value lacks, to name them in a message."""
+    return [member for member in members if not hasattr(value, member)]
 
 
 def check_theta(theta: Any) -> None:
@@ -145,10 +150,10 @@ def check_inputs(model: Any, theta: Mapping[str, Any], x: Any) -> Array:
     x = as_float_array("x", x, ndim=2)
     check_theta(theta)
     same_dtype(x=x, theta=theta)
-    for name, value in (("check_data", x), ("check_theta", theta)):
-        check = getattr(model, name, None)
-        if check is not None:
-            check(value)
+    if isinstance(model, ChecksData):
+        model.check_data(x)
+    if isinstance(model, ChecksTheta):
+        model.check_theta(theta)  # type: ignore[arg-type]
     return x
 
 
@@ -192,4 +197,41 @@ def check_width(name: str, array: Array, width: int, meaning: str) -> None:
         raise ValueError(
             f"{name} has shape {array.shape}: its last axis is {array.shape[-1]}; "
             f"expected {width} ({meaning}). Check for a transposed array or another model's data."
+        )
+
+
+def check_rows(family: Any, lam: Array, **points: Array) -> None:
+    """Raise ValueError unless lam is (N, P) and each of the points is (..., N, D).
+
+    NumPy would broadcast most other shapes, and the log-density would be that of other data.
+    Shapes alone are read, so it costs about a microsecond and autograd does not see it.
+    """
+    N = len(lam)
+    if lam.shape != (N, family.num_params):
+        raise ValueError(
+            f"lam has shape {lam.shape}; expected (N, P) with P = {family.num_params} for "
+            f"{type(family).__name__}, as from family.init(num_data)."
+        )
+    for name, point in points.items():
+        if point.shape[-2:] != (N, family.latent_dim):
+            raise ValueError(
+                f"{name} has shape {point.shape}; expected (S, N, D) with N = {N} (rows of lam) "
+                f"and D = {family.latent_dim}: its last axis is the latents, as family.noise and "
+                "family.transform make it."
+            )
+
+
+def check_pair(model: Any, x: Array, z: Array, width: int) -> None:
+    """Raise ValueError unless x is (N, width) and z is (S, N, D): for ``log_joint``.
+
+    Shapes alone are read, as in `check_rows`.
+    """
+    if x.shape[-1] != width:
+        raise ValueError(
+            f"x has shape {x.shape}; expected (N, Dx) with Dx = {width} for {type(model).__name__}."
+        )
+    if z.shape[-2:] != (x.shape[-2], model.latent_dim):
+        raise ValueError(
+            f"z has shape {z.shape}; expected (S, N, D) with N = {x.shape[-2]} (rows of x) and "
+            f"D = {model.latent_dim}."
         )

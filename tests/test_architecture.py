@@ -13,6 +13,8 @@ FLOORS = {
     "bbvi.types": 0,
     "bbvi.targets": 0,
     "bbvi.validation": 0,
+    "bbvi.logs": 0,
+    "bbvi.protocols": 0,
     "bbvi.threads": 0,
     "bbvi.families": 1,
     "bbvi.nets": 1,

@@ -8,6 +8,7 @@ import numpy as np
 from autograd import make_vjp
 
 from bbvi.nets import MLP
+from bbvi.protocols import HasBlankets, KnowsItsPrior
 from bbvi.types import Array, Evaluation, Model, Target, Theta
 from bbvi.validation import check_inputs
 
@@ -79,8 +80,9 @@ def unchecked_target(model: Model, theta: Theta, x: Array) -> Target:
         num_data=len(x),
         latent_dim=model.latent_dim,
         dtype=x.dtype,
-        standard_normal_prior=bool(getattr(model, "standard_normal_prior", False)),
-        blankets=blankets if hasattr(model, "log_joint_blankets") else None,
+        standard_normal_prior=isinstance(model, KnowsItsPrior)
+        and bool(model.standard_normal_prior),
+        blankets=blankets if isinstance(model, HasBlankets) else None,
     )
 
 

@@ -13,8 +13,11 @@ from bbvi.checks.evidence import (
     tolerance,
 )
 from bbvi.checks.verdicts import Suspect, fail, require_close
+from bbvi.evaluation.grid_sums import moments_of
+from bbvi.logs import LOG_2PI
+from bbvi.protocols import Gaussian, HasClosedFormKL, HasMoments
 from bbvi.types import Array, Factorized, Family, Reparameterizable
-from bbvi.validation import check_members, check_rng
+from bbvi.validation import check_members, check_rng, missing_members
 
 
 def check_family(
@@ -101,7 +104,7 @@ def _results(family: Any, lam: Array, eps: Array) -> dict[str, tuple[Array, tupl
     if isinstance(family, Reparameterizable):
         results["pullback"] = (family.pullback(lam, eps, np.ones_like(z)), (S, N, P))
         results["log_prob_dz"] = (family.log_prob_dz(lam, z), (S, N, D))
-    if hasattr(family, "kl_standard_normal_and_grad"):
+    if isinstance(family, HasClosedFormKL):
         kl, dkl = family.kl_standard_normal_and_grad(lam)
         results["kl_standard_normal_and_grad [0]"] = (kl, (N,))
         results["kl_standard_normal_and_grad [1]"] = (dkl, (N, P))
@@ -110,7 +113,7 @@ def _results(family: Any, lam: Array, eps: Array) -> dict[str, tuple[Array, tupl
 
 def _check_shapes(family: Any, lam: Array, eps: Array) -> None:
     if not isinstance(family, Family):
-        missing = [name for name in _MEMBERS if not hasattr(family, name)]
+        missing = missing_members(family, _MEMBERS)
         fail(f"{type(family).__name__} is not a Family: it lacks {missing}.", "a misspelt method")
     for name, (value, shape) in _results(family, lam, eps).items():
         if np.shape(value) != shape:
@@ -183,7 +186,7 @@ def _check_derivatives(family: Any, rng: np.random.Generator, lam: Array, eps: A
             lam,
         )
         compare("log_prob_dz", family.log_prob_dz(lam, z), lambda z: family.log_prob(lam, z), z)
-    if hasattr(family, "kl_standard_normal_and_grad"):
+    if isinstance(family, HasClosedFormKL):
         dkl = family.kl_standard_normal_and_grad(lam)[1]
         name = "kl_standard_normal_and_grad [1]"
         compare(name, dkl, lambda lam: family.kl_standard_normal_and_grad(lam)[0], lam)
@@ -239,7 +242,7 @@ def _check_density(family: Any, rng: np.random.Generator, lam: Array, z: Array) 
 
 def _check_expectations(family: Any, lam: Array, z: Array) -> None:
     log_q = family.log_prob(lam, z)
-    constant = 0.5 * family.latent_dim * float(np.log(2 * np.pi))
+    constant = 0.5 * family.latent_dim * LOG_2PI
 
     def compare(name: str, value: Array, draws: Array, *suspects: Suspect) -> None:
         mean = mean_of(draws)
@@ -254,7 +257,7 @@ def _check_expectations(family: Any, lam: Array, z: Array) -> None:
         Suspect("(D / 2) log 2 pi dropped", entropy - constant),
         Suspect("the 1 of (D / 2) (1 + log 2 pi) dropped", entropy - 0.5 * family.latent_dim),
     )
-    if hasattr(family, "kl_standard_normal_and_grad"):
+    if isinstance(family, HasClosedFormKL):
         log_prior = -0.5 * np.sum(z**2, axis=-1) - constant
         kl = (log_q - log_prior).mean(axis=0)
         compare(
@@ -264,8 +267,8 @@ def _check_expectations(family: Any, lam: Array, z: Array) -> None:
             Suspect("the entropy has the wrong sign", kl + 2 * entropy),
             Suspect("D / 2 dropped: the KL has (mu^2 + sigma^2 - 1) / 2", kl + 0.5 * z.shape[-1]),
         )
-    moments: Any = family.moments(lam) if hasattr(family, "moments") else None
-    if hasattr(moments, "mean") and hasattr(moments, "covariance"):
+    if isinstance(family, HasMoments | Gaussian):
+        moments = moments_of(family, lam)
         centered = z - moments.mean
         compare("moments: mean", moments.mean, z)
         outer = centered[..., :, None] * centered[..., None, :]

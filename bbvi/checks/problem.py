@@ -6,8 +6,10 @@ import numpy as np
 
 from bbvi.backends import autodiff
 from bbvi.evaluation.exact import linear_gaussian_elbo
+from bbvi.evaluation.grid_sums import grid_expectation
 from bbvi.models import LinearGaussian
 from bbvi.nets import astype
+from bbvi.protocols import Gaussian
 from bbvi.types import Array, Estimate, Evaluation, Target
 
 
@@ -34,7 +36,10 @@ def linear_gaussian_problem(family: Any, dtype: Any = np.float64, target_of: Any
     }
     x = 0.5 * np.stack([np.ones(D + 1), np.linspace(-0.9, 1.1, D + 1)])
     lam = -0.4 - 0.2 * np.cos(np.arange(2.0 * P)).reshape(2, P)
-    exact = linear_gaussian_elbo(model, theta, x, family, lam)
+    if isinstance(family, Gaussian):
+        exact = linear_gaussian_elbo(model, theta, x, family, lam)
+    else:
+        exact = grid_expectation(family, autodiff.target(model, theta, x), lam)
     target_of = autodiff.target if target_of is None else target_of
     target = target_of(model, astype(theta, dtype), x.astype(dtype))
     return Problem(target, lam.astype(dtype), exact)

@@ -77,19 +77,23 @@ def check_arguments(family: Any, target: Target, lam: Array, eps: Array) -> None
 def check_reparameterizable(family: Any, estimator: str) -> None:
     """Raise TypeError unless samples of the family can be differentiated in lam."""
     # isinstance of a runtime protocol costs as much as a small ELBO; two members tell as much.
-    if not (hasattr(family, "pullback") and hasattr(family, "log_prob_dz")):
+    try:
+        _ = family.pullback, family.log_prob_dz
+    except AttributeError:
         raise TypeError(
             f"{estimator} got the family {type(family).__name__}, which has no pullback: its "
             "samples do not move smoothly with lam. Expected a reparameterizable family such as "
             "DiagonalGaussian; for this one use score_function."
-        )
+        ) from None
 
 
 def check_relaxable(family: Any, estimator: str) -> None:
     """Raise TypeError unless z is a hard function of a continuous zeta(lam, eps)."""
-    if not hasattr(family, "gap_pullback"):
+    try:
+        _ = family.gap_pullback
+    except AttributeError:
         raise TypeError(
             f"{estimator} got the family {type(family).__name__}, which cannot be relaxed. "
             "Expected a discrete family such as Bernoulli; for a reparameterizable one "
             "use reparameterized."
-        )
+        ) from None

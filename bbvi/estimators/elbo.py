@@ -24,6 +24,7 @@ import numpy as np
 from bbvi.estimators import expectations
 from bbvi.estimators.arguments import check_reparameterizable, check_target
 from bbvi.estimators.expectations import Baseline, no_baseline
+from bbvi.logs import LOG_2PI
 from bbvi.targets import plus
 from bbvi.types import Array, Estimate, Family, Reparameterizable, Target
 
@@ -60,7 +61,7 @@ def log_likelihood(target: Target) -> Target:
         )
 
     def minus_log_prior(z: Array) -> Array:
-        return 0.5 * np.sum(z**2 + float(np.log(2 * np.pi)), axis=-1)
+        return 0.5 * np.sum(z**2 + LOG_2PI, axis=-1)
 
     return plus(target, minus_log_prior, lambda z: z)
 
@@ -164,14 +165,16 @@ def reparameterized_kl(
     Lecture 12, equation 10.
     """
     check_reparameterizable(family, "reparameterized_kl")
-    if not hasattr(family, "kl_standard_normal_and_grad"):
+    try:
+        closed_form = family.kl_standard_normal_and_grad  # type: ignore[attr-defined]
+    except AttributeError:
         raise TypeError(
             f"reparameterized_kl got the family {type(family).__name__}, which has no closed-form "
             "KL to N(0, I) (kl_standard_normal_and_grad). Use reparameterized or "
             "reparameterized_mc."
-        )
+        ) from None
     log_lik, grad, dtheta = expectations.pathwise(family, log_likelihood(target), lam, eps)
-    kl, dkl = family.kl_standard_normal_and_grad(lam)
+    kl, dkl = closed_form(lam)
     return Estimate(log_lik - kl, grad - dkl, dtheta)
 
 

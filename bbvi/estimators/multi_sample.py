@@ -14,6 +14,7 @@ import numpy as np
 
 from bbvi.estimators.arguments import check_arguments, check_reparameterizable
 from bbvi.estimators.elbo import elbo_integrand
+from bbvi.logs import log_mean_exp
 from bbvi.types import Array, Estimate, Family, Reparameterizable, Target
 
 
@@ -154,12 +155,6 @@ def _leave_one_out_bounds(log_w: Array) -> Array:
     after = np.logaddexp.accumulate(log_w[:0:-1], axis=0)[::-1]
     others = np.concatenate([after[:1], np.logaddexp(before[:-1], after[1:]), before[-1:]])
     return np.logaddexp(others, geometric) - float(np.log(S))
-
-
-def log_mean_exp(log_w: Array) -> Array:
-    """log (1/S) sum_s w_s over the first axis."""
-    highest = log_w.max(axis=0)
-    return highest + np.log(np.exp(log_w - highest).mean(axis=0))
 
 
 def normalized(log_w: Array) -> Array:

@@ -1,12 +1,13 @@
 """Rao-Blackwellized score function: each parameter weighed by its own factor's terms (floor 3)."""
 
+from typing import Any
+
 import numpy as np
 
 from bbvi.estimators.arguments import check_arguments
 from bbvi.estimators.elbo import Integrand, elbo_integrand, plain_integrand
+from bbvi.logs import LOG_2PI
 from bbvi.types import Array, Estimate, Factorized, Target
-
-LOG_2PI = float(np.log(2 * np.pi))
 
 
 def rao_blackwellized(
@@ -63,14 +64,16 @@ def rao_blackwellized(
     return Estimate(f.mean(axis=0), grad.mean(axis=0), dtheta)
 
 
-def check_factorized(family: object) -> None:
+def check_factorized(family: Any) -> None:
     """Raise TypeError unless q is a product of factors whose log-densities are known."""
-    if not (hasattr(family, "log_prob_factors") and hasattr(family, "param_factors")):
+    try:
+        _ = family.log_prob_factors, family.param_factors
+    except AttributeError:
         raise TypeError(
             f"rao_blackwellized got the family {type(family).__name__}, which has no "
             "log_prob_factors: it is not a product of independent factors. Expected one such as "
             "DiagonalGaussian or Bernoulli; for this one use score_function with a baseline."
-        )
+        ) from None
 
 
 def _blankets(target: Target, z: Array, log_p: Array, num_factors: int) -> Array:

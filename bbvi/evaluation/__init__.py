@@ -25,6 +25,7 @@ from bbvi.evaluation.exact_sums import (
 )
 from bbvi.evaluation.gaps import InferenceGap, inference_gap
 from bbvi.evaluation.gradients import GradientStatistics, gradient_statistics, parameter_blocks
+from bbvi.evaluation.grid_sums import grid_expectation, grid_nodes, moments_of
 from bbvi.evaluation.importance import ImportanceEvidence, log_evidence_is
 from bbvi.evaluation.inference_data import to_arviz
 from bbvi.evaluation.intervals import Interval, variance_interval
@@ -59,6 +60,8 @@ __all__ = [
     "enumeration",
     "gauss_hermite",
     "gradient_statistics",
+    "grid_expectation",
+    "grid_nodes",
     "hermite_nodes",
     "importance_bounds",
     "importance_resample",
@@ -70,6 +73,7 @@ __all__ = [
     "log_evidence_is",
     "log_evidence_psis",
     "log_evidence_quadrature",
+    "moments_of",
     "multi_sample_bound",
     "parameter_blocks",
     "quadratic_expectation",

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bbvi.evaluation.monte_carlo import log_weights
+from bbvi.logs import log_mean_exp
 from bbvi.types import Array, Family, Target
 from bbvi.validation import as_count
 
@@ -80,5 +81,4 @@ def importance_bounds(
 def _log_mean(log_w: Array, size: int) -> Array:
     """Log of the mean weight of each group of ``size``: (S, N) -> (S / size, N)."""
     groups = log_w.reshape(-1, size, log_w.shape[1])
-    highest = groups.max(axis=1)
-    return highest + np.log(np.exp(groups - highest[:, None]).mean(axis=1))
+    return log_mean_exp(groups, axis=1)

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from bbvi.logs import LOG_2PI
+from bbvi.protocols import Gaussian, GaussianMoments
 from bbvi.types import Array, Estimate, Theta
-
-LOG_2PI = float(np.log(2 * np.pi))
+from bbvi.validation import check_width
 
 
 def linear_gaussian_elbo(model: Any, theta: Theta, x: Array, family: Any, lam: Array) -> Estimate:
@@ -25,7 +26,7 @@ def linear_gaussian_elbo(model: Any, theta: Theta, x: Array, family: Any, lam: A
 
     Requires
     --------
-    A Gaussian family with ``moments``, ``pullback`` and ``entropy_and_grad``.
+    A `Gaussian` family: ``gaussian_moments``, ``pullback`` and ``entropy_and_grad``.
 
     Parameters
     ----------
@@ -58,9 +59,15 @@ def linear_gaussian_elbo(model: Any, theta: Theta, x: Array, family: Any, lam: A
     >>> np.allclose(exact.elbo, model.log_evidence(theta, x)), np.allclose(exact.grad, 0)
     (True, True)
     """
+    model.check_theta(theta)
     W, log_sigma = theta["W"], theta["log_sigma"]
+    check_width("x", x, model.observed_dim, "observed_dim")
+    if len(x) != len(lam):
+        raise ValueError(
+            f"lam has {len(lam)} rows and x has {len(x)}; expected one row of lam per row of x."
+        )
     precision = np.exp(-2 * log_sigma)
-    m, C = family.moments(lam)
+    m, C = gaussian_moments(family, lam)
     r = x - m @ W.T - theta["b"]
     A = np.eye(W.shape[1]) + precision * W.T @ W
     spread = np.einsum("ij,nji->n", A, C)
@@ -87,7 +94,7 @@ def quadratic_expectation(family: Any, k: float, lam: Array) -> Estimate:
 
     Requires
     --------
-    A Gaussian family with ``moments`` and ``pullback``.
+    A `Gaussian` family: ``gaussian_moments`` and ``pullback``.
 
     Parameters
     ----------
@@ -103,7 +110,7 @@ def quadratic_expectation(family: Any, k: float, lam: Array) -> Estimate:
     >>> quadratic_expectation(DiagonalGaussian(1), -3.0, np.array([[1.0, 0.0]])).grad
     array([[8., 2.]])
     """
-    m, C = family.moments(lam)
+    m, C = gaussian_moments(family, lam)
     value = ((m - k) ** 2).sum(axis=1) + np.trace(C, axis1=1, axis2=2)
     return Estimate(value, _through_moments(family, lam, 2 * (m - k), -2 * np.eye(m.shape[1])), {})
 
@@ -113,7 +120,7 @@ def cosine_expectation(family: Any, k: float, lam: Array) -> Estimate:
 
     Requires
     --------
-    A Gaussian family with ``moments`` and ``pullback``.
+    A `Gaussian` family: ``gaussian_moments`` and ``pullback``.
 
     Parameters
     ----------
@@ -130,13 +137,30 @@ def cosine_expectation(family: Any, k: float, lam: Array) -> Estimate:
     >>> bool(np.isclose(exact.elbo[0], np.exp(-0.5)))
     True
     """
-    m, C = family.moments(lam)
+    m, C = gaussian_moments(family, lam)
     height = np.exp(-0.5 * k**2 * np.diagonal(C, axis1=1, axis2=2))
     value = np.cos(k * m) * height
     A = (k**2 * value)[:, :, None] * np.eye(m.shape[1])
     return Estimate(
         value.sum(axis=1), _through_moments(family, lam, -k * np.sin(k * m) * height, A), {}
     )
+
+
+def gaussian_moments(family: Any, lam: Array) -> GaussianMoments:
+    """The mean and covariance of a `Gaussian` family.
+
+    Raises
+    ------
+    TypeError
+        If the family does not state that it is Gaussian.
+    """
+    if not isinstance(family, Gaussian):
+        raise TypeError(
+            f"family is {type(family).__name__}, which has no gaussian_moments; expected a "
+            "Gaussian family such as DiagonalGaussian: the closed form holds for no other. Use "
+            "grid_expectation for D <= 2, or an estimate by sampling."
+        )
+    return family.gaussian_moments(lam)
 
 
 def _through_moments(family: Any, lam: Array, dm: Array, A: Array) -> Array:
@@ -148,6 +172,6 @@ def _through_moments(family: Any, lam: Array, dm: Array, A: Array) -> Array:
     N, D = dm.shape
     points = np.sqrt(D) * np.concatenate([np.eye(D), -np.eye(D)])
     eps = np.repeat(points[:, None, :], N, axis=1)
-    centered = family.transform(lam, eps) - family.moments(lam).mean
+    centered = family.transform(lam, eps) - gaussian_moments(family, lam).mean
     slope = dm - np.einsum("sni,nij->snj", centered, np.broadcast_to(A, (N, D, D)))
     return family.pullback(lam, eps, slope).mean(axis=0)

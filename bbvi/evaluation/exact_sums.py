@@ -16,6 +16,7 @@ import numpy as np
 
 from bbvi.estimators.arguments import check_table
 from bbvi.estimators.elbo import Integrand, elbo_integrand
+from bbvi.protocols import Gaussian
 from bbvi.types import Array, Estimate, Relaxable, Target
 from bbvi.validation import as_count
 
@@ -66,10 +67,11 @@ def hermite_nodes(family: Any, lam: Array, num_nodes: int = 64) -> Nodes:
         If D > 2.
     """
     D = family.latent_dim
-    if not hasattr(family, "moments"):
+    if not isinstance(family, Gaussian):
         raise TypeError(
-            f"family is {type(family).__name__}; Gauss-Hermite sums are for Gaussian families. "
-            "For a discrete one use enumeration."
+            f"family is {type(family).__name__}, which has no gaussian_moments; Gauss-Hermite sums "
+            "are for Gaussian families. For another continuous one use grid_expectation, for a "
+            "discrete one enumeration."
         )
     if D > 2:
         raise ValueError(
@@ -113,7 +115,7 @@ def enumeration(
     >>> float(toy.grad[0, 0].round(6))
     0.0005
     """
-    return _expectation(family, target, lam, support_nodes(family, lam), integrand)
+    return weighted_sum(family, target, lam, support_nodes(family, lam), integrand)
 
 
 def log_evidence_enumeration(family: Relaxable, target: Target) -> Array:
@@ -186,12 +188,13 @@ def gauss_hermite(
     >>> gauss_hermite(q, quadratic(-3.0), lam, integrand=plain_integrand).grad.round(9)
     array([[8., 2.]])
     """
-    return _expectation(family, target, lam, hermite_nodes(family, lam, num_nodes), integrand)
+    return weighted_sum(family, target, lam, hermite_nodes(family, lam, num_nodes), integrand)
 
 
-def _expectation(
+def weighted_sum(
     family: Any, target: Target, lam: Array, nodes: Nodes, integrand: Integrand
 ) -> Estimate:
+    """sum_j w_j f(z_j) and its gradients, by the score."""
     z, w = nodes
     f, dtheta = integrand(family, target, lam).value_and_dtheta(z, w)
     grad = ((w * f)[..., None] * family.score(lam, z)).sum(axis=0)

@@ -14,6 +14,7 @@ from bbvi.evaluation.quadrature import log_evidence_quadrature
 from bbvi.inference import infer
 from bbvi.nets import astype
 from bbvi.optimizers import Optimizer
+from bbvi.protocols import HasLogEvidence
 from bbvi.types import (
     Array,
     Estimator,
@@ -224,7 +225,8 @@ def _evidence(
     backend: str,
 ) -> tuple[str, Array, Array]:
     """How log p(x) was computed, log p(x), and its error: by the most exact way there is."""
-    exact = exact_log_evidence or getattr(model, "log_evidence", None)
+    known = model.log_evidence if isinstance(model, HasLogEvidence) else None
+    exact = exact_log_evidence or known
     if exact is not None:
         return "exact", exact(theta, x), np.zeros(len(x))
     if isinstance(family, Relaxable) and _can_be_listed(family):

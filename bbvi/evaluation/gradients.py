@@ -15,6 +15,7 @@ import numpy as np
 from bbvi.backends.kernel.second_moments import SQUARES
 from bbvi.evaluation.moments import BlockStatistics, Moments
 from bbvi.inference.counting import Counter
+from bbvi.protocols import HasBlocks
 from bbvi.types import Array, Estimate, Estimator, Family, Target, Theta
 from bbvi.validation import as_count, as_float_array
 
@@ -57,7 +58,8 @@ def parameter_blocks(family: Any) -> dict[str, Array]:
     >>> {name: columns.tolist() for name, columns in parameter_blocks(DiagonalGaussian(2)).items()}
     {'mean': [0, 1], 'log-scale': [2, 3]}
     """
-    return getattr(family, "parameter_blocks", None) or {"lam": np.arange(family.num_params)}
+    named = family.parameter_blocks if isinstance(family, HasBlocks) else {}
+    return named or {"lam": np.arange(family.num_params)}
 
 
 def gradient_statistics(

@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bbvi import backends
+from bbvi.logs import log_sum_exp
 from bbvi.nets import astype
 from bbvi.types import Array, Model, Target, Theta
 from bbvi.validation import as_count, as_float_array, check_theta
@@ -156,9 +157,8 @@ def trapezoids(target: Target, low: Array, high: Array, nodes: int) -> Array:
     The weights of the end nodes do not matter, for the integrand has died out there.
     """
     log_p = _log_joint(target, grid(low, high, nodes))
-    highest = log_p.max(axis=0)
     log_cell = np.log((high - low) / (nodes - 1)).sum(axis=1)
-    return highest + np.log(np.exp(log_p - highest).sum(axis=0)) + log_cell
+    return log_sum_exp(log_p) + log_cell
 
 
 def _log_joint(target: Target, z: Array) -> Array:

@@ -10,6 +10,7 @@ from bbvi import backends
 from bbvi.estimators import sticking_the_landing
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.evaluation import elbo, inference_gap
+from bbvi.evaluation.grid_sums import moments_of
 from bbvi.evaluation.quadrature import find_boxes, grid
 from bbvi.experiments.methods import (
     METHODS,
@@ -257,5 +258,5 @@ def _posterior(
     z = grid(low, high, nodes)
     log_joint = backends.target(model, theta, x).value(z).reshape(nodes, nodes)
     z1, z2 = (z[:, 0, d].reshape(nodes, nodes) for d in (0, 1))
-    moments = problem.family.moments(lam[row : row + 1].astype(np.float64))  # type: ignore[attr-defined]
+    moments = moments_of(problem.family, lam[row : row + 1].astype(np.float64))
     return Posterior(name, row, z1, z2, log_joint, moments.mean[0], moments.covariance[0])

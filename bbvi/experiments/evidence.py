@@ -13,6 +13,7 @@ from bbvi.evaluation import (
     log_evidence_ais,
     log_evidence_psis,
 )
+from bbvi.evaluation.grid_sums import moments_of
 from bbvi.evaluation.psis_evidence import PsisEvidence
 from bbvi.experiments.networks import Network
 from bbvi.families import FullCovarianceGaussian
@@ -89,7 +90,7 @@ def tight_proposal(
         diagonal = infer(
             *given, lam=lam[rows], num_samples=num_samples, num_steps=num_steps, progress=False
         ).local
-        moments = network.family.moments(diagonal)
+        moments = moments_of(network.family, diagonal)
         refined = infer(
             network.model,
             full,

@@ -9,13 +9,16 @@ from bbvi import backends
 from bbvi.datasets import digits
 from bbvi.estimators import reparameterized
 from bbvi.evaluation.exact_sums import gauss_hermite
+from bbvi.evaluation.grid_sums import grid_expectation, moments_of
 from bbvi.evaluation.quadrature import find_boxes, grid, log_evidence_quadrature
 from bbvi.families import DiagonalGaussian
 from bbvi.inference import fit_amortized
 from bbvi.inference.local import ascend
+from bbvi.logs import log_mean_exp
 from bbvi.models import BernoulliLikelihood, DeepLatentModel, LinearGaussian, StandardNormal
 from bbvi.nets import MLP
 from bbvi.optimizers import adam, cosine_decay
+from bbvi.protocols import Gaussian, HasLogEvidence
 from bbvi.types import Array, Estimator, Family, Model, Target, Theta
 from bbvi.validation import as_count
 
@@ -61,8 +64,7 @@ def naive_evidence(
         needed = float(np.exp(log_relative_variance(model, theta, one)[0] + np.log(100)))
         for S in samples:
             part = log_lik[:S]
-            highest = part.max(axis=0)
-            error = highest + np.log(np.exp(part - highest).mean(axis=0)) - exact
+            error = log_mean_exp(part) - exact
             low, median, high = np.quantile(error, (0.05, 0.5, 0.95))
             rows.append(
                 {
@@ -152,7 +154,7 @@ def watch_step_1(
     """
     as_count("num_steps", num_steps)
     target = backends.target(model, theta, x)
-    if hasattr(model, "log_evidence"):
+    if isinstance(model, HasLogEvidence):
         log_evidence = model.log_evidence(theta, x)
     else:
         log_evidence = log_evidence_quadrature(model, theta, x).value
@@ -164,16 +166,23 @@ def watch_step_1(
             family, target, lam, rng, estimator, num_samples, optimizer, moments
         )
         lams.append(lam)
-    elbo = np.stack([gauss_hermite(family, target, lam, num_nodes=100).elbo for lam in lams])
+    elbo = np.stack([exact_elbo(family, target, lam) for lam in lams])
     kl = np.stack([kl_to_posterior(family, target, lam, log_evidence) for lam in lams])
     return Course(np.stack(lams), elbo, kl, log_evidence)
+
+
+def exact_elbo(family: Any, target: Target, lam: Array) -> Array:
+    """The ELBO (N,) by Gauss-Hermite sums, by a grid where q is not Gaussian."""
+    if isinstance(family, Gaussian):
+        return gauss_hermite(family, target, lam, num_nodes=100).elbo
+    return grid_expectation(family, target, lam).elbo
 
 
 def kl_to_posterior(
     family: Any, target: Target, lam: Array, log_evidence: Array, nodes: int = 100
 ) -> Array:
     """KL(q || p(z | x)) = sum of q (log q - log p(x, z) + log p(x)) over a grid: (N,), nats."""
-    mean, covariance = family.moments(lam)
+    mean, covariance = moments_of(family, lam)
     width = 7 * np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
     z = grid(mean - width, mean + width, nodes)
     cell = np.prod(2 * width / (nodes - 1), axis=1)
@@ -211,7 +220,7 @@ def course_rows(family: Any, course: Course) -> list[dict[str, Any]]:
     rows = []
     for n, log_evidence in enumerate(course.log_evidence):
         for step, lam in enumerate(course.lam[:, n]):
-            mean, covariance = (moment[0] for moment in family.moments(lam[None]))
+            mean, covariance = (moment[0] for moment in moments_of(family, lam[None]))
             row: dict[str, Any] = {"datapoint": n, "step": step}
             row |= {f"mean_{d + 1}": mean[d] for d in range(len(mean))}
             row |= {f"sd_{d + 1}": np.sqrt(covariance[d, d]) for d in range(len(mean))}

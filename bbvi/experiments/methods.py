@@ -10,6 +10,7 @@ from bbvi.estimators.table import ESTIMATORS
 from bbvi.experiments.problems import Problem
 from bbvi.inference import Fit, fit_amortized, fit_bbvi, fit_semi_amortized, infer
 from bbvi.optimizers import adam, cosine_decay
+from bbvi.protocols import HasLabels
 from bbvi.types import Array, Estimator, Family, Theta
 
 
@@ -128,7 +129,10 @@ def estimator_of(method: Method) -> Estimator:
 
 def evaluations_of(method: Method, family: Family, num_samples: int) -> int:
     """Log-joint evaluations of one gradient of one datapoint."""
-    cost, K = ESTIMATORS[method.estimator].cost, getattr(family, "num_labels", 1)
+    cost, K = (
+        ESTIMATORS[method.estimator].cost,
+        family.num_labels if isinstance(family, HasLabels) else 1,
+    )
     return cost(num_samples, family.latent_dim, family.num_params, K)
 
 

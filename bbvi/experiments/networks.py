@@ -5,11 +5,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bbvi.families import DiagonalGaussian
+from bbvi.logs import LOG_2PI
 from bbvi.models import BernoulliLikelihood, DeepLatentModel, ScalarScaleGaussian, StandardNormal
 from bbvi.nets import MLP, part
 from bbvi.types import Theta
-
-LOG_2PI = float(np.log(2 * np.pi))
 
 
 class Network(NamedTuple):

@@ -6,6 +6,7 @@ from bbvi.families.diagonal_gaussian import DiagonalGaussian
 from bbvi.families.full_covariance_gaussian import FullCovarianceGaussian
 from bbvi.families.gamma import Gamma
 from bbvi.families.label_and_gaussian import LabelAndGaussian
+from bbvi.families.laplace import Laplace
 from bbvi.families.mean_field import MeanField, SmoothMeanField
 from bbvi.families.quadratic_flow import QuadraticFlow
 
@@ -16,6 +17,7 @@ __all__ = [
     "FullCovarianceGaussian",
     "Gamma",
     "LabelAndGaussian",
+    "Laplace",
     "MeanField",
     "QuadraticFlow",
     "SmoothMeanField",

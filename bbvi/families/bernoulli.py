@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from bbvi.nets import softplus
 from bbvi.types import Array
-from bbvi.validation import as_count, check_width
+from bbvi.validation import as_count, check_rows
 
 LARGEST_SUPPORT = 2**16
 
@@ -73,27 +73,32 @@ class Bernoulli:
 
     def transform(self, lam: Array, eps: Array) -> Array:
         """z = 1[eps > 1 - sigmoid(lam)]: (S, N, D)."""
-        check_width("eps", eps, self.latent_dim, "D, as family.noise draws it")
+        check_rows(self, lam, eps=eps)
         return (eps > expit(-lam)).astype(lam.dtype)
 
     def log_prob(self, lam: Array, z: Array) -> Array:
         """sum_d z_d lam_d - softplus(lam_d): (S, N); linear in z, so defined for relaxed z too."""
+        check_rows(self, lam, z=z)
         return anp.sum(z * lam, axis=-1) - anp.sum(softplus(lam), axis=-1)
 
     def log_prob_factors(self, lam: Array, z: Array) -> Array:
         """log q_d(z_d) of each latent: (S, N, D)."""
+        check_rows(self, lam, z=z)
         return z * lam - softplus(lam)
 
     def log_prob_dz(self, lam: Array, z: Array) -> Array:
         """lam, the slope of that linear extension to relaxed z: (S, N, D)."""
+        check_rows(self, lam, z=z)
         return np.broadcast_to(lam, z.shape)
 
     def score(self, lam: Array, z: Array) -> Array:
         """d log q / d lam = z - sigmoid(lam): (S, N, P)."""
+        check_rows(self, lam, z=z)
         return z - expit(lam)
 
     def entropy(self, lam: Array) -> Array:
         """H = sum_d softplus(lam_d) - lam_d sigmoid(lam_d): (N,)."""
+        check_rows(self, lam)
         return anp.sum(softplus(lam) - lam * 0.5 * (1 + anp.tanh(0.5 * lam)), axis=-1)
 
     def entropy_and_grad(self, lam: Array) -> tuple[Array, Array]:
@@ -114,7 +119,7 @@ class Bernoulli:
 
     def perturb(self, lam: Array, eps: Array) -> Array:
         """zeta = lam + logit(eps), whose sign decides z: (S, N, P)."""
-        check_width("eps", eps, self.latent_dim, "D, as family.noise draws it")
+        check_rows(self, lam, eps=eps)
         return lam + np.log(eps) - np.log1p(-eps)
 
     def harden(self, zeta: Array) -> Array:
@@ -131,6 +136,7 @@ class Bernoulli:
 
     def mean_pullback(self, lam: Array, dz: Array) -> Array:
         """dz . d E[z]/dlam = dz sigmoid(lam) sigmoid(-lam): (S, N, P)."""
+        check_rows(self, lam, dz=dz)
         return dz * (expit(lam) * expit(-lam))
 
     def gap_pullback(self, lam: Array, zeta: Array, dzeta: Array) -> Array:
@@ -139,11 +145,13 @@ class Bernoulli:
         With u = sigmoid(zeta - lam) and v the noise of zeta~ given z, the two move apart by
         sigmoid(-lam) / u where z = 1 and by sigmoid(lam) / (1 - u) where z = 0.
         """
+        check_rows(self, lam, zeta=zeta, dzeta=dzeta)
         side = np.where(zeta > 0, 1, -1).astype(zeta.dtype)
         return dzeta * expit(-side * lam) / expit(side * (zeta - lam))
 
     def gap_pushforward(self, lam: Array, zeta: Array, dlam: Array) -> Array:
         """d(zeta - zeta~)/dlam . dlam, the transpose of `gap_pullback`: (S, N, P)."""
+        check_rows(self, lam, zeta=zeta)
         return self.gap_pullback(lam, zeta, dlam)
 
 

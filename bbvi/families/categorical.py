@@ -9,7 +9,7 @@ import numpy as np
 
 from bbvi.families.bernoulli import check_support, open_uniform
 from bbvi.types import Array
-from bbvi.validation import as_count, check_width
+from bbvi.validation import as_count, check_rows
 
 
 @dataclass(frozen=True)
@@ -88,18 +88,22 @@ class Categorical:
 
     def log_prob(self, lam: Array, z: Array) -> Array:
         """sum_v z_v . lam_v - logsumexp(lam_v): (S, N); linear in z, so defined for relaxed z."""
+        check_rows(self, lam, z=z)
         return anp.sum(z * lam, axis=-1) - anp.sum(self._log_normalizer(lam), axis=-1)
 
     def log_prob_factors(self, lam: Array, z: Array) -> Array:
         """log q_v(z_v) of each variable: (S, N, V)."""
+        check_rows(self, lam, z=z)
         return np.sum(self._split(z * lam), axis=-1) - self._log_normalizer(lam)
 
     def log_prob_dz(self, lam: Array, z: Array) -> Array:
         """lam, the slope of that linear extension to relaxed z: (S, N, D)."""
+        check_rows(self, lam, z=z)
         return np.broadcast_to(lam, z.shape)
 
     def score(self, lam: Array, z: Array) -> Array:
         """d log q / d lam = z - softmax(lam): (S, N, P)."""
+        check_rows(self, lam, z=z)
         return z - self.probabilities(lam)
 
     def probabilities(self, lam: Array) -> Array:
@@ -109,6 +113,7 @@ class Categorical:
 
     def entropy(self, lam: Array) -> Array:
         """H = sum_v logsumexp(lam_v) - softmax(lam_v) . lam_v: (N,)."""
+        check_rows(self, lam)
         return anp.sum(self._log_normalizer(lam), axis=-1) - anp.sum(
             self.probabilities(lam) * lam, axis=-1
         )
@@ -132,7 +137,7 @@ class Categorical:
 
     def perturb(self, lam: Array, eps: Array) -> Array:
         """zeta = lam + eps, whose argmax decides z: (S, N, P)."""
-        check_width("eps", eps, self.latent_dim, "D, as family.noise draws it")
+        check_rows(self, lam, eps=eps)
         return lam + eps
 
     def harden(self, zeta: Array) -> Array:
@@ -151,6 +156,7 @@ class Categorical:
 
     def mean_pullback(self, lam: Array, dz: Array) -> Array:
         """dz . d E[z]/dlam = p (dz - p . dz), p = softmax(lam): (S, N, P)."""
+        check_rows(self, lam, dz=dz)
         return self._softmax_pullback(self.probabilities(lam), dz)
 
     def gap_pullback(self, lam: Array, zeta: Array, dzeta: Array) -> Array:
@@ -159,6 +165,7 @@ class Categorical:
         Given the winner k, d zeta~_k = p . dlam, and with r_j = exp(zeta_j - zeta_k) the others
         move by d zeta~_j = (1 - r_j) dlam_j + r_j p . dlam; zeta itself moves by dlam.
         """
+        check_rows(self, lam, zeta=zeta, dzeta=dzeta)
         r = self._ratio_to_winner(zeta)
         pulled = r * dzeta
         total = np.repeat(self._split(pulled).sum(axis=-1), self.num_categories, axis=-1)
@@ -166,6 +173,7 @@ class Categorical:
 
     def gap_pushforward(self, lam: Array, zeta: Array, dlam: Array) -> Array:
         """d(zeta - zeta~)/dlam . dlam = r (dlam - p . dlam), the transpose of `gap_pullback`."""
+        check_rows(self, lam, zeta=zeta)
         mean = self._split(self.probabilities(lam) * dlam).sum(axis=-1)
         return self._ratio_to_winner(zeta) * (dlam - np.repeat(mean, self.num_categories, axis=-1))
 

@@ -1,22 +1,15 @@
 """q(z) = N(z; mu, diag(sigma^2)), lam = (mu, log sigma) (floor 1)."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
 
+from bbvi.logs import LOG_2PI
+from bbvi.protocols import GaussianMoments
 from bbvi.types import Array
-from bbvi.validation import as_count, check_width
-
-LOG_2PI = float(np.log(2 * np.pi))
-
-
-class GaussianMoments(NamedTuple):
-    """Mean (N, D) and covariance (N, D, D) of q_lam."""
-
-    mean: Array
-    covariance: Array
+from bbvi.validation import as_count, check_rows
 
 
 def cholesky(covariance: Array) -> Array:
@@ -117,8 +110,9 @@ class DiagonalGaussian:
         """Start every row at N(0, I): lam = 0."""
         return np.zeros((num_data, self.num_params))
 
-    def split(self, lam: Array) -> tuple[Array, Array]:
-        """Mean (N, D) and log standard deviation (N, D)."""
+    def split(self, lam: Array, **points: Array) -> tuple[Array, Array]:
+        """Mean (N, D) and log standard deviation (N, D), once all shapes agree."""
+        check_rows(self, lam, **points)
         return lam[:, : self.latent_dim], lam[:, self.latent_dim :]
 
     def noise(
@@ -129,13 +123,12 @@ class DiagonalGaussian:
 
     def transform(self, lam: Array, eps: Array) -> Array:
         """z = mu + sigma * eps: (S, N, D)."""
-        check_width("eps", eps, self.latent_dim, "D, as family.noise draws it")
-        mean, log_scale = self.split(lam)
+        mean, log_scale = self.split(lam, eps=eps)
         return mean + anp.exp(log_scale) * eps
 
     def log_prob(self, lam: Array, z: Array) -> Array:
         """log N(z; mu, diag(sigma^2)): (S, N)."""
-        mean, log_scale = self.split(lam)
+        mean, log_scale = self.split(lam, z=z)
         standardized = (z - mean) * anp.exp(-log_scale)
         return -0.5 * anp.sum(standardized**2 + LOG_2PI, axis=-1) - anp.sum(log_scale, axis=-1)
 
@@ -146,23 +139,23 @@ class DiagonalGaussian:
 
     def log_prob_factors(self, lam: Array, z: Array) -> Array:
         """log N(z_d; mu_d, sigma_d^2) of each latent: (S, N, D)."""
-        mean, log_scale = self.split(lam)
+        mean, log_scale = self.split(lam, z=z)
         return -0.5 * (((z - mean) * np.exp(-log_scale)) ** 2 + LOG_2PI) - log_scale
 
     def log_prob_dz(self, lam: Array, z: Array) -> Array:
         """d log q / dz = -(z - mu) / sigma^2: (S, N, D)."""
-        mean, log_scale = self.split(lam)
+        mean, log_scale = self.split(lam, z=z)
         return -(z - mean) * np.exp(-2 * log_scale)
 
     def score(self, lam: Array, z: Array) -> Array:
         """d log q / d lam = ((z - mu) / sigma^2, ((z - mu) / sigma)^2 - 1): (S, N, P)."""
-        mean, log_scale = self.split(lam)
+        mean, log_scale = self.split(lam, z=z)
         standardized = (z - mean) * np.exp(-log_scale)
         return np.concatenate([standardized * np.exp(-log_scale), standardized**2 - 1], axis=-1)
 
     def pullback(self, lam: Array, eps: Array, dz: Array) -> Array:
         """(dz, dz * sigma * eps): (S, N, P)."""
-        _, log_scale = self.split(lam)
+        _, log_scale = self.split(lam, eps=eps, dz=dz)
         return np.concatenate([dz, dz * eps * np.exp(log_scale)], axis=-1)
 
     def entropy(self, lam: Array) -> Array:
@@ -184,7 +177,11 @@ class DiagonalGaussian:
         return kl, np.concatenate([mean, variance - 1], axis=-1)
 
     def moments(self, lam: Array) -> GaussianMoments:
-        """Mean (N, D) and covariance (N, D, D)."""
+        """`gaussian_moments`, under the name that any family may use."""
+        return self.gaussian_moments(lam)
+
+    def gaussian_moments(self, lam: Array) -> GaussianMoments:
+        """Mean (N, D) and covariance (N, D, D) of this Gaussian."""
         mean, log_scale = self.split(lam)
         return GaussianMoments(
             mean, np.exp(2 * log_scale)[:, :, None] * np.eye(self.latent_dim, dtype=lam.dtype)

@@ -6,9 +6,11 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 
-from bbvi.families.diagonal_gaussian import LOG_2PI, GaussianMoments, factor_moments
+from bbvi.families.diagonal_gaussian import factor_moments
+from bbvi.logs import LOG_2PI
+from bbvi.protocols import GaussianMoments
 from bbvi.types import Array
-from bbvi.validation import as_count, check_width
+from bbvi.validation import as_count, check_rows, check_width
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class FullCovarianceGaussian:
 
     def factor(self, lam: Array) -> tuple[Array, Array]:
         """Mean (N, D) and Cholesky factor L (N, D, D)."""
+        check_rows(self, lam)
         D = self.latent_dim
         rows = []
         for d in range(D):
@@ -84,7 +87,7 @@ class FullCovarianceGaussian:
 
     def transform(self, lam: Array, eps: Array) -> Array:
         """z = mu + L eps: (S, N, D)."""
-        check_width("eps", eps, self.latent_dim, "D, as family.noise draws it")
+        check_rows(self, lam, eps=eps)
         mean, L = self.factor(lam)
         return mean + anp.einsum("nij,snj->sni", L, eps)
 
@@ -114,12 +117,23 @@ class FullCovarianceGaussian:
 
     def log_prob(self, lam: Array, z: Array) -> Array:
         """log N(z; mu, L L^T) = -|w|^2 / 2 - sum_d log L_dd - (D / 2) log 2 pi: (S, N)."""
+        check_rows(self, lam, z=z)
+        return self._log_prob(lam, z)
+
+    def log_prob_pairs(self, lam: Array, points: Array) -> Array:
+        """log q_k of every point under every row of lam: points (M, D) -> (M, K)."""
+        check_rows(self, lam)
+        check_width("points", points, self.latent_dim, "D")
+        return self._log_prob(lam, points[:, None, :])
+
+    def _log_prob(self, lam: Array, z: Array) -> Array:
         w = self._whiten(lam, z)
         log_det = anp.sum(lam[:, self._diagonal], axis=-1)
         return -0.5 * anp.sum(w**2 + LOG_2PI, axis=-1) - log_det
 
     def log_prob_dz(self, lam: Array, z: Array) -> Array:
         """d log q / dz = -L^-T w: (S, N, D)."""
+        check_rows(self, lam, z=z)
         return -self._unwhiten_transposed(self.factor(lam)[1], self._whiten(lam, z))
 
     def score(self, lam: Array, z: Array) -> Array:
@@ -127,6 +141,7 @@ class FullCovarianceGaussian:
 
         The chain rule through log L_ii multiplies the diagonal by L_ii: v_i w_i L_ii - 1.
         """
+        check_rows(self, lam, z=z)
         L = self.factor(lam)[1]
         w = self._whiten(lam, z)
         v = self._unwhiten_transposed(L, w)
@@ -137,12 +152,14 @@ class FullCovarianceGaussian:
 
     def pullback(self, lam: Array, eps: Array, dz: Array) -> Array:
         """(dz, dz_i eps_j), the diagonal times L_ii for the log: (S, N, P)."""
+        check_rows(self, lam, eps=eps, dz=dz)
         pulled = self._pack(dz, dz[..., :, None] * eps[..., None, :])
         pulled[..., self._diagonal] *= np.exp(lam[:, self._diagonal])
         return pulled
 
     def entropy(self, lam: Array) -> Array:
         """H = sum_d log L_dd + (D / 2) (1 + log 2 pi): (N,)."""
+        check_rows(self, lam)
         return anp.sum(lam[:, self._diagonal], axis=-1) + 0.5 * self.latent_dim * (1 + LOG_2PI)
 
     def entropy_and_grad(self, lam: Array) -> tuple[Array, Array]:
@@ -162,6 +179,10 @@ class FullCovarianceGaussian:
         return kl, grad
 
     def moments(self, lam: Array) -> GaussianMoments:
+        """`gaussian_moments`, under the name that any family may use."""
+        return self.gaussian_moments(lam)
+
+    def gaussian_moments(self, lam: Array) -> GaussianMoments:
         """Mean (N, D) and covariance L L^T (N, D, D)."""
         mean, L = self.factor(lam)
         return GaussianMoments(mean, L @ np.swapaxes(L, -1, -2))

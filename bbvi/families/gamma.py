@@ -10,7 +10,7 @@ from scipy.special import gammainc, gammaincc, gammaincinv, polygamma
 
 from bbvi.families.bernoulli import open_uniform
 from bbvi.types import Array
-from bbvi.validation import as_count, check_width
+from bbvi.validation import as_count, check_rows
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,9 @@ class Gamma:
         """Start every row at shape 1 and rate 1, the standard exponential: lam = 0."""
         return np.zeros((num_data, self.num_params))
 
-    def split(self, lam: Array) -> tuple[Array, Array]:
-        """Log shapes (N, D) and log rates (N, D)."""
+    def split(self, lam: Array, **points: Array) -> tuple[Array, Array]:
+        """Log shapes (N, D) and log rates (N, D), once all shapes agree."""
+        check_rows(self, lam, **points)
         return lam[:, : self.latent_dim], lam[:, self.latent_dim :]
 
     def noise(
@@ -80,8 +81,7 @@ class Gamma:
 
     def transform(self, lam: Array, eps: Array) -> Array:
         """z = F^-1(eps; lam), never below the smallest normal number: (S, N, D)."""
-        check_width("eps", eps, self.latent_dim, "D, as family.noise draws it")
-        log_shape, log_rate = self.split(lam)
+        log_shape, log_rate = self.split(lam, eps=eps)
         z = gammaincinv(np.exp(log_shape), eps) * np.exp(-log_rate)
         return np.maximum(z, np.finfo(lam.dtype).tiny).astype(lam.dtype, copy=False)
 
@@ -91,24 +91,24 @@ class Gamma:
 
     def log_prob_factors(self, lam: Array, z: Array) -> Array:
         """log q_d(z_d) of each latent: (S, N, D)."""
-        log_shape, log_rate = self.split(lam)
+        log_shape, log_rate = self.split(lam, z=z)
         a, b = anp.exp(log_shape), anp.exp(log_rate)
         return a * log_rate + (a - 1) * anp.log(z) - b * z - gammaln(a)
 
     def log_prob_dz(self, lam: Array, z: Array) -> Array:
         """d log q / dz = (a - 1) / z - b: (S, N, D)."""
-        log_shape, log_rate = self.split(lam)
+        log_shape, log_rate = self.split(lam, z=z)
         return (np.exp(log_shape) - 1) / z - np.exp(log_rate)
 
     def score(self, lam: Array, z: Array) -> Array:
         """d log q / d lam = (a (log b + log z - psi(a)), a - b z): (S, N, P)."""
-        log_shape, log_rate = self.split(lam)
+        log_shape, log_rate = self.split(lam, z=z)
         a, b = np.exp(log_shape), np.exp(log_rate)
         return np.concatenate([a * (log_rate + np.log(z) - psi(a)), a - b * z], axis=-1)
 
     def pullback(self, lam: Array, eps: Array, dz: Array) -> Array:
         """(dz a dz/da, -dz z), dz/da implicitly: (S, N, P)."""
-        log_shape, log_rate = self.split(lam)
+        log_shape, log_rate = self.split(lam, eps=eps, dz=dz)
         z = self.transform(lam, eps)
         scale = np.exp(-log_rate)
         shape_motion = (

@@ -9,7 +9,7 @@ import numpy as np
 from bbvi.families.categorical import Categorical
 from bbvi.families.diagonal_gaussian import DiagonalGaussian
 from bbvi.types import Array
-from bbvi.validation import as_count, check_width
+from bbvi.validation import as_count, check_rows
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,7 @@ class LabelAndGaussian:
 
     def split(self, lam: Array) -> tuple[Array, list[Array]]:
         """Logits (N, K), and for each label the Gaussian's row (N, 2 style_dim)."""
+        check_rows(self, lam)
         K, width = self.num_labels, self.style.num_params
         rows = [lam[:, K + k * width : K + (k + 1) * width] for k in range(K)]
         return lam[:, :K], rows
@@ -84,7 +85,7 @@ class LabelAndGaussian:
 
     def transform(self, lam: Array, eps: Array) -> Array:
         """Draw y, then z from the Gaussian of that label: (S, N, D)."""
-        check_width("eps", eps, self.latent_dim, "D, as family.noise draws it")
+        check_rows(self, lam, eps=eps)
         logits, rows = self.split(lam)
         y = self.label.transform(logits, eps[..., : self.num_labels])
         styles = [self.style.transform(row, eps[..., self.num_labels :]) for row in rows]
@@ -93,7 +94,7 @@ class LabelAndGaussian:
 
     def with_label(self, lam: Array, eps: Array, label: int) -> Array:
         """(one-hot label, z ~ q(z | label)) from the same noise: (S, N, D)."""
-        check_width("eps", eps, self.latent_dim, "D, as family.noise draws it")
+        check_rows(self, lam, eps=eps)
         z = self.style.transform(self.split(lam)[1][label], eps[..., self.num_labels :])
         y = np.zeros((*z.shape[:2], self.num_labels), dtype=z.dtype)
         y[..., label] = 1
@@ -101,6 +102,7 @@ class LabelAndGaussian:
 
     def log_prob(self, lam: Array, z: Array) -> Array:
         """log q(y) + sum_k y_k log N(z; mu_k, sigma_k): (S, N)."""
+        check_rows(self, lam, z=z)
         logits, rows = self.split(lam)
         y, style = z[..., : self.num_labels], z[..., self.num_labels :]
         given = [y[..., k] * self.style.log_prob(row, style) for k, row in enumerate(rows)]
@@ -108,6 +110,7 @@ class LabelAndGaussian:
 
     def score(self, lam: Array, z: Array) -> Array:
         """(y - softmax(logits), y_k times the k-th Gaussian's score): (S, N, P)."""
+        check_rows(self, lam, z=z)
         logits, rows = self.split(lam)
         y, style = z[..., : self.num_labels], z[..., self.num_labels :]
         given = [y[..., k, None] * self.style.score(row, style) for k, row in enumerate(rows)]

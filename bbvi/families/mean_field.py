@@ -9,7 +9,7 @@ import autograd.numpy as anp
 import numpy as np
 
 from bbvi.types import Array, Family, Reparameterizable
-from bbvi.validation import check_width
+from bbvi.validation import check_rows
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class MeanField:
 
     def transform(self, lam: Array, eps: Array) -> Array:
         """Each group's z, side by side: (S, N, D)."""
-        check_width("eps", eps, self.latent_dim, "D, as family.noise draws it")
+        check_rows(self, lam, eps=eps)
         return self._join(lambda group, lam, eps: group.transform(lam, eps), lam, eps)
 
     def log_prob(self, lam: Array, z: Array) -> Array:
@@ -123,6 +123,7 @@ class MeanField:
 
     def _split(self, lam: Array, z: Array | None = None) -> list[tuple[Any, Array, Any]]:
         """(group, its lam, its z) for each group."""
+        check_rows(self, lam, **({} if z is None else {"z": z}))
         params = [0, *accumulate(group.num_params for group in self.groups)]
         dims = [0, *accumulate(group.latent_dim for group in self.groups)]
         return [

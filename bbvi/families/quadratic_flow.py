@@ -6,10 +6,9 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 
+from bbvi.logs import LOG_2PI
 from bbvi.types import Array
-from bbvi.validation import as_count, check_width
-
-LOG_2PI = float(np.log(2 * np.pi))
+from bbvi.validation import as_count, check_rows
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,8 @@ class QuadraticFlow:
     @property
     def num_params(self) -> int:
         """P = 2 D + sum_i (i + i (i + 1) / 2) over i = 0, ..., D - 1."""
-        return self._slice(self.latent_dim).start
+        D = self.latent_dim
+        return 2 * D + D * (D - 1) // 2 + (D - 1) * D * (D + 1) // 6
 
     @property
     def parameter_blocks(self) -> dict[str, Array]:
@@ -72,8 +72,9 @@ class QuadraticFlow:
         """Start every row at N(0, I): lam = 0."""
         return np.zeros((num_data, self.num_params))
 
-    def split(self, lam: Array) -> tuple[Array, Array]:
-        """mu (N, D) and log sigma (N, D)."""
+    def split(self, lam: Array, **points: Array) -> tuple[Array, Array]:
+        """mu (N, D) and log sigma (N, D), once all shapes agree."""
+        check_rows(self, lam, **points)
         return lam[:, : self.latent_dim], lam[:, self.latent_dim : 2 * self.latent_dim]
 
     def noise(
@@ -89,8 +90,7 @@ class QuadraticFlow:
 
     def transform(self, lam: Array, eps: Array) -> Array:
         """z(lam, eps): (S, N, D)."""
-        check_width("eps", eps, self.latent_dim, "D, as family.noise draws it")
-        mean, log_scale = self.split(lam)
+        mean, log_scale = self.split(lam, eps=eps)
         before = [eps[..., i] for i in range(self.latent_dim)]
         shifts = [self._shift(lam, before, i) for i in range(1, self.latent_dim)]
         moved = anp.stack([anp.zeros_like(before[0]), *shifts], axis=-1)
@@ -98,7 +98,7 @@ class QuadraticFlow:
 
     def invert(self, lam: Array, z: Array) -> Array:
         """eps(lam, z), the noise behind z, one coordinate after another: (S, N, D)."""
-        mean, log_scale = self.split(lam)
+        mean, log_scale = self.split(lam, z=z)
         eps: list[Array] = []
         for i in range(self.latent_dim):
             rest = z[..., i] - mean[:, i] - self._shift(lam, eps, i)
@@ -108,7 +108,7 @@ class QuadraticFlow:
     def log_prob(self, lam: Array, z: Array) -> Array:
         """log N(eps(z); 0, I) - sum_i log sigma_i: (S, N)."""
         eps = self.invert(lam, z)
-        return -0.5 * anp.sum(eps**2 + LOG_2PI, axis=-1) - anp.sum(self.split(lam)[1], axis=-1)
+        return -0.5 * anp.sum(eps**2 + LOG_2PI, axis=-1) - anp.sum(self.split(lam, z=z)[1], axis=-1)
 
     def _unwhiten_transposed(self, lam: Array, eps: Array) -> Array:
         """v = J^-T eps with J = dz/deps, by back substitution: (S, N, D)."""
@@ -129,7 +129,7 @@ class QuadraticFlow:
 
     def pullback(self, lam: Array, eps: Array, dz: Array) -> Array:
         """z is linear in all of lam but log sigma: dz_i times (1, sigma_i eps_i, terms)."""
-        _, log_scale = self.split(lam)
+        _, log_scale = self.split(lam, eps=eps, dz=dz)
         columns = [dz, dz * eps * np.exp(log_scale)]
         for i in range(1, self.latent_dim):
             terms = np.stack(_terms([eps[..., j] for j in range(i)]), axis=-1)

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bbvi.logs import LOG_2PI
 from bbvi.nets import join, part
 from bbvi.targets import hold_theta
 from bbvi.types import Array, Evaluation, Model, Target, Theta
@@ -73,7 +74,7 @@ def normal_prior(scale: float) -> ThetaPrior:
     """
     if not 0 < scale < np.inf:
         raise ValueError(f"scale is {scale!r}; expected a positive standard deviation.")
-    constant = float(np.log(scale) + 0.5 * np.log(2 * np.pi))
+    constant = float(np.log(scale) + 0.5 * LOG_2PI)
 
     def prior(theta: Theta) -> tuple[float, Theta]:
         log_p = sum(
@@ -207,7 +208,7 @@ def posterior(fit: Any) -> tuple[Theta, Theta]:
 
 def _entropy(log_scale: Theta) -> float:
     """H[q(theta)] = sum log scale + (1 + log 2 pi) / 2."""
-    constant = 0.5 * (1 + float(np.log(2 * np.pi)))
+    constant = 0.5 * (1 + LOG_2PI)
     return float(sum(np.sum(v) + constant * v.size for v in log_scale.values()))
 
 

@@ -10,6 +10,7 @@ from tqdm import tqdm
 from bbvi.inference.records import State
 from bbvi.nets import MLP, astype
 from bbvi.optimizers import Optimizer
+from bbvi.protocols import EncoderLike
 from bbvi.types import Array, Model, Theta
 from bbvi.validation import (
     as_float_array,
@@ -82,7 +83,7 @@ def check_lam(family: Any, lam: Array, x: Array) -> Array:
 
 def check_encoder(encoder: Any, family: Any, x: Array) -> MLP:
     """The encoder, an MLP or anything with its members, checked to map x's rows to lam's."""
-    if not (hasattr(encoder, "sizes") and hasattr(encoder, "init") and callable(encoder)):
+    if not isinstance(encoder, EncoderLike):
         raise TypeError(
             f"encoder is {encoder!r}; expected an MLP from Dx to P, e.g. "
             f"MLP(({x.shape[1]}, 64, {family.num_params}))."
@@ -92,7 +93,7 @@ def check_encoder(encoder: Any, family: Any, x: Array) -> MLP:
             f"encoder.sizes is {encoder.sizes}; expected {x.shape[1]} inputs (the width of x) and "
             f"{family.num_params} outputs (the family's P)."
         )
-    return encoder
+    return encoder  # type: ignore[return-value]
 
 
 def begin_with_encoder(

@@ -7,6 +7,7 @@ import numpy as np
 
 from bbvi.models.priors import StandardNormal
 from bbvi.nets import MLP, dtype_of, join, part
+from bbvi.protocols import ChecksData, ChecksParams, HasMean, observed_dim
 from bbvi.types import Array, Theta
 from bbvi.validation import check_entries, check_members, check_width
 
@@ -62,7 +63,7 @@ class DeepLatentModel:
                 f"decoder.sizes is {self.decoder.sizes}: its input width is "
                 f"{self.decoder.sizes[0]}; expected the prior's latent_dim {self.prior.latent_dim}."
             )
-        self.likelihood.observed_dim(self.decoder.sizes[-1])
+        observed_dim(self.likelihood, self.decoder.sizes[-1])
 
     @property
     def latent_dim(self) -> int:
@@ -72,7 +73,7 @@ class DeepLatentModel:
     @property
     def observed_dim(self) -> int:
         """Dx."""
-        return self.likelihood.observed_dim(self.decoder.sizes[-1])
+        return observed_dim(self.likelihood, self.decoder.sizes[-1])
 
     @property
     def standard_normal_prior(self) -> bool:
@@ -99,7 +100,7 @@ class DeepLatentModel:
         TypeError
             If the likelihood has no mean, as sequences of letters have none.
         """
-        if not hasattr(self.likelihood, "mean"):
+        if not isinstance(self.likelihood, HasMean):
             raise TypeError(
                 f"likelihood is {type(self.likelihood).__name__}, which has no mean; expected one "
                 "of numbers. Draw x instead, with the likelihood's sample."
@@ -121,10 +122,11 @@ class DeepLatentModel:
     def check_theta(self, theta: Theta) -> None:
         """Raise ValueError when theta is another model's, or a part's parameters broke down."""
         check_entries(self, theta)
-        if hasattr(self.prior, "check_params"):
+        if isinstance(self.prior, ChecksParams):
             self.prior.check_params(part(theta, "prior"))
 
     def check_data(self, x: Array) -> None:
         """Raise ValueError when x cannot have come from this model."""
         check_width("x", x, self.observed_dim, "the decoder's observed variables")
-        self.likelihood.check_data(x)
+        if isinstance(self.likelihood, ChecksData):
+            self.likelihood.check_data(x)

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 import autograd.numpy as anp
 import numpy as np
 
+from bbvi.logs import LOG_2PI
 from bbvi.models.posterior import Posterior
 from bbvi.models.transforms import positive, real, stack
 from bbvi.types import Array
 
-LOG_2PI = float(np.log(2 * np.pi))
 Data = Mapping[str, Any]
 
 EIGHT_SCHOOLS: Data = {

@@ -6,10 +6,10 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 
+from bbvi.logs import LOG_2PI, log_sum_exp
 from bbvi.types import Array, Theta
 from bbvi.validation import as_count, check_entries, check_inputs, check_width
 
-LOG_2PI = float(np.log(2 * np.pi))
 NARROWEST = 1e-3
 """Smallest scale of a component, as a share of the data's: one that sits on a single datapoint
 would have an infinite likelihood."""
@@ -75,8 +75,7 @@ class GaussianMixture:
     def log_evidence(self, theta: Theta, x: Array) -> Array:
         """log p(x) = log sum_k p(x, z = k): (N,), nats, exact."""
         each = self.log_joint_each(theta, check_inputs(self, theta, x))
-        highest = each.max(axis=-1)
-        return highest + np.log(np.sum(np.exp(each - highest[:, None]), axis=-1))
+        return log_sum_exp(each, axis=-1)
 
     def coordinate_update(self, family: Any, theta: Theta, x: Array, lam: Array) -> Array:
         """log p(x, z = k) as logits: the exact posterior, whatever lam was."""

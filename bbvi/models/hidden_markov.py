@@ -7,11 +7,10 @@ import autograd.numpy as anp
 import numpy as np
 from autograd.scipy.special import logsumexp
 
+from bbvi.logs import LOG_2PI
 from bbvi.nets import dtype_of
 from bbvi.types import Array, Theta
 from bbvi.validation import as_count, check_entries, check_inputs, check_width
-
-LOG_2PI = float(np.log(2 * np.pi))
 
 
 class ChainPosterior(NamedTuple):

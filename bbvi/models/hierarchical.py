@@ -6,14 +6,14 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 
+from bbvi.logs import LOG_2PI
 from bbvi.models.likelihoods import GaussianLikelihood
 from bbvi.models.linear_gaussian import GaussianPosterior
 from bbvi.models.normal import log_normal
 from bbvi.nets import MLP, dtype_of, join, part
+from bbvi.protocols import ChecksData, observed_dim
 from bbvi.types import Array, Theta
 from bbvi.validation import check_entries, check_inputs, check_width
-
-LOG_2PI = float(np.log(2 * np.pi))
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class HierarchicalModel:
                 f"{self.decoder.sizes[0]}; expected the middle network's output width "
                 f"{self.middle.sizes[-1]}."
             )
-        self.likelihood.observed_dim(self.decoder.sizes[-1])
+        observed_dim(self.likelihood, self.decoder.sizes[-1])
 
     @property
     def latent_dim(self) -> int:
@@ -72,7 +72,7 @@ class HierarchicalModel:
     @property
     def observed_dim(self) -> int:
         """Dx."""
-        return self.likelihood.observed_dim(self.decoder.sizes[-1])
+        return observed_dim(self.likelihood, self.decoder.sizes[-1])
 
     def init(self, rng: np.random.Generator) -> Theta:
         """Draw starting parameters of all parts; s = 1."""
@@ -143,7 +143,8 @@ class HierarchicalModel:
     def check_data(self, x: Array) -> None:
         """Raise ValueError when x cannot have come from this model."""
         check_width("x", x, self.observed_dim, "the decoder's observed variables")
-        self.likelihood.check_data(x)
+        if isinstance(self.likelihood, ChecksData):
+            self.likelihood.check_data(x)
 
     def check_theta(self, theta: Theta) -> None:
         """Raise ValueError unless theta has the names and shapes of `init`'s."""

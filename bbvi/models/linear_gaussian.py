@@ -6,11 +6,10 @@ from typing import Any, NamedTuple
 import autograd.numpy as anp
 import numpy as np
 
+from bbvi.logs import LOG_2PI
 from bbvi.models.conjugate import gaussian_sweep
 from bbvi.types import Array, Theta
 from bbvi.validation import as_count, as_float_array, check_entries, check_inputs, check_width
-
-LOG_2PI = float(np.log(2 * np.pi))
 
 
 class GaussianPosterior(NamedTuple):

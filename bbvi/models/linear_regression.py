@@ -6,12 +6,11 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 
+from bbvi.logs import LOG_2PI
 from bbvi.models.conjugate import gaussian_sweep
 from bbvi.models.linear_gaussian import GaussianPosterior
 from bbvi.types import Array, Theta
 from bbvi.validation import as_count, as_float_array, check_entries, check_inputs, check_width
-
-LOG_2PI = float(np.log(2 * np.pi))
 
 
 @dataclass(frozen=True)

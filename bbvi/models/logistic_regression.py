@@ -6,12 +6,12 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 
+from bbvi.logs import LOG_2PI
 from bbvi.models.conjugate import gaussian_sweep
 from bbvi.nets import MLP, softplus
 from bbvi.types import Array, Theta
 from bbvi.validation import as_count, as_float_array, check_entries, check_width
 
-LOG_2PI = float(np.log(2 * np.pi))
 # Trapezoids on +-10 standard deviations: spectrally accurate for an analytic function.
 NODES = np.linspace(-10.0, 10.0, 401)
 

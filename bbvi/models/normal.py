@@ -3,9 +3,8 @@
 import numpy as np
 
 from bbvi.families.diagonal_gaussian import cholesky
+from bbvi.logs import LOG_2PI
 from bbvi.types import Array
-
-LOG_2PI = float(np.log(2 * np.pi))
 
 
 def log_normal(x: Array, mean: Array, covariance: Array) -> Array:

@@ -7,10 +7,10 @@ import numpy as np
 from autograd.scipy.special import logsumexp
 
 from bbvi.families.full_covariance_gaussian import FullCovarianceGaussian
+from bbvi.logs import LOG_2PI
 from bbvi.types import Array, Theta
 from bbvi.validation import as_count
 
-LOG_2PI = float(np.log(2 * np.pi))
 # A component this light gets no gradient worth the name: it will not come back.
 COLLAPSED = 1e-12
 
@@ -99,9 +99,9 @@ class MixtureOfGaussians:
 
     def log_prob(self, params: Theta, z: Array) -> Array:
         """log sum_k w_k N(z; m_k, L_k L_k^T): z (..., D) -> (...)."""
-        # The components stand where a family has its N rows; the points take the S axis.
-        points = anp.reshape(z, (-1, 1, self.latent_dim))
-        log_joint = self.log_weights(params) + self.component.log_prob(params["components"], points)
+        points = anp.reshape(z, (-1, self.latent_dim))
+        each = self.component.log_prob_pairs(params["components"], points)
+        log_joint = self.log_weights(params) + each
         return anp.reshape(logsumexp(log_joint, axis=-1), z.shape[:-1])
 
     def moments(self, params: Theta) -> tuple[Array, Array, Array]:

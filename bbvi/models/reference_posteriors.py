@@ -19,12 +19,12 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 
+from bbvi.logs import LOG_2PI
 from bbvi.models.eight_schools import eight_schools, log_cauchy, log_normal
 from bbvi.models.posterior import Posterior
 from bbvi.models.transforms import ordered, positive, real, simplex, stack, unit_interval
 from bbvi.types import Array
 
-LOG_2PI = float(np.log(2 * np.pi))
 Data = Mapping[str, Any]
 
 

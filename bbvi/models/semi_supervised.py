@@ -6,11 +6,12 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 
+from bbvi.logs import LOG_2PI
 from bbvi.nets import MLP, dtype_of, join, part
+from bbvi.protocols import ChecksData, observed_dim
 from bbvi.types import Array, Theta
 from bbvi.validation import as_count, as_float_array, check_entries, check_width
 
-LOG_2PI = float(np.log(2 * np.pi))
 UNKNOWN = -1.0
 
 
@@ -115,7 +116,7 @@ class SemiSupervised:
             raise ValueError(
                 f"label_noise is {self.label_noise!r}; expected a probability inside (0, 1)."
             )
-        self.likelihood.observed_dim(self.decoder.sizes[-1])
+        observed_dim(self.likelihood, self.decoder.sizes[-1])
 
     @property
     def latent_dim(self) -> int:
@@ -125,7 +126,7 @@ class SemiSupervised:
     @property
     def observed_dim(self) -> int:
         """Dx + 1: the observation and its label."""
-        return self.likelihood.observed_dim(self.decoder.sizes[-1]) + 1
+        return observed_dim(self.likelihood, self.decoder.sizes[-1]) + 1
 
     def init(self, rng: np.random.Generator) -> Theta:
         """Draw starting parameters."""
@@ -157,7 +158,8 @@ class SemiSupervised:
     def check_data(self, x: Array) -> None:
         """Raise ValueError when x cannot have come from this model."""
         check_width("x", x, self.observed_dim, "the observation, then its label or -1")
-        self.likelihood.check_data(x[:, :-1])
+        if isinstance(self.likelihood, ChecksData):
+            self.likelihood.check_data(x[:, :-1])
         known = x[:, -1] != UNKNOWN
         labels = x[known, -1]
         if not ((labels >= 0) & (labels < self.num_labels) & (labels == np.round(labels))).all():

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 import autograd.numpy as anp
 import numpy as np
 
+from bbvi.logs import LOG_2PI
 from bbvi.models.linear_gaussian import GaussianPosterior
 from bbvi.models.normal import log_normal
 from bbvi.nets import dtype_of
 from bbvi.types import Array, Theta
 from bbvi.validation import as_count, check_entries, check_inputs, check_width
-
-LOG_2PI = float(np.log(2 * np.pi))
 
 
 @dataclass(frozen=True)

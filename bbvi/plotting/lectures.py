@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
+from bbvi.evaluation.grid_sums import moments_of
 from bbvi.experiments.lectures import Course, Landscape
 from bbvi.plotting.style import COLORS, LINES, MARKERS, new_figure, styled
 from bbvi.plotting.vae import draw_latent_space
@@ -197,7 +198,7 @@ def draw_step(
 ) -> None:
     """The posterior of datapoint n with q after that many steps, and the way of q's mean."""
     draw_landscape(axes, landscape)
-    means, covariances = family.moments(course.lam[: step + 1, n])
+    means, covariances = moments_of(family, course.lam[: step + 1, n])
     axes.plot(means[:, 0], means[:, 1], color="black", linewidth=1.4, alpha=0.8)
     draw_q(axes, means[-1], covariances[-1])
 

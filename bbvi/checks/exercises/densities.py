@@ -14,19 +14,13 @@ from bbvi.checks.exercises.answers import (
     require_answer,
 )
 from bbvi.checks.verdicts import Suspect, fail, require_close
+from bbvi.logs import LOG_2PI, log_mean_exp, log_sum_exp
 from bbvi.types import Array
 
-LOG_2PI = float(np.log(2 * np.pi))
 S, N, D, DX = 5, 3, 2, 7
 LOG_N = float(np.log(N))
 UNDERFLOW = "exp underflowed to 0: subtract the largest term before exp and add it after the log"
 NOT_ADDED = "the largest term was subtracted before exp but not added after the log"
-
-
-def log_mean_exp(log_w: Array) -> Array:
-    """log (1/S) sum_s w_s over axis 0, without underflow."""
-    highest = log_w.max(axis=0)
-    return highest + np.log(np.exp(log_w - highest).mean(axis=0))
 
 
 def check_log_normal(answer: Answer, rng: np.random.Generator) -> None:
@@ -211,19 +205,17 @@ def check_log_evidence(answer: Answer, rng: np.random.Generator) -> None:
             "the mean of the logs instead of the log of the mean (Jensen: it is a lower bound)",
             log_lik.mean(axis=0),
         ),
-        Suspect("log S is missing: the mean is the sum divided by S", _log_sum(log_lik)),
+        Suspect("log S is missing: the mean is the sum divided by S", log_sum_exp(log_lik)),
         Suspect(NOT_ADDED, log_mean_exp(log_lik) - log_lik.max(axis=0)),
-        Suspect("log S has the wrong sign", _log_sum(log_lik) + np.log(S)),
+        Suspect("log S has the wrong sign", log_sum_exp(log_lik) + np.log(S)),
         Suspect("a density, where its log is meant", np.exp(log_mean_exp(log_lik))),
         Suspect("the mean over the wrong axis: samples are axis 0", log_mean_exp(log_lik.T)),
-        Suspect("divided by the number of datapoints, not of samples", _log_sum(log_lik) - LOG_N),
+        Suspect(
+            "divided by the number of datapoints, not of samples", log_sum_exp(log_lik) - LOG_N
+        ),
     ]
     check_answer(answer, {"log_likelihood": log_lik}, log_mean_exp(log_lik), suspects)
     check_far_away(answer, {"log_likelihood": log_lik - 2000}, log_mean_exp(log_lik) - 2000)
-
-
-def _log_sum(log_w: Array) -> Array:
-    return log_mean_exp(log_w) + np.log(len(log_w))
 
 
 def check_far_away(answer: Answer, arguments: dict[str, Array], expected: Array) -> None:

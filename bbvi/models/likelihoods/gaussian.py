@@ -15,10 +15,9 @@ from dataclasses import dataclass
 import autograd.numpy as anp
 import numpy as np
 
+from bbvi.logs import LOG_2PI
 from bbvi.nets import tanh
 from bbvi.types import Array, Theta
-
-LOG_2PI = float(np.log(2 * np.pi))
 
 
 @dataclass(frozen=True)

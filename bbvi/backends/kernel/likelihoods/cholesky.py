@@ -10,9 +10,8 @@ import numpy as np
 
 from bbvi.backends.kernel.blocks import Buffers
 from bbvi.backends.kernel.likelihoods.seam import LikelihoodKernel, column_sums, products_summed
+from bbvi.logs import LOG_2PI
 from bbvi.types import Array, Theta
-
-LOG_2PI = float(np.log(2 * np.pi))
 
 
 def _row(j: int, Dx: int) -> slice:

@@ -12,10 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from bbvi.backends.kernel.priors.seam import PriorKernel
+from bbvi.logs import LOG_2PI
 from bbvi.models import MixtureOfGaussians
 from bbvi.types import Array, Theta
-
-LOG_2PI = float(np.log(2 * np.pi))
 
 
 class Components(NamedTuple):

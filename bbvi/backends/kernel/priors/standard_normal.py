@@ -3,9 +3,8 @@
 import numpy as np
 
 from bbvi.backends.kernel.priors.seam import PriorKernel
+from bbvi.logs import LOG_2PI
 from bbvi.types import Array, Theta
-
-LOG_2PI = float(np.log(2 * np.pi))
 
 
 def _value(state: None, z: Array) -> Array:
