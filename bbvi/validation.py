@@ -215,9 +215,9 @@ def check_rows(family: Any, lam: Array, **points: Array) -> None:
     for name, point in points.items():
         if point.shape[-2:] != (N, family.latent_dim):
             raise ValueError(
-                f"{name} has shape {point.shape}; expected (S, N, D) with N = {N} (rows of lam) "
-                f"and D = {family.latent_dim}: its last axis is the latents, as family.noise and "
-                "family.transform make it."
+                f"{name} has shape {point.shape}: its last axis is {point.shape[-1]}; expected "
+                f"{family.latent_dim} (D, as family.noise draws it), and (S, N, D) with N = {N}, "
+                "the rows of lam."
             )
 
 

@@ -123,3 +123,11 @@ def test_single_precision_stays():
     eps = q.noise(np.random.default_rng(0), 3, 2, np.float32)
     assert q.transform(lam, eps).dtype == np.float32
     assert q.moments(lam).covariance.dtype == np.float32
+
+
+def test_a_false_promise_of_normality_is_caught():
+    class Pretender(Laplace):
+        gaussian_moments = Laplace.moments
+
+    with pytest.raises(AssertionError, match="gaussian_moments promises a Gaussian"):
+        checks.check_family(Pretender(2), np.random.default_rng(0), num_draws=20000)
