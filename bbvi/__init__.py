@@ -39,7 +39,6 @@ from bbvi.evaluation import (
     log_evidence_quadrature,
     to_arviz,
 )
-from bbvi.evaluation.psis import psis
 from bbvi.families import (
     Bernoulli,
     Categorical,
@@ -52,6 +51,7 @@ from bbvi.families import (
     QuadraticFlow,
     SmoothMeanField,
 )
+from bbvi.importance_weights import psis
 from bbvi.inference import (
     Fit,
     NotFiniteError,

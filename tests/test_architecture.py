@@ -15,6 +15,7 @@ FLOORS = {
     "bbvi.validation": 0,
     "bbvi.logs": 0,
     "bbvi.protocols": 0,
+    "bbvi.importance_weights": 0,
     "bbvi.threads": 0,
     "bbvi.families": 1,
     "bbvi.nets": 1,

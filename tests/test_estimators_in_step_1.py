@@ -1,5 +1,7 @@
 """Every estimator climbs to the exact posterior where q can be it: the table through `infer`."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from bbvi import LinearGaussian, backends, infer
 from bbvi.estimators import ESTIMATORS
 from bbvi.evaluation import enumeration, linear_gaussian_elbo
 from bbvi.families import Bernoulli, DiagonalGaussian
+from bbvi.inference import NotConvergedWarning
 from bbvi.models import BernoulliLikelihood, BernoulliPrior, DeepLatentModel
 from bbvi.nets import MLP
 from bbvi.optimizers import adam
@@ -14,6 +17,14 @@ from bbvi.optimizers import adam
 
 def climb(name, model, family, theta, x):
     record = ESTIMATORS[name]
+    with warnings.catch_warnings():
+        if record.bound != "ELBO":
+            # Its optimum is another bound's, and the verdict is on the ELBO.
+            warnings.simplefilter("ignore", NotConvergedWarning)
+        return _infer(record, model, family, theta, x)
+
+
+def _infer(record, model, family, theta, x):
     return infer(
         model,
         family,

@@ -7,7 +7,7 @@ from scipy.stats import genpareto
 
 from bbvi import DiagonalGaussian, LinearGaussian, backends
 from bbvi.evaluation import UnreliableWarning, log_evidence_is, log_evidence_psis
-from bbvi.evaluation.psis import fit_generalized_pareto, smooth_tail
+from bbvi.importance_weights import fit_generalized_pareto, smooth_tail
 
 
 @pytest.fixture(scope="module")

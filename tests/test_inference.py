@@ -23,6 +23,7 @@ from bbvi import (
     sticking_the_landing,
 )
 from bbvi.datasets import digits, iris
+from bbvi.inference import stochastic
 from bbvi.inference.counting import Counter
 from bbvi.inference.loop import next_batch
 from bbvi.optimizers import cosine_decay
@@ -284,6 +285,7 @@ def test_infer_stops_before_squared_gradients_overflow(slope, step):
                 {"a": np.zeros((), np.float32)},
                 np.zeros((3, 1), np.float32),
                 np.random.default_rng(0),
+                solver=stochastic(estimator=sticking_the_landing),
             )
 
 

@@ -32,9 +32,9 @@ from bbvi.evaluation.intervals import Interval, variance_interval
 from bbvi.evaluation.linear_response import LinearResponse, linear_response
 from bbvi.evaluation.moments import BlockStatistics, Moments
 from bbvi.evaluation.monte_carlo import MonteCarlo, elbo
-from bbvi.evaluation.psis import PSIS
 from bbvi.evaluation.psis_evidence import PsisEvidence, UnreliableWarning, log_evidence_psis
 from bbvi.evaluation.quadrature import QuadratureEvidence, log_evidence_quadrature
+from bbvi.importance_weights import PSIS
 
 __all__ = [
     "PSIS",

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bbvi.evaluation.monte_carlo import check_start
-from bbvi.evaluation.psis import psis
+from bbvi.importance_weights import psis
 from bbvi.types import Array, Family, Target
 from bbvi.validation import as_count, as_float_array, check_rng
 

@@ -6,12 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from bbvi import backends
-from bbvi.estimators import sticking_the_landing
 from bbvi.evaluation.exact_sums import log_evidence_enumeration
 from bbvi.evaluation.importance import log_evidence_is
 from bbvi.evaluation.monte_carlo import MonteCarlo, elbo
 from bbvi.evaluation.quadrature import log_evidence_quadrature
-from bbvi.inference import infer
+from bbvi.inference import Fit, Solver, Verdict, step_1, warn_unless_converged
 from bbvi.nets import astype
 from bbvi.optimizers import Optimizer
 from bbvi.protocols import HasLogEvidence
@@ -51,6 +50,8 @@ class InferenceGap(NamedTuple):
         elbo_optimum - elbo: what was lost by not being at the family's optimum.
     optimum : ndarray (N, P)
         The lam where Step 1 ends.
+    verdict : Verdict
+        Whether Step 1 has converged.
     """
 
     log_evidence: Array
@@ -63,6 +64,7 @@ class InferenceGap(NamedTuple):
     approximation: Array
     amortization: Array
     optimum: Array
+    verdict: Verdict
 
 
 def inference_gap(
@@ -73,9 +75,10 @@ def inference_gap(
     x: Array,
     rng: np.random.Generator,
     *,
-    num_steps: int = 500,
+    solver: Solver | None = None,
+    num_steps: int | None = None,
     num_samples: int = 1000,
-    estimator: Estimator = sticking_the_landing,
+    estimator: Estimator | None = None,
     optimizer: Optimizer | None = None,
     exact_log_evidence: Callable[[Theta, Array], Array] | None = None,
     backend: str = "auto",
@@ -97,13 +100,14 @@ def inference_gap(
         Data.
     rng : numpy Generator
         For Step 1 and for the two ELBOs, which see the same samples.
-    num_steps, num_samples : int
-        Of Step 1, which starts from lam, and in rows whose ELBO is higher at ``family.init`` from
-        there too, the better end counting; of each ELBO.
-    estimator : callable
-        Step 1's; a discrete family needs one by the score function.
-    optimizer : Optimizer, optional
-        Step 1's; by default that of `bbvi.infer`.
+    solver : Solver, optional
+        Of Step 1, by default that of `bbvi.infer`.  It starts from lam, and in rows whose ELBO is
+        higher at ``family.init`` from there too, the better end counting.
+    num_samples : int
+        Of each ELBO.
+    num_steps, estimator, optimizer : optional
+        Any of them asks for `bbvi.inference.stochastic` with 16 samples; a discrete family needs
+        an estimator by the score function.
     exact_log_evidence : callable, optional
         (theta, x) -> log p(x) (N,).
     backend : {"auto", "kernel", "autodiff"}
@@ -120,6 +124,11 @@ def inference_gap(
     TypeError, ValueError
         If x, lam or theta is not a finite float array, or they do not fit each other.
 
+    Warns
+    -----
+    NotConvergedWarning
+        If Step 1 has not converged in some row: part of its approximation gap is then Step 1's.
+
     Notes
     -----
     Cremer, Li and Duvenaud (2018), section 3.
@@ -132,23 +141,28 @@ def inference_gap(
     )
     target = backends.target(model, theta, x, backend)
 
-    def step_1(rows: Array, start: Array) -> Array:
-        return infer(
+    settings = {"estimator": estimator, "num_steps": num_steps, "optimizer": optimizer}
+    asked = any(value is not None for value in settings.values())
+
+    def climb(rows: Array, start: Array) -> Fit:
+        return step_1(
             model,
             family,
             theta,
             x[rows],
             rng,
             lam=start,
+            solver=solver,
             estimator=estimator,
-            num_samples=16,
+            num_samples=16 if asked else None,
             num_steps=num_steps,
             optimizer=optimizer,
             backend=backend,
             progress=progress,
-        ).local
+        )
 
-    optimum, here, there = _ends(step_1, family, target, lam, rng, num_samples)
+    optimum, verdict, here, there = _ends(climb, family, target, lam, rng, num_samples)
+    warn_unless_converged(verdict, stacklevel=3)
     by, evidence, error = _evidence(
         model, family, theta, x, target, optimum, rng, 5 * num_samples, exact_log_evidence, backend
     )
@@ -163,34 +177,43 @@ def inference_gap(
         approximation=evidence - there.value,
         amortization=there.value - here.value,
         optimum=optimum,
+        verdict=verdict,
     )
 
 
 def _ends(
-    step_1: Callable[[Array, Array], Array],
+    climb: Callable[[Array, Array], Fit],
     family: Family,
     target: Target,
     lam: Array,
     rng: np.random.Generator,
     num_samples: int,
-) -> tuple[Array, MonteCarlo, MonteCarlo]:
-    """Where Step 1 ends, and the ELBOs at lam and there, under common noise.
+) -> tuple[Array, Verdict, MonteCarlo, MonteCarlo]:
+    """Where Step 1 ends, its verdict, and the ELBOs at lam and there, under common noise.
 
-    ``step_1`` moves some rows from a start.  Rows that are lost are moved from the neutral start
+    ``climb`` moves some rows from a start.  Rows that are lost are moved from the neutral start
     too, and the better end counts.
     """
-    optimum = step_1(np.arange(len(lam)), lam)
+    optimum, verdict = _end(climb(np.arange(len(lam)), lam))
     lost = _lost_rows(family, target, lam, rng)
     seed = int(rng.integers(2**63))
     here, there = (_elbo(family, target, at, seed, num_samples) for at in (lam, optimum))
     if len(lost):
         other = optimum.copy()
-        other[lost] = step_1(lost, family.init(len(lost)))
+        other[lost], again = _end(climb(lost, family.init(len(lost))))
         elsewhere = _elbo(family, target, other, seed, num_samples)
         better = elsewhere.value > there.value
         optimum = np.where(better[:, None], other, optimum)
+        converged = verdict.converged.copy()
+        converged[lost] = np.where(better[lost], again.converged, converged[lost])
+        verdict = verdict._replace(converged=converged)
         there = MonteCarlo(*(np.where(better, *pair) for pair in zip(elsewhere, there)))
-    return optimum, here, there
+    return optimum, verdict, here, there
+
+
+def _end(fit: Fit) -> tuple[Array, Verdict]:
+    assert fit.verdict is not None
+    return fit.local, fit.verdict
 
 
 def _lost_rows(family: Family, target: Target, lam: Array, rng: np.random.Generator) -> Array:

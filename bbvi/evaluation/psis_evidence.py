@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bbvi.evaluation.monte_carlo import log_weights
-from bbvi.evaluation.psis import smooth_tail, tail_size
+from bbvi.importance_weights import smooth_tail, tail_size
 from bbvi.types import Array, Family, Target
 from bbvi.validation import as_count
 

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bbvi import backends
-from bbvi.estimators import sticking_the_landing
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.evaluation import elbo, inference_gap
 from bbvi.evaluation.grid_sums import moments_of
@@ -22,11 +21,11 @@ from bbvi.experiments.methods import (
 )
 from bbvi.experiments.problems import Problem
 from bbvi.experiments.records import mean_and_error
-from bbvi.families import LabelAndGaussian
-from bbvi.inference import Fit, fit_amortized
+from bbvi.families import DiagonalGaussian, FullCovarianceGaussian, LabelAndGaussian
+from bbvi.inference import Fit, Solver, fit_amortized, natural_gradient, stochastic
 from bbvi.nets import astype
 from bbvi.optimizers import adam, cosine_decay
-from bbvi.types import Array, Estimator, Reparameterizable, Theta
+from bbvi.types import Array, Reparameterizable, Theta
 from bbvi.validation import as_count
 
 
@@ -180,9 +179,7 @@ def _evaluate(
         lam,
         test,
         rng,
-        num_steps=settings.optimum_steps,
-        estimator=_best_estimator(problem),
-        optimizer=adam(cosine_decay(settings.optimum_rate, settings.optimum_steps)),
+        solver=_best_solver(problem, settings),
         exact_log_evidence=problem.exact_log_evidence,
         progress=progress,
     )
@@ -205,12 +202,20 @@ def _evaluate(
     return row, lam
 
 
-def _best_estimator(problem: Problem) -> Estimator:
-    """What finds the family's optimum with little noise: the path derivative if q has one."""
-    if isinstance(problem.family, Reparameterizable):
-        return sticking_the_landing
-    name = "summed-label" if isinstance(problem.family, LabelAndGaussian) else "leave-one-out"
-    return ESTIMATORS[name].elbo
+def _best_solver(problem: Problem, settings: Settings) -> Solver:
+    """What finds the family's optimum: natural gradients of a Gaussian, else little noise."""
+    family = problem.family
+    if isinstance(family, DiagonalGaussian | FullCovarianceGaussian):
+        return natural_gradient()
+    name = "summed-label" if isinstance(family, LabelAndGaussian) else "leave-one-out"
+    if isinstance(family, Reparameterizable):
+        name = "sticking-the-landing"
+    return stochastic(
+        estimator=ESTIMATORS[name].elbo,
+        num_samples=16,
+        num_steps=settings.optimum_steps,
+        optimizer=adam(cosine_decay(settings.optimum_rate, settings.optimum_steps)),
+    )
 
 
 def _infer_timed(

@@ -17,7 +17,7 @@ from bbvi.evaluation.grid_sums import moments_of
 from bbvi.evaluation.psis_evidence import PsisEvidence
 from bbvi.experiments.networks import Network
 from bbvi.families import FullCovarianceGaussian
-from bbvi.inference import infer
+from bbvi.inference import by_course, step_1
 from bbvi.optimizers import adam, cosine_decay
 from bbvi.types import Array, Target, Theta
 
@@ -87,11 +87,16 @@ def tight_proposal(
     for start in range(0, len(x), block):
         rows = slice(start, start + block)
         given = network.model, network.family, theta, x[rows], rng
-        diagonal = infer(
-            *given, lam=lam[rows], num_samples=num_samples, num_steps=num_steps, progress=False
+        diagonal = step_1(
+            *given,
+            lam=lam[rows],
+            num_samples=num_samples,
+            num_steps=num_steps,
+            progress=False,
+            judge=by_course,
         ).local
         moments = moments_of(network.family, diagonal)
-        refined = infer(
+        refined = step_1(
             network.model,
             full,
             theta,
@@ -102,6 +107,7 @@ def tight_proposal(
             num_steps=num_steps,
             optimizer=adam(cosine_decay(0.02, num_steps)),
             progress=False,
+            judge=by_course,
         ).local
         mean, covariance = full.moments(refined.astype(np.float64))
         found.append(full.from_moments(mean, inflation**2 * covariance).astype(x.dtype))

@@ -23,7 +23,7 @@ from bbvi.evaluation.exact import (
 )
 from bbvi.evaluation.exact_sums import enumeration, gauss_hermite
 from bbvi.families import Bernoulli, DiagonalGaussian
-from bbvi.inference import fit_amortized, infer
+from bbvi.inference import by_course, fit_amortized, step_1
 from bbvi.models import (
     BernoulliLikelihood,
     BernoulliPrior,
@@ -227,7 +227,7 @@ def _climb(
     """Step 1 from the neutral start: there, after a few steps, and at its end."""
 
     def after(num_steps: int, **settings: Any) -> Array:
-        fit = infer(
+        fit = step_1(
             model,
             family,
             theta,
@@ -237,6 +237,7 @@ def _climb(
             num_samples=32,
             num_steps=num_steps,
             progress=False,
+            judge=by_course,
             **settings,
         )
         return fit.local

@@ -17,7 +17,8 @@ from bbvi.evaluation import elbo
 from bbvi.experiments.damage import Task, restore_by_pca
 from bbvi.experiments.records import mean_and_error
 from bbvi.families import DiagonalGaussian
-from bbvi.inference import fit_amortized, infer, known_theta
+from bbvi.inference import by_course, fit_amortized, known_theta
+from bbvi.inference import step_1 as climb
 from bbvi.models import DeepLatentModel, restored_mean
 from bbvi.nets import MLP
 from bbvi.optimizers import adam, cosine_decay
@@ -154,7 +155,7 @@ def _procedures(
     learning = time.perf_counter() - start
 
     def step_1(lam: Array | None, num_steps: int) -> Array:
-        return infer(
+        return climb(
             model,
             family,
             theta,
@@ -164,6 +165,7 @@ def _procedures(
             num_samples=budget.num_samples,
             num_steps=num_steps,
             progress=progress,
+            judge=by_course,
         ).local
 
     cold, refine = budget.cold_steps, budget.refine_steps

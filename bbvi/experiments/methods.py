@@ -8,7 +8,7 @@ import numpy as np
 from bbvi import backends
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.experiments.problems import Problem
-from bbvi.inference import Fit, fit_amortized, fit_bbvi, fit_semi_amortized, infer
+from bbvi.inference import Fit, by_course, fit_amortized, fit_bbvi, fit_semi_amortized, step_1
 from bbvi.optimizers import adam, cosine_decay
 from bbvi.protocols import HasLabels
 from bbvi.types import Array, Estimator, Family, Theta
@@ -145,7 +145,7 @@ def _step_1(
     lam: Array | None,
     num_steps: int,
 ) -> Array:
-    return infer(
+    return step_1(
         problem.model,
         problem.family,
         learned.theta,
@@ -157,4 +157,5 @@ def _step_1(
         num_steps=num_steps,
         optimizer=adam(cosine_decay(settings.local_rate, num_steps)),
         progress=False,
+        judge=by_course,
     ).local

@@ -15,19 +15,27 @@ from bbvi.inference.learning import (
     posterior,
     variational_bayes,
 )
-from bbvi.inference.local import infer
+from bbvi.inference.local import infer, step_1
 from bbvi.inference.mean_field_em import fit_mean_field_em
 from bbvi.inference.minibatches import infer_minibatches
 from bbvi.inference.monte_carlo_em import fit_monte_carlo_em
 from bbvi.inference.records import Fit, NotFiniteError, State, Trace
 from bbvi.inference.semi_amortized import fit_semi_amortized
+from bbvi.inference.solvers import Solution, Solver, Targets, natural_gradient, stochastic
+from bbvi.inference.verdict import NotConvergedWarning, Verdict, by_course, warn_unless_converged
 from bbvi.inference.wake_sleep import fit_wake_sleep
 
 __all__ = [
     "Fit",
+    "NotConvergedWarning",
     "NotFiniteError",
+    "Solution",
+    "Solver",
     "State",
+    "Targets",
     "Trace",
+    "Verdict",
+    "by_course",
     "fit_amortized",
     "fit_autoencoder",
     "fit_bbvi",
@@ -42,7 +50,11 @@ __all__ = [
     "known_theta",
     "maximum_a_posteriori",
     "maximum_likelihood",
+    "natural_gradient",
     "normal_prior",
     "posterior",
+    "step_1",
+    "stochastic",
     "variational_bayes",
+    "warn_unless_converged",
 ]

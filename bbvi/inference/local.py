@@ -1,95 +1,69 @@
-"""Step 1: gradient ascent on each datapoint's lam at fixed theta (floor 4)."""
+"""Step 1: each datapoint's lam at fixed theta, by a solver, with a verdict (floor 4)."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from bbvi import backends
 from bbvi.estimators import sticking_the_landing
+from bbvi.families import DiagonalGaussian, FullCovarianceGaussian
 from bbvi.inference.counting import Counter
-from bbvi.inference.records import Fit, NotFiniteError, as_trace
+from bbvi.inference.records import Fit, as_trace
 from bbvi.inference.settings import check_lam, check_parts, prepare, progress_bar
-from bbvi.optimizers import AdamState, Optimizer, adam, cosine_decay
+from bbvi.inference.solvers import Solver, Targets, ascend, natural_gradient, stochastic
+from bbvi.inference.verdict import Verdict, verdict, warn_unless_converged
+from bbvi.optimizers import Optimizer
 from bbvi.targets import hold_theta
-from bbvi.types import Array, Estimate, Estimator, Family, Model, Target, Theta
-from bbvi.validation import as_count, check_theta
+from bbvi.types import Array, Estimator, Family, Model, Target, Theta
+from bbvi.validation import check_theta
 
+__all__ = ["Start", "ascend", "infer", "step_1"]
 
-def ascend(
-    family: Family,
-    target: Target,
-    lam: Array,
-    rng: np.random.Generator,
-    estimator: Estimator,
-    num_samples: int,
-    optimizer: Optimizer,
-    moments: Any,
-    num_steps: int = 1,
-) -> tuple[Array, Any, Estimate]:
-    """Step 1, lam <- lam + rate * d ELBO / d lam, for all rows of lam (N, P) at once.
+Judge = Callable[..., Verdict]
 
-    Requires
-    --------
-    A target with theta held fixed (`bbvi.targets.hold_theta`): a theta gradient would be paid for
-    and thrown away.
-
-    Returns
-    -------
-    lam, moments
-        Moved by ``num_steps`` optimizer steps.
-    estimate : Estimate
-        At the lam that came in.
-
-    Notes
-    -----
-    Ermon/Grover notes, "Black-box variational inference", Step 1.
-    """
-    for number in range(num_steps):
-        eps = family.noise(rng, num_samples, target.num_data, target.dtype)
-        estimate = estimator(family, target, lam, eps)
-        lam, moments = optimizer.update(estimate.grad, moments, lam)
-        if number == 0:
-            first = estimate
-    return lam, moments, first
+Start = Callable[[Any, Targets, Array, np.random.Generator], Array]
+"""(family, targets, lam of the neutral start (N, P), rng) -> lam to start at (N, P)."""
 
 
 def infer(
     model: Model,
     family: Family,
-    theta: Theta,
+    theta: Theta | None,
     x: Array,
     rng: np.random.Generator,
     *,
     lam: Array | None = None,
-    estimator: Estimator = sticking_the_landing,
-    num_samples: int = 8,
-    num_steps: int = 500,
+    start: Start | None = None,
+    solver: Solver | None = None,
+    estimator: Estimator | None = None,
+    num_samples: int | None = None,
+    num_steps: int | None = None,
     optimizer: Optimizer | None = None,
     backend: str = "auto",
     progress: bool | None = None,
 ) -> Fit:
-    """Step 1 alone: fit lam to new data at fixed theta.
+    """Step 1 alone: fit lam to new data at fixed theta, and say whether it has converged.
 
     Parameters
     ----------
     model, family, theta
-        p_theta(x, z), q_lam(z) and the parameters theta, of x's dtype.
+        p_theta(x, z), q_lam(z) and the parameters theta, of x's dtype; {} or None for a model
+        without parameters.
     x : ndarray (N, Dx)
         New data.
     rng : numpy Generator
         For the samples.
     lam : ndarray (N, P), optional
         Start, e.g. an encoder's output; by default ``family.init(N)``.
-    estimator : callable
-        ``(family, target, lam, eps) -> Estimate``.  The default's noise vanishes as q reaches the
-        posterior, so that Step 1 ends on it and not near it.
-    num_samples, num_steps : int
-        S per step, and the number of steps.
-    optimizer : Optimizer
-        By default ``adam(cosine_decay(rate, num_steps))``, which lets lam settle.  The rate is
-        0.2; with many covariances less, 0.2 sqrt(max(2 D, 40) / P), because Adam moves all P
-        numbers at once and what the covariances do to z adds up.
+    start : callable, optional
+        A start that is computed.
+    solver : Solver, optional
+        `natural_gradient` or `stochastic`, with their settings.  By default
+        ``natural_gradient()`` for the Gaussian families and ``stochastic()`` for others.
+    estimator, num_samples, num_steps, optimizer
+        Those of `stochastic`, which any of them asks for; not together with ``solver``.
     backend : {"auto", "kernel", "autodiff"}
         ``"auto"`` takes the kernel where it knows the model.
     progress : bool, optional
@@ -98,61 +72,144 @@ def infer(
     Returns
     -------
     Fit
-        ``local`` is lam; ``trace`` has one entry per step.
+        ``local`` is lam; ``trace`` has one entry per step; ``verdict`` is a `Verdict`.
+
+    Warns
+    -----
+    NotConvergedWarning
+        If some row has not converged; ``verdict`` tells which.
 
     Raises
     ------
     TypeError, ValueError
         If an argument is not as described.
     NotFiniteError
-        If a gradient, its square or Adam's sum of squares is not finite; its ``state`` is the last
+        If log p or a gradient is not finite where the solver needs it; its ``state`` is the last
         finite lam.
     """
-    num_samples = as_count("num_samples", num_samples)
-    num_steps = as_count("num_steps", num_steps)
-    check_parts(family, estimator, optimizer=optimizer)
+    fit = step_1(
+        model,
+        family,
+        theta,
+        x,
+        rng,
+        lam=lam,
+        start=start,
+        solver=solver,
+        estimator=estimator,
+        num_samples=num_samples,
+        num_steps=num_steps,
+        optimizer=optimizer,
+        backend=backend,
+        progress=progress,
+    )
+    warn_unless_converged(fit.verdict, stacklevel=3)
+    return fit
+
+
+def step_1(
+    model: Model,
+    family: Family,
+    theta: Theta | None,
+    x: Array,
+    rng: np.random.Generator,
+    *,
+    lam: Array | None = None,
+    start: Start | None = None,
+    solver: Solver | None = None,
+    estimator: Estimator | None = None,
+    num_samples: int | None = None,
+    num_steps: int | None = None,
+    optimizer: Optimizer | None = None,
+    backend: str = "auto",
+    progress: bool | None = None,
+    judge: Judge = verdict,
+) -> Fit:
+    """`infer` without its warning: for a budget of Step 1 that claims no optimum.
+
+    Parameters
+    ----------
+    model, family, theta, x, rng, lam, start, solver, estimator, num_samples, num_steps, optimizer,
+    backend, progress
+        As for `infer`.
+    judge : callable
+        (family, targets, solution, rng) -> Verdict: `verdict`, or `by_course`, which costs nothing.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    TypeError, ValueError, NotFiniteError
+        As `infer`.
+    """
+    used = sticking_the_landing if estimator is None else estimator
+    check_parts(family, used, optimizer=optimizer)
+    theta = {} if theta is None and _without_theta(model) else theta
     check_theta(theta)
     x, theta = prepare(model, x, theta, rng)
+    solver = _chosen(family, solver, estimator, num_samples, num_steps, optimizer)
     counter = Counter()
-    target = hold_theta(counter.watch(backends.target(model, theta, x, backend)))
-    if lam is None:
-        lam = family.init(len(x)).astype(x.dtype)
-    lam = check_lam(family, lam, x)
-    optimizer = optimizer or adam(cosine_decay(_default_rate(family), num_steps))
-    moments = optimizer.init(lam, rows=True)
+    backends.resolve(backend, model)
+
+    def targets(rows: Array) -> Target:
+        whole = np.array_equal(rows, np.arange(len(x)))
+        some = x if whole else x[rows]
+        return hold_theta(counter.watch(backends.unchecked_target(model, theta, some, backend)))
+
+    if lam is not None and start is not None:
+        raise TypeError("infer got both lam and start; expected one place to start at.")
+    lam = check_lam(family, family.init(len(x)).astype(x.dtype) if lam is None else lam, x)
+    if start is not None:
+        lam = check_lam(family, start(family, targets, lam, rng), x)
     rows: list[tuple[int, float, float, int]] = []
-    start = time.perf_counter()
-    for step in progress_bar(range(1, num_steps + 1), "Step 1", progress):
-        # Overflow is told below, once and with what to do.
-        with np.errstate(over="ignore"):
-            moved, moments, estimate = ascend(
-                family, target, lam, rng, estimator, num_samples, optimizer, moments
-            )
-        _check_finite(moved, moments, estimate, step, lam)
-        lam = moved
-        seconds = time.perf_counter() - start
-        rows.append((step, float(estimate.elbo.mean()), seconds, counter.evaluations))
-    return Fit(theta, None, lam, as_trace(rows), None)
+    begun = time.perf_counter()
+    with progress_bar(None, "Step 1", progress) as bar:
+
+        def observe(elbo: Array) -> None:
+            seconds = time.perf_counter() - begun
+            rows.append((len(rows) + 1, float(elbo.mean()), seconds, counter.evaluations))
+            bar.update()
+
+        solution = solver(family, targets, lam, rng, observe)
+    judged = judge(family, targets, solution, rng)
+    return Fit(theta, None, solution.lam, as_trace(rows), None, judged)
 
 
-def _default_rate(family: Family) -> float:
-    return 0.2 * min(1.0, (max(2 * family.latent_dim, 40) / family.num_params) ** 0.5)
+def _without_theta(model: Any) -> bool:
+    """Whether the model has no parameters: no ``init``, or one that draws none."""
+    init = getattr(model, "init", None)
+    return init is None or init(np.random.Generator(np.random.PCG64(0))) == {}
 
 
-def _check_finite(moved: Array, moments: Any, estimate: Estimate, step: int, lam: Array) -> None:
-    """Raise NotFiniteError, holding the lam before this step, unless Step 1 can go on."""
-    what = "lam is not finite"
-    if np.isfinite(moved).all():
-        largest = np.abs(estimate.grad).max()
-        # Adam would never move a row again whose sum of squared gradients has overflowed; the sum
-        # grows to 1 / (1 - beta2) times the square.
-        summed = isinstance(moments, AdamState) and not np.isfinite(moments.second).all()
-        if largest < np.sqrt(np.finfo(moved.dtype).max) and not summed:
-            return
-        what = f"the gradient is {largest:.1g}: q has run away"
-    raise NotFiniteError(
-        f"{what} after step {step} of Step 1; expected finite gradients and squares of them. Try "
-        "a smaller step size, e.g. optimizer=adam(cosine_decay(0.02, num_steps)), more samples, or "
-        "float64; .state holds the last finite lam.",
-        state=lam,
-    )
+def _chosen(
+    family: Any,
+    solver: Solver | None,
+    estimator: Estimator | None,
+    num_samples: int | None,
+    num_steps: int | None,
+    optimizer: Optimizer | None,
+) -> Solver:
+    """The solver that was given, the stochastic one with its settings, or the default."""
+    given = {
+        "estimator": estimator,
+        "num_samples": num_samples,
+        "num_steps": num_steps,
+        "optimizer": optimizer,
+    }
+    settings: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    if solver is None:
+        if not settings and isinstance(family, DiagonalGaussian | FullCovarianceGaussian):
+            return natural_gradient()
+        return stochastic(**settings)
+    if settings:
+        raise TypeError(
+            f"infer got solver and {', '.join(settings)}; expected the settings inside the "
+            "solver: solver=stochastic(num_steps=...)."
+        )
+    if not callable(solver):
+        raise TypeError(
+            f"solver is {solver!r}; expected a solver, e.g. bbvi.inference.natural_gradient()."
+        )
+    return solver

@@ -72,6 +72,8 @@ class Fit(NamedTuple):
         ELBO, seconds and log-joint evaluations along the run.
     state : State or None
         Where the run stopped; ``fit_*(..., state=fit.state)`` goes on from there.
+    verdict : Verdict or None
+        Whether `infer` has converged, and how near q is to the posterior.
     """
 
     theta: Theta
@@ -79,6 +81,7 @@ class Fit(NamedTuple):
     local: Array
     trace: Trace
     state: State | None
+    verdict: Any = None
 
 
 class NotFiniteError(ArithmeticError):

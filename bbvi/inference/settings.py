@@ -114,7 +114,7 @@ def begin_with_encoder(
     )
 
 
-def progress_bar(steps: Iterable[int], description: str, progress: bool | None) -> Iterable[int]:
-    """A tqdm bar; by default (None) only when standard error is a terminal."""
+def progress_bar(steps: Iterable[int] | None, description: str, progress: bool | None) -> Any:
+    """A tqdm bar over the steps, or one of unknown length; by default only on a terminal."""
     disable = not sys.stderr.isatty() if progress is None else not progress
     return tqdm(steps, desc=description, disable=disable, leave=False)

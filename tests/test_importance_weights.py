@@ -6,7 +6,7 @@ from scipy.stats import genpareto, norm
 
 from bbvi import psis
 from bbvi.evaluation import PSIS
-from bbvi.evaluation.psis import smooth_tail, tail_size
+from bbvi.importance_weights import smooth_tail, tail_size
 
 STORED = {
     0.5: (0.9080815512205151, 1e-14),

@@ -1,0 +1,233 @@
+"""Step 1 of a Gaussian q by natural gradients, each row at its pace (floor 4).
+
+Noise is held while a row climbs, so that the ELBO is a function and a step that lowers it is taken
+back and shortened.  Then the row is looked at under four times as much fresh noise: what is left to
+gain there tells how far the noise has led it astray, and whether more is needed.
+"""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from bbvi.families import DiagonalGaussian, FullCovarianceGaussian
+from bbvi.inference.records import NotFiniteError
+from bbvi.inference.solvers.climb import climb
+from bbvi.inference.solvers.quadratic import Gaussians, matched_noise
+from bbvi.inference.solvers.records import Observe, Solution, Solver, Targets
+from bbvi.optimizers import put_rows, take_rows
+from bbvi.types import Array, Target
+from bbvi.validation import as_count
+
+GROWTH = 4
+"""Of the samples, from one stage to the next."""
+NUMBERS = 2**22
+"""Of z in one pass; further rows wait."""
+FEW_ROWS, STARTS = 16, 4
+"""Up to so many rows are begun at so many places."""
+CHECKED_BY = 1024
+"""Samples of the second stage, where rows are few."""
+ALIKE = 0.5
+"""Nats between ELBOs that may be the noise of their samples."""
+HOPELESS = 20.0
+"""Nats below a row's best start, from where a start is given up."""
+APART = 3.0
+"""Standard deviations between the means of two optima that are not one."""
+
+
+def natural_gradient(
+    *,
+    num_samples: int | None = None,
+    max_samples: int = 16384,
+    max_steps: int = 150,
+    tolerance: float = 0.01,
+    num_starts: int | None = None,
+) -> Solver:
+    """Natural gradients with a Newton step of the mean: a solver for the Gaussian families.
+
+    q moves to the family's optimum for the Gaussian that has the posterior's gradient and
+    curvature under q.  A Gaussian posterior takes one step.
+
+    Parameters
+    ----------
+    num_samples : int, optional
+        S of the first stage, even and at least 2 D: by default the larger of 2 D and 16.  A row
+        ends where four times the samples of its last stage leave less than ``tolerance``.
+    max_samples, max_steps : int
+        Of a stage; a row that needs more stays unsettled.
+    tolerance : float
+        Nats of the ELBO that may be left.
+    num_starts : int, optional
+        Places to begin each row at, the given start and draws around it, the best end counting:
+        by default 4 up to 16 rows, else 1.
+
+    Returns
+    -------
+    Solver
+        For ``bbvi.infer(..., solver=...)``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.  When it solves: if the family is no Gaussian, S is
+        below 2 D, or log p is not finite around the start.
+
+    Notes
+    -----
+    Opper and Archambeau (2009), "The variational Gaussian approximation revisited"; Khan and Rue
+    (2023), "The Bayesian learning rule", section 3.
+    """
+    if num_samples is not None:
+        as_count("num_samples", num_samples, minimum=2)
+    if num_starts is not None:
+        as_count("num_starts", num_starts)
+    if not 0 < tolerance < np.inf:
+        raise ValueError(f"tolerance is {tolerance!r}; expected a positive number of nats.")
+    return partial(
+        _solve,
+        num_samples=num_samples,
+        max_samples=as_count("max_samples", max_samples),
+        max_steps=as_count("max_steps", max_steps),
+        tolerance=tolerance,
+        num_starts=num_starts,
+    )
+
+
+def _solve(
+    family: Any,
+    targets: Targets,
+    lam: Array,
+    rng: np.random.Generator,
+    observe: Observe,
+    *,
+    num_samples: int | None,
+    max_samples: int,
+    max_steps: int,
+    tolerance: float,
+    num_starts: int | None,
+) -> Solution:
+    S = _check(family, num_samples)
+    N, D = len(lam), family.latent_dim
+    K = num_starts or (STARTS if N <= FEW_ROWS else 1)
+    q = _starts(family, lam, rng, K)
+    elbo, best, left = (np.full(K * N, value) for value in (-np.inf, -np.inf, np.inf))
+
+    def seen(part: Array, rows: Array, values: Array) -> None:
+        elbo[part[rows]] = values
+        best[part[rows]] = np.maximum(best[part[rows]], values)
+        observe(elbo.reshape(K, N).max(axis=0))
+
+    rows, earlier = np.arange(K * N), 0
+    while len(rows) and max_samples >= S:
+        enough = tolerance, (1 + GROWTH) * tolerance if earlier else -np.inf
+        for part in _parts(rows, S * D):
+            at, gained = climb(
+                partial(_targets_of, targets, part % N),
+                Gaussians(*take_rows(q, part)),
+                matched_noise(rng, S, len(part), D),
+                isinstance(family, DiagonalGaussian),
+                enough,
+                max_steps,
+                partial(seen, part),
+            )
+            put_rows(q, part, at)
+            # Under fresh noise a row seems to gain what the earlier noise and this one cost; what
+            # the earlier one cost is won by the last step.
+            left[part] = gained * earlier / (earlier + S) if earlier else np.inf
+        hopeless = (elbo.reshape(K, N) < elbo.reshape(K, N).max(axis=0) - HOPELESS).ravel()
+        rows, earlier, S = rows[~(hopeless | (left <= tolerance))[rows]], S, GROWTH * S
+        S = max(S, CHECKED_BY) if N <= FEW_ROWS else S
+    return _best(family, lam, q, elbo, best, left, K)
+
+
+def _check(family: Any, num_samples: int | None) -> int:
+    """S of the first stage, for a family that this solver knows."""
+    if not isinstance(family, DiagonalGaussian | FullCovarianceGaussian):
+        raise TypeError(
+            f"natural_gradient got the family {type(family).__name__}; expected DiagonalGaussian "
+            "or FullCovarianceGaussian. Use solver=deterministic() or solver=stochastic()."
+        )
+    least = 2 * family.latent_dim
+    S = max(16, least) if num_samples is None else num_samples
+    if least > S or S % 2:
+        raise ValueError(
+            f"natural_gradient got num_samples = {S} for D = {family.latent_dim}; expected an even "
+            f"number of at least 2 D = {least}: mirrored draws that span all of z."
+        )
+    return S
+
+
+def _starts(family: Any, lam: Array, rng: np.random.Generator, K: int) -> Gaussians:
+    """lam's rows, then K - 1 times the same with means drawn from twice as wide a q."""
+    mean, covariance = family.moments(lam.astype(np.float64))
+    A = np.linalg.cholesky(covariance)
+    shifts = np.zeros((K, *mean.shape))
+    shifts[1:] = 2 * rng.standard_normal((K - 1, *mean.shape))
+    means = mean + np.einsum("nij,knj->kni", A, shifts)
+    return Gaussians(means.reshape(-1, mean.shape[1]), np.tile(A, (K, 1, 1)))
+
+
+def _targets_of(targets: Targets, rows: Array, some: Array) -> Target:
+    return targets(rows[some])
+
+
+def _parts(rows: Array, numbers: int) -> list[Array]:
+    """The rows, cut where their z would be too many numbers."""
+    return np.array_split(rows, -(-len(rows) * numbers // NUMBERS))
+
+
+def _best(
+    family: Any, lam: Array, q: Gaussians, elbo: Array, best: Array, left: Array, starts: int
+) -> Solution:
+    """Of each row's starts the end with the highest ELBO, a settled one where there is one."""
+    N = len(lam)
+    by_start = (starts, N)
+    elbo, left = elbo.reshape(by_start), left.reshape(by_start)
+    settled = np.isfinite(left)
+    lost = ~np.isfinite(elbo).any(axis=0)
+    if lost.any():
+        raise NotFiniteError(
+            f"log p(x, z) is not finite around the start of {int(lost.sum())} of {N} rows (the "
+            f"first is row {int(lost.argmax())}), however narrow q is made; expected finite values "
+            "and slopes there. Check log_joint, or start elsewhere: lam=... or start=....",
+            state=lam,
+        )
+    worth = np.where(settled | ~settled.any(axis=0), elbo, -np.inf)
+    # The highest ELBO of noisy ones would be the luckiest.
+    alike = worth >= worth.max(axis=0) - ALIKE
+    chosen = np.where(alike, left, np.inf).argmin(axis=0), np.arange(N)
+    none = ~settled[chosen]
+    chosen = np.where(none, worth.argmax(axis=0), chosen[0]), chosen[1]
+    mean, A = (part.reshape(*by_start, *part.shape[1:]) for part in q)
+    end = family.from_moments(mean[chosen], _covariance(A[chosen]))
+    return Solution(
+        lam=end.astype(lam.dtype),
+        settled=settled[chosen],
+        criterion="nats that fresh noise promises beyond the end of the climb",
+        best_elbo=best.reshape(by_start).max(axis=0),
+        last_elbo=elbo[chosen],
+        rival=_rivals(mean, A, elbo, settled, chosen),
+    )
+
+
+def _covariance(A: Array) -> Array:
+    covariance = np.matmul(A, A.transpose(0, 2, 1))
+    return 0.5 * (covariance + covariance.transpose(0, 2, 1))
+
+
+def _rivals(
+    mean: Array, A: Array, elbo: Array, settled: Array, chosen: tuple[Array, Array]
+) -> Array:
+    """How far below the chosen end (nats) the best settled end elsewhere is: (N,)."""
+    rival = np.full(mean.shape[1], np.inf)
+    for k in range(len(mean)):
+        apart = mean[k] - mean[chosen]
+        distance = np.minimum(
+            *(
+                np.linalg.norm(np.linalg.solve(scale, apart[..., None])[..., 0], axis=-1)
+                for scale in (A[k], A[chosen])
+            )
+        )
+        other = settled[k] & settled[chosen] & (distance > APART)
+        rival = np.where(other, np.minimum(rival, elbo[chosen] - elbo[k]), rival)
+    return rival

@@ -1,0 +1,78 @@
+"""The course of noisy ELBOs, row by row: whether they still rise, and where they fell (floor 4)."""
+
+import numpy as np
+
+from bbvi.types import Array
+
+ERRORS = 4.0
+"""Standard errors beyond which a difference is not noise."""
+UNSEEN = 0.02
+"""Nats that a rise may have and count as none."""
+
+
+class Windows:
+    """ELBOs of N rows in windows of steps, and the best window of each row.
+
+    Attributes
+    ----------
+    length : int
+        Steps of a window: a twentieth of all.
+    elbos : list of ndarray (N,)
+        One per step.
+    best_elbo, best_lam : ndarray (N,), (N, P)
+        Of the best window: its mean ELBO, and lam at its end.
+    scale : ndarray (N, 1)
+        Halved whenever a row went back.
+    """
+
+    def __init__(self, lam: Array, num_steps: int) -> None:
+        self.length = max(5, num_steps // 20)
+        self.elbos: list[Array] = []
+        self.best_elbo = np.full(len(lam), -np.inf)
+        self.best_error = np.zeros(len(lam))
+        self.best_lam = lam.copy()
+        self.scale = np.ones((len(lam), 1), dtype=lam.dtype)
+
+    def shortened(self, lam: Array, moved: Array) -> Array:
+        """The step from lam to ``moved``, shortened in the rows that went back."""
+        return moved if (self.scale == 1).all() else lam + self.scale * (moved - lam)
+
+    def add(self, elbo: Array, lam: Array) -> Array:
+        """Note a step's ELBO and the lam after it: the rows (n,) that must go back."""
+        self.elbos.append(elbo.astype(np.float64))
+        if len(self.elbos) % self.length:
+            return np.array([], dtype=np.int64)
+        mean, error = mean_and_error(np.array(self.elbos[-self.length :]))
+        if len(self.elbos) == self.length:
+            self.best_elbo, self.best_error, self.best_lam = mean, error, lam.copy()
+            return np.array([], dtype=np.int64)
+        better = mean > self.best_elbo
+        fell = mean < self.best_elbo - ERRORS * np.hypot(error, self.best_error) - UNSEEN
+        self.best_elbo = np.where(better, mean, self.best_elbo)
+        self.best_error = np.where(better, error, self.best_error)
+        self.best_lam[better] = lam[better]
+        self.scale[fell] *= 0.5
+        return np.flatnonzero(fell)
+
+
+def mean_and_error(elbos: Array) -> tuple[Array, Array]:
+    """Mean and standard error over the steps: (steps, ...) -> (...) each.
+
+    The noise of two steps is independent.
+    """
+    return elbos.mean(axis=0), elbos.std(axis=0) / np.sqrt(len(elbos))
+
+
+def rising(elbos: Array) -> Array:
+    """Whether the ELBO (steps, ...) still rises: its last quarter beside the one before.
+
+    Too few steps to tell count as rising.
+    """
+    quarter = len(elbos) // 4
+    if quarter < 5:
+        return np.ones(elbos.shape[1:], dtype=bool)
+    (before, error_before), (after, error_after) = (
+        mean_and_error(part) for part in (elbos[-2 * quarter : -quarter], elbos[-quarter:])
+    )
+    noise = np.hypot(error_before, error_after)
+    return ~(np.abs(after - before) <= ERRORS * noise + UNSEEN)
