@@ -12,9 +12,6 @@
 # ---
 
 # %% [markdown]
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/bbvi/bbvi/blob/main/notebooks/04_black_box_vi.ipynb)
-# [![Launch Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/bbvi/bbvi/main?labpath=notebooks%2F04_black_box_vi.ipynb)
-#
 # # 4. Black-box variational inference
 #
 # **Question.** We can estimate the gradient of the ELBO in $\lambda$ and in $\theta$. In which
@@ -38,12 +35,10 @@
 # %%
 import importlib.util
 import os
-import subprocess
 import sys
 
-if importlib.util.find_spec("bbvi") is None:  # on Colab, say
-    source = "git+https://github.com/bbvi/bbvi"
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", source], check=True)
+if importlib.util.find_spec("bbvi") is None:
+    sys.exit(f"bbvi is missing. In its checkout run: {sys.executable} -m pip install -e .")
 
 # %matplotlib inline
 SMOKE = os.environ.get("BBVI_SMOKE") == "1"  # small sizes, for automatic tests

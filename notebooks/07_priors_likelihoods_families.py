@@ -12,9 +12,6 @@
 # ---
 
 # %% [markdown]
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/bbvi/bbvi/blob/main/notebooks/07_priors_likelihoods_families.ipynb)
-# [![Launch Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/bbvi/bbvi/main?labpath=notebooks%2F07_priors_likelihoods_families.ipynb)
-#
 # # 7. Priors, likelihoods and families
 #
 # **Question.** So far $p(z) = N(0, I)$, pixels were independent given $z$, and $q$ was a factorized
@@ -34,12 +31,10 @@
 # %%
 import importlib.util
 import os
-import subprocess
 import sys
 
-if importlib.util.find_spec("bbvi") is None:  # on Colab, say
-    source = "git+https://github.com/bbvi/bbvi"
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", source], check=True)
+if importlib.util.find_spec("bbvi") is None:
+    sys.exit(f"bbvi is missing. In its checkout run: {sys.executable} -m pip install -e .")
 
 # %matplotlib inline
 SMOKE = os.environ.get("BBVI_SMOKE") == "1"  # small sizes, for automatic tests

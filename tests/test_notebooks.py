@@ -1,6 +1,10 @@
 """The lecture notebooks: their two forms agree, the executed form is clean, and all of them run."""
 
+import importlib.util
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import jupytext
@@ -17,6 +21,14 @@ each_notebook = pytest.mark.parametrize("source", SOURCES, ids=lambda source: so
 
 def executed(source):
     return nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+
+
+def release():
+    """notebooks/execute.py, which makes the .ipynb."""
+    spec = importlib.util.spec_from_file_location("execute", NOTEBOOKS / "execute.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def outputs(notebook):
@@ -36,7 +48,7 @@ def test_there_are_eight_numbered_notebooks():
 
 @each_notebook
 def test_pair_does_not_drift(source):
-    written, run = jupytext.read(source), executed(source)
+    written, run = release().published(source), executed(source)
     assert [(cell.cell_type, cell.source) for cell in written.cells] == [
         (cell.cell_type, cell.source) for cell in run.cells
     ], f"run: python notebooks/execute.py notebooks/{source.name}"
@@ -66,7 +78,7 @@ def test_tells_nothing_of_the_machine_it_ran_on(source):
 @each_notebook
 def test_has_the_parts_of_a_lecture(source):
     text = source.read_text()
-    for part in ("**Question.**", "$$", "assert ", "## Exercises", "colab", "mybinder"):
+    for part in ("**Question.**", "$$", "assert ", "## Exercises"):
         assert part in text, part
 
 
@@ -76,6 +88,41 @@ def test_links_lead_somewhere(source):
     assert links
     for link in links:
         assert (NOTEBOOKS / link).is_file(), link
+
+
+def test_addresses_appear_with_the_address_of_the_project_only():
+    module = release()
+    assert module.REPOSITORY == ""
+    source, mine = SOURCES[0], "https://github.com/OWNER/NAME/tree/v1"
+    plain = [cell.source for cell in jupytext.read(source).cells]
+    assert [cell.source for cell in module.published(source).cells] == plain
+    badges, install, *others = module.published(source, mine).cells
+    assert "mybinder.org/v2/gh/OWNER/NAME/v1?labpath=notebooks/01_" in badges.source
+    assert "colab.research.google.com/github/OWNER/NAME/blob/v1/notebooks/01_" in badges.source
+    assert "%pip install -q git+https://github.com/OWNER/NAME@v1" in install.source
+    assert [cell.source for cell in others] == plain
+
+
+@pytest.mark.parametrize(
+    "source",
+    [*SOURCES, *sorted((NOTEBOOKS / "exercises" / "source").glob("*.py"))],
+    ids=lambda source: f"{source.parent.name}-{source.stem}",
+)
+def test_without_bbvi_it_says_in_one_line_how_to_install_it(source, tmp_path):
+    cell = next(c for c in jupytext.read(source).cells if c.cell_type == "code").source
+    script = re.sub("(?m)^%.*$", "", cell).replace("bbvi", "bbvi_that_is_not_installed")
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    [line] = done.stderr.splitlines()
+    assert line.endswith(f"In its checkout run: {sys.executable} -m pip install -e .")
 
 
 @pytest.mark.slow

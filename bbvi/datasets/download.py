@@ -76,6 +76,6 @@ def _pooch() -> Any:
         return import_module("pooch")
     except ImportError as error:
         raise ImportError(
-            "download=True needs pooch, which is not installed. Run pip install 'bbvi[download]', "
+            "download=True needs pooch, which is not installed. Run pip install pooch requests, "
             "or put the files there yourself."
         ) from error

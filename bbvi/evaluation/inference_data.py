@@ -63,7 +63,7 @@ def _arviz() -> ModuleType:
             except ModuleNotFoundError as error:
                 if error.name != name:
                     raise
-    raise ImportError('to_arviz needs ArviZ: pip install "bbvi[arviz]".')
+    raise ImportError("to_arviz needs ArviZ: pip install arviz.")
 
 
 def _vectors(names: tuple[str, ...], values: Array) -> dict[str, Array]:

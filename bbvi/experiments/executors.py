@@ -85,7 +85,7 @@ def cluster(address: str, timeout: float = 10.0) -> Iterator[Executor]:
     except ImportError:
         raise ValueError(
             f"scheduler is {address!r}, but dask.distributed is not installed. "
-            "Install the extra: pip install 'bbvi[cluster]'."
+            "Run pip install distributed."
         ) from None
     try:
         client = Client(address, timeout=timeout, set_as_default=False)

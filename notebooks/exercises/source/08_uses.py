@@ -23,12 +23,10 @@
 
 # %% nbgrader={"grade": false, "grade_id": "install_08", "locked": true, "schema_version": 3, "solution": false, "task": false}
 import importlib.util
-import subprocess
 import sys
 
-if importlib.util.find_spec("bbvi") is None:  # on Colab, say
-    source = "git+https://github.com/bbvi/bbvi"
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", source], check=True)
+if importlib.util.find_spec("bbvi") is None:
+    sys.exit(f"bbvi is missing. In its checkout run: {sys.executable} -m pip install -e .")
 
 # %% nbgrader={"grade": false, "grade_id": "setup_08", "locked": true, "schema_version": 3, "solution": false, "task": false}
 import numpy as np
