@@ -22,8 +22,8 @@ from bbvi.backends import autodiff
 from bbvi.estimators.record import draw_noise, prepared
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.evaluation.gradients import gradient_statistics
-from bbvi.experiments.frozen import Frozen, freeze
 from bbvi.experiments.records import environment, format_table, write_csv, write_json
+from bbvi.experiments.trajectory import Trajectory, trajectory
 from bbvi.targets import hold_theta
 
 LOOP = 200
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("bbvi-out/bench-variance"))
     args = parser.parse_args()
     replicates = 10_000 if args.quick else 100_000
-    frozen = freeze("digits", 2, np.random.default_rng(args.seed))
+    frozen = trajectory("digits", 2, np.random.default_rng(args.seed))
     rows: list[dict[str, Any]] = []
     for gradient in ("lam", "lam, theta"):
         names = usable(frozen)
@@ -54,11 +54,13 @@ def main() -> None:
     write_json(args.out / "manifest.json", {"arguments": vars(args), **environment()})
 
 
-def usable(frozen: Frozen) -> list[str]:
+def usable(frozen: Trajectory) -> list[str]:
     return [name for name, its in ESTIMATORS.items() if isinstance(frozen.family, its.family)]
 
 
-def measure(name: str, gradient: str, frozen: Frozen, replicates: int, seed: int) -> dict[str, Any]:
+def measure(
+    name: str, gradient: str, frozen: Trajectory, replicates: int, seed: int
+) -> dict[str, Any]:
     held = gradient == "lam"
     record, family, lam = ESTIMATORS[name], frozen.family, frozen.points["mid"]
     S = record.min_samples
@@ -95,7 +97,7 @@ def measure(name: str, gradient: str, frozen: Frozen, replicates: int, seed: int
     }
 
 
-def loop_seconds(estimator: Any, held: bool, frozen: Frozen, eps: Any) -> float:
+def loop_seconds(estimator: Any, held: bool, frozen: Trajectory, eps: Any) -> float:
     """Seconds of LOOP calls on one row each, which must agree with one call on all rows."""
     model, theta, x = (frozen.rows.args[i] for i in range(3))  # type: ignore[attr-defined]
     one = autodiff.target(model, theta, x)

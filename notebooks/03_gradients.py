@@ -255,7 +255,7 @@ names = (
 )
 lab = variance(
     Grid(
-        models=("digits", "linear-gaussian"),
+        models=("digits", "linear-gaussian-digits"),
         estimators=names,
         samples=(4,),
         dimensions=(2,),
@@ -278,8 +278,8 @@ def find(model, point, estimator):
 
 # At the exact posterior two kinds of estimator have no variance at all.
 for name in ("sticking-the-landing", "leave-one-out"):
-    assert find("linear-gaussian", "converged", name) < 1e-20
-assert find("linear-gaussian", "converged", "reparameterized") > 0.1
+    assert find("linear-gaussian-digits", "converged", name) < 1e-20
+assert find("linear-gaussian-digits", "converged", "reparameterized") > 0.1
 # ... and on the digit, too, the score function with a baseline overtakes the usual pathwise one.
 if not SMOKE:  # a decoder that has learned nothing has another ranking
     for point, sign in (("start", 1), ("converged", -1)):
@@ -290,7 +290,7 @@ with styled():
     fig = new_figure(13, 4.8)
     panels = fig.subplots(1, 2, sharey=True)
     places = np.arange(len(names))[::-1]
-    for axes, model in zip(panels, ("digits", "linear-gaussian")):
+    for axes, model in zip(panels, ("digits", "linear-gaussian-digits")):
         for number, point in enumerate(("start", "mid", "converged")):
             values = np.maximum([find(model, point, name) for name in names], 1e-2)
             axes.plot(values, places, MARKERS[number], ms=11, color=COLORS[number], label=point)

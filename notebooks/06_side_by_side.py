@@ -50,7 +50,7 @@ from bbvi.estimators import reparameterized
 from bbvi.evaluation import elbo, inference_gap, log_evidence_quadrature
 from bbvi.experiments.compare import compare
 from bbvi.experiments.methods import METHODS, Settings
-from bbvi.experiments.problems import problem_from
+from bbvi.experiments.problem import problem_from
 from bbvi.nets import astype
 from bbvi.plotting.compare import figure
 from bbvi.plotting.style import COLORS, LINES, new_figure, styled

@@ -10,7 +10,7 @@ from bbvi.cli import main
 from bbvi.cli.compare import report
 from bbvi.experiments.compare import compare
 from bbvi.experiments.methods import METHODS, Settings
-from bbvi.experiments.problems import problem_from
+from bbvi.experiments.problem import problem_from
 from bbvi.plotting import compare as plotting
 
 TINY = Settings(evaluations=40_000, new_steps=60, optimum_steps=100, test_rows=25)

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from bbvi.experiments.catalogue import CATALOGUE, Entry, entry_of
 from bbvi.experiments.compare import Comparison, compare
 from bbvi.experiments.methods import METHODS, QUICK, Settings
-from bbvi.experiments.problems import Problem, problem_from
+from bbvi.experiments.problem import Problem, problem_from
 from bbvi.experiments.records import (
     check_folder,
     environment,
@@ -17,7 +18,6 @@ from bbvi.experiments.records import (
     write_csv,
     write_json,
 )
-from bbvi.experiments.zoo import MODELS, Entry, entry_of
 from bbvi.inference import fit_amortized
 from bbvi.plotting import compare as plotting
 from bbvi.plotting.style import save
@@ -37,7 +37,7 @@ def add_parser(subparsers: Any) -> None:
         "--dataset", default="digits", help="digits, iris, or the path of a .npy or .csv table"
     )
     what.add_argument(
-        "--model", metavar="NAME", help=f"a model with data of its own: {', '.join(MODELS)}"
+        "--model", metavar="NAME", help=f"a model with data of its own: {', '.join(CATALOGUE)}"
     )
     parser.add_argument(
         "--methods",
@@ -46,7 +46,7 @@ def add_parser(subparsers: Any) -> None:
         help=f"some of: {', '.join(METHODS)}; a discrete --model has others",
     )
     parser.add_argument(
-        "--latent-dim", type=int, help="D (default 2: drawable); a --model has its own"
+        "--latent-dim", type=int, help="D (default 2: drawable); where the --model has not its own"
     )
     parser.add_argument("--samples", type=int, help="S per gradient (default 8)")
     parser.add_argument("--evaluations", type=int, help="log-joint evaluations per method")
@@ -61,7 +61,8 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Compare, print the table, write rows, curves, manifest and figure."""
     check_folder(args.out)
-    if args.model and args.latent_dim is not None:
+    entry = entry_of(args.model) if args.model else None
+    if entry and not entry.dimensions and args.latent_dim is not None:
         raise ValueError(
             f"--latent-dim is {args.latent_dim}, but --model {args.model} has its own; expected "
             "one of the two. Leave --latent-dim out, or give --dataset."
@@ -69,7 +70,6 @@ def run(args: argparse.Namespace) -> int:
     latent_dim = 2 if args.latent_dim is None else args.latent_dim
     data_rng, rng = np.random.default_rng(as_count("--seed", args.seed, minimum=0)).spawn(2)
     dtype = np.dtype(args.dtype)
-    entry = entry_of(args.model) if args.model else None
     settings = settings_from(args, entry)
     table = entry.methods if entry else METHODS
     methods = args.methods or list(table)
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
             "expected a method that has one beside it. Leave --inner-steps out."
         )
     problem = (
-        entry.problem(data_rng, dtype)
+        entry.problem(data_rng, dtype, args.latent_dim)
         if entry
         else problem_from(args.dataset, data_rng, latent_dim, dtype)
     )

@@ -19,7 +19,7 @@ from bbvi.experiments.methods import (
     estimator_of,
     evaluations_of,
 )
-from bbvi.experiments.problems import Problem
+from bbvi.experiments.problem import Problem
 from bbvi.experiments.records import mean_and_error
 from bbvi.families import DiagonalGaussian, FullCovarianceGaussian, LabelAndGaussian
 from bbvi.inference import Fit, Solver, fit_amortized, natural_gradient, stochastic

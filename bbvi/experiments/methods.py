@@ -7,7 +7,7 @@ import numpy as np
 
 from bbvi import backends
 from bbvi.estimators.table import ESTIMATORS
-from bbvi.experiments.problems import Problem
+from bbvi.experiments.problem import Problem
 from bbvi.inference import Fit, by_course, fit_amortized, fit_bbvi, fit_semi_amortized, step_1
 from bbvi.optimizers import adam, cosine_decay
 from bbvi.protocols import HasLabels

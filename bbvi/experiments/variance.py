@@ -13,8 +13,8 @@ from bbvi.estimators.noise import NOISE_SOURCES
 from bbvi.estimators.record import Record, draw_noise, prepared
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.evaluation.gradients import BlockStatistics, GradientStatistics, gradient_statistics
-from bbvi.experiments.frozen import Frozen, freeze
 from bbvi.experiments.sweep import Cell, Sweep, cell_rng, run_sweep
+from bbvi.experiments.trajectory import Trajectory, trajectory
 from bbvi.experiments.variance_grid import (
     FULL,
     Grid,
@@ -82,10 +82,10 @@ def variance(
     """
     check_grid(grid, table)
     as_count("seed", seed, minimum=0)
-    frozen = _freeze_all(grid, seed)
+    trajectories = _trajectories(grid, seed)
     return run_sweep(
-        partial(measure, frozen, table),
-        legal_cells(grid, frozen, table),
+        partial(measure, trajectories, table),
+        legal_cells(grid, trajectories, table),
         experiment="variance",
         seed=seed,
         settings=grid._asdict(),
@@ -97,13 +97,13 @@ def variance(
 
 
 def measure(
-    frozen: Mapping[str, Frozen],
+    trajectories: Mapping[str, Trajectory],
     table: Mapping[str, Record],
     cell: Cell,
     rng: np.random.Generator,
 ) -> list[dict[str, Any]]:
     """The rows of one cell: an estimator at one point, one row for each parameter block."""
-    here = frozen[model_key(cell)]
+    here = trajectories[model_key(cell)]
     record = table[cell["estimator"]]
     integrand = plain_integrand if here.plain else elbo_integrand
     source, S = NOISE_SOURCES[cell["noise"]], cell["samples"]
@@ -173,11 +173,11 @@ def without_clock(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{key: value for key, value in row.items() if key not in CLOCK} for row in rows]
 
 
-def _freeze_all(grid: Grid, seed: int) -> dict[str, Frozen]:
-    frozen = {}
+def _trajectories(grid: Grid, seed: int) -> dict[str, Trajectory]:
+    made = {}
     for settings in model_settings(grid):
         k = 1.0 if settings["k"] is None else settings["k"]
         rng = cell_rng(seed, settings)
         name, D = settings["model"], settings["dimension"]
-        frozen[model_key(settings)] = freeze(name, D, rng, grid.training_steps, k)
-    return frozen
+        made[model_key(settings)] = trajectory(name, D, rng, grid.training_steps, k)
+    return made

@@ -8,8 +8,15 @@ import numpy as np
 from bbvi.estimators.contracts import find, require
 from bbvi.estimators.noise import NOISE_SOURCES
 from bbvi.estimators.record import Record, draw_noise
-from bbvi.experiments.frozen import DIMENSIONS, MODELS, POINTS, Frozen
+from bbvi.experiments.catalogue import ALIASES, CATALOGUE
 from bbvi.experiments.sweep import Cell
+from bbvi.experiments.trajectory import (
+    INTEGRANDS,
+    POINTS,
+    UNTRAINED,
+    Trajectory,
+    dimensions_of,
+)
 from bbvi.validation import as_count
 
 FREQUENCIES = (0.5, 1.0, 1.5, 2.0, 3.0)
@@ -22,13 +29,13 @@ class Grid(NamedTuple):
     Attributes
     ----------
     models : sequence of str
-        Of `bbvi.experiments.frozen.MODELS`.
+        Of `bbvi.experiments.catalogue.CATALOGUE`, or a textbook integrand: quadratic, cosine.
     estimators : sequence of str or None
         Of the table; None is every one that a model can use, where it can use it.
     samples : sequence of int
         S.
     dimensions : sequence of int or None
-        D; None is each model's own, `bbvi.experiments.frozen.DIMENSIONS`.
+        D; None is each model's own, `bbvi.experiments.trajectory.dimensions_of`.
     noise : sequence of str
         Of `bbvi.estimators.noise.NOISE_SOURCES`.
     points : sequence of str
@@ -38,7 +45,7 @@ class Grid(NamedTuple):
     replicates : int
         R, independent estimates behind every variance.
     training_steps : int
-        Of the digits models.
+        Where theta is trained.
     """
 
     models: Sequence[str] = ("digits",)
@@ -77,7 +84,11 @@ def check_grid(grid: Grid, table: Mapping[str, Record]) -> None:
             as_count(name, value)
     for name in grid.estimators or ():
         find(name, table)
-    legal: dict[str, Iterable[str]] = {"models": MODELS, "noise": NOISE_SOURCES, "points": POINTS}
+    legal: dict[str, Iterable[str]] = {
+        "models": [*INTEGRANDS, *CATALOGUE, *ALIASES],
+        "noise": NOISE_SOURCES,
+        "points": POINTS,
+    }
     for name, known in legal.items():
         for value in getattr(grid, name):
             if value not in set(known):
@@ -91,13 +102,13 @@ def check_grid(grid: Grid, table: Mapping[str, Record]) -> None:
 
 
 def model_settings(grid: Grid) -> list[dict[str, Any]]:
-    """One record per frozen model: model, k (integrands only), dimension, training steps."""
+    """One record per trajectory: model, k (integrands only), dimension, training steps."""
     return [
         {"model": model, "k": k, "dimension": D, "training_steps": steps}
-        for model in dict.fromkeys(grid.models)
+        for model in dict.fromkeys(ALIASES.get(name, name) for name in grid.models)
         for k in _constants(model, grid)
-        for D in dict.fromkeys(grid.dimensions or DIMENSIONS[model])
-        for steps in (grid.training_steps if model.startswith("digits") else None,)
+        for D in dict.fromkeys(grid.dimensions or dimensions_of(model))
+        for steps in (None if model in UNTRAINED else grid.training_steps,)
     ]
 
 
@@ -106,7 +117,7 @@ def _constants(model: str, grid: Grid) -> Sequence[float | None]:
 
 
 def model_key(settings: Mapping[str, Any]) -> str:
-    """What tells one frozen model from another."""
+    """What tells one trajectory from another."""
     return f"{settings['model']} k={settings['k']} D={settings['dimension']}"
 
 
@@ -130,7 +141,7 @@ def _all_cells(grid: Grid, table: Mapping[str, Record]) -> list[Cell]:
 
 
 def legal_cells(
-    grid: Grid, frozen: Mapping[str, Frozen], table: Mapping[str, Record]
+    grid: Grid, trajectories: Mapping[str, Trajectory], table: Mapping[str, Record]
 ) -> list[Cell]:
     """The cells of the grid whose contracts hold.
 
@@ -142,7 +153,7 @@ def legal_cells(
     legal, trouble = [], None
     for cell in _all_cells(grid, table):
         try:
-            _check_contract(cell, frozen[model_key(cell)], table)
+            _check_contract(cell, trajectories[model_key(cell)], table)
             legal.append(cell)
         except (TypeError, ValueError) as error:
             if grid.estimators is not None:
@@ -153,7 +164,7 @@ def legal_cells(
     return legal
 
 
-def _check_contract(cell: Cell, here: Frozen, table: Mapping[str, Record]) -> None:
+def _check_contract(cell: Cell, here: Trajectory, table: Mapping[str, Record]) -> None:
     name, S = cell["estimator"], cell["samples"]
     record = require(name, here.family, here.rows(1), S, table)
     if here.plain and record.expectation is None:

@@ -19,7 +19,7 @@ from bbvi.experiments.images import load_images
 from bbvi.experiments.latent import vae_pictures
 from bbvi.experiments.networks import lecture_network
 from bbvi.experiments.priors import compare_priors
-from bbvi.experiments.problems import problem_from
+from bbvi.experiments.problem import problem_from
 from bbvi.experiments.records import write_atomically, write_csv
 from bbvi.experiments.vae import train_vae
 from bbvi.families import DiagonalGaussian

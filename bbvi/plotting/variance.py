@@ -34,7 +34,8 @@ HEADLINES = (
 TITLES = {
     "quadratic": "$f(z) = \\sum_d (z_d - k)^2$",
     "cosine": "$f(z) = \\sum_d \\cos(k z_d)$",
-    "linear-gaussian": "Probabilistic PCA of the digits",
+    "linear-gaussian": "Probabilistic PCA of irises",
+    "linear-gaussian-digits": "Probabilistic PCA of the digits",
     "digits": "Binarized digits, Gaussian latents",
     "digits-discrete": "Binarized digits, binary latents",
 }

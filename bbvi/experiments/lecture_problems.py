@@ -1,25 +1,13 @@
-"""Every model of the lectures with data that suit it, for ``bbvi compare --model`` (floor 6).
+"""The problems of the catalogue: every model of the lectures with data that suit it (floor 6)."""
 
-`MODELS` is a plain dict: to compare the procedures on your own model, add an `Entry`, or hand a
-`Problem` to `bbvi.experiments.compare.compare`.
-"""
-
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from bbvi.datasets import Dataset, breast_cancer, digits, iris, train_test_split, unicode_names
-from bbvi.experiments.methods import (
-    DISCRETE_METHODS,
-    LABEL_METHODS,
-    METHODS,
-    QUICK,
-    Method,
-    Settings,
-)
-from bbvi.experiments.problems import Problem, problem_from, standardize
+from bbvi.experiments.problem import Problem, standardize
 from bbvi.families import (
     Bernoulli,
     Categorical,
@@ -38,6 +26,7 @@ from bbvi.models import (
     HiddenMarkovModel,
     HierarchicalModel,
     LabelBlind,
+    LinearGaussian,
     LinearGaussianStateSpace,
     LogisticRegression,
     MixtureOfGaussians,
@@ -50,17 +39,6 @@ from bbvi.models import (
 )
 from bbvi.nets import MLP
 from bbvi.types import Array, Family, GenerativeModel, Model, Theta
-
-Build = Callable[[np.random.Generator, Any], Problem]
-
-
-class Entry(NamedTuple):
-    """One model: what to build, by which methods it can be compared, and at what budget."""
-
-    problem: Build
-    methods: Mapping[str, Method] = METHODS
-    settings: Settings = Settings(evaluations=1_000_000)
-    quick: Settings = QUICK
 
 
 def mixture_prior(rng: np.random.Generator, dtype: Any) -> Problem:
@@ -139,10 +117,19 @@ def semi_supervised(rng: np.random.Generator, dtype: Any) -> Problem:
     return Problem("M2 on digits", model, family, encoder, train=rows[0], test=rows[1])
 
 
-def discrete_latents(rng: np.random.Generator, dtype: Any) -> Problem:
-    """Digits from eight Bernoulli latents."""
-    model = DeepLatentModel(BernoulliPrior(8), MLP((8, 64, 64)), BernoulliLikelihood())
-    return _on_digits("Bernoulli latents", model, Bernoulli(8), rng, dtype, binarize=True)
+def grey_digits(rng: np.random.Generator, dtype: Any, latent_dim: int = 2) -> Problem:
+    """Grey digits under probabilistic PCA."""
+    model = LinearGaussian(latent_dim, 64)
+    family = DiagonalGaussian(latent_dim)
+    return _on_digits("PCA of grey digits", model, family, rng, dtype, binarize=False)
+
+
+def discrete_latents(rng: np.random.Generator, dtype: Any, latent_dim: int = 8) -> Problem:
+    """Digits from Bernoulli latents, eight where nothing else is said."""
+    prior, decoder = BernoulliPrior(latent_dim), MLP((latent_dim, 64, 64))
+    model = DeepLatentModel(prior, decoder, BernoulliLikelihood())
+    family = Bernoulli(latent_dim)
+    return _on_digits("Bernoulli latents", model, family, rng, dtype, binarize=True)
 
 
 def scalar_scale(rng: np.random.Generator, dtype: Any) -> Problem:
@@ -195,51 +182,3 @@ def _from_itself(
     train, test = train_test_split(rng, x.astype(dtype))
     encoder = MLP((x.shape[1], 32, family.num_params))
     return Problem(name, model, family, encoder, train, test)
-
-
-# One evaluation is a pass over the whole data set, so a hundred times fewer are as dear.
-FEW = Settings(
-    evaluations=10_000, local_rate=0.05, new_steps=500, optimum_steps=1000, optimum_rate=0.05
-)
-DISCRETE = Settings(evaluations=1_000_000, optimum_steps=500)
-WIDE = Settings(evaluations=60_000, num_samples=4, new_steps=200, optimum_steps=200, test_rows=50)
-# Each sample of a label that is summed out is ten evaluations.
-LABELS = Settings(evaluations=1_000_000, num_samples=2, inner_steps=2, test_rows=50)
-
-MODELS: dict[str, Entry] = {
-    "linear-gaussian": Entry(lambda rng, dtype: problem_from("iris", rng, 2, dtype)),
-    "bernoulli": Entry(lambda rng, dtype: problem_from("digits", rng, 2, dtype)),
-    "mixture-prior": Entry(mixture_prior),
-    "scalar-scale": Entry(scalar_scale),
-    "diagonal-scale": Entry(diagonal_scale),
-    "full-covariance": Entry(full_covariance),
-    "hierarchical": Entry(hierarchical),
-    "state-space": Entry(state_space),
-    "hidden-markov": Entry(hidden_markov, DISCRETE_METHODS, DISCRETE),
-    "discrete-latents": Entry(discrete_latents, DISCRETE_METHODS, DISCRETE),
-    "logistic-regression": Entry(
-        logistic_regression,
-        settings=FEW,
-        quick=FEW._replace(evaluations=4_000, new_steps=200, optimum_steps=500),
-    ),
-    "names": Entry(names, settings=WIDE, quick=WIDE._replace(evaluations=30_000, test_rows=20)),
-    "semi-supervised": Entry(
-        semi_supervised,
-        LABEL_METHODS,
-        settings=LABELS,
-        quick=LABELS._replace(evaluations=40_000, test_rows=20, new_steps=50, optimum_steps=50),
-    ),
-}
-
-
-def entry_of(name: str) -> Entry:
-    """The entry of that name.
-
-    Raises
-    ------
-    ValueError
-        If there is none.
-    """
-    if name not in MODELS:
-        raise ValueError(f"model is {name!r}; expected one of: {', '.join(MODELS)}.")
-    return MODELS[name]

@@ -1,10 +1,11 @@
-"""The models of the variance experiment, frozen at points along a trajectory (floor 6).
+"""Problems at fixed theta and datapoint, and the points lam of a trajectory (floor 6).
 
 A trajectory is Step 1's: lam moves at fixed theta from the family's neutral start to its optimum.
 The textbook integrands have no optimum in log sigma; there the trajectory is the gradient flow of
 E_q[f], run for a fixed time.
 """
 
+import copy
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -22,32 +23,25 @@ from bbvi.evaluation.exact import (
     quadratic_expectation,
 )
 from bbvi.evaluation.exact_sums import enumeration, gauss_hermite
-from bbvi.families import Bernoulli, DiagonalGaussian
+from bbvi.experiments.catalogue import ALIASES, entry_of
+from bbvi.experiments.problem import Problem
+from bbvi.families import Bernoulli, DiagonalGaussian, LabelAndGaussian
 from bbvi.inference import by_course, fit_amortized, step_1
-from bbvi.models import (
-    BernoulliLikelihood,
-    BernoulliPrior,
-    DeepLatentModel,
-    LinearGaussian,
-    StandardNormal,
-)
 from bbvi.models.integrands import cosine, quadratic
-from bbvi.nets import MLP
 from bbvi.optimizers import adam
-from bbvi.types import Array, Estimate, Family, Model, Target, Theta
+from bbvi.types import Array, Estimate, Family, Model, Reparameterizable, Target, Theta
 
 POINTS = ("start", "mid", "converged")
-HIDDEN = 64
 MID_STEPS = 10
 FLOW_STEPS, FLOW_STEP = 300, 0.01
-LARGEST_EXACT = {DiagonalGaussian: 2, Bernoulli: 12}
+LARGEST_EXACT: dict[type, int] = {DiagonalGaussian: 2, Bernoulli: 12}
 """Largest D for which a sum over nodes gives the exact gradient."""
 EXACT_NODES = 256
 """Per dimension.  At the start q is wide, and a trained decoder steep: 64 nodes leave an error of
 2e-3 in the gradient, which 10^6 replicates would take for a bias; 256 leave 2e-6."""
 
 
-class Frozen(NamedTuple):
+class Trajectory(NamedTuple):
     """A model, or integrand, at fixed theta and datapoint, and the points lam to look at.
 
     Attributes
@@ -77,46 +71,63 @@ class Frozen(NamedTuple):
     x: Array | None
 
 
-DIMENSIONS = {
-    "quadratic": (1, 8, 64),
-    "cosine": (1,),
-    "linear-gaussian": (2, 8, 32),
-    "digits": (2, 8, 32),
-    "digits-discrete": (2, 8, 32),
+INTEGRANDS = {
+    "quadratic": "E_q[sum (z - k)^2], a textbook integrand",
+    "cosine": "E_q[sum cos(k z)], a textbook integrand",
 }
-"""The latent dimensions that each model is looked at by default."""
+"""What has no model: the names, with one line each."""
+
+DIMENSIONS = {"quadratic": (1, 8, 64), "cosine": (1,)}
+UNTRAINED = (*DIMENSIONS, "linear-gaussian", "linear-gaussian-digits")
+"""Names whose theta is not trained: integrands, or maximum likelihood in closed form."""
 
 
-def freeze(
-    name: str, dimension: int, rng: np.random.Generator, num_steps: int = 1500, k: float = 1.0
-) -> Frozen:
-    """The model of that name with D = ``dimension`` latents.
+def dimensions_of(name: str) -> tuple[int | None, ...]:
+    """The latent dimensions to look at by default; (None,) is the problem's one D."""
+    return DIMENSIONS[name] if name in INTEGRANDS else entry_of(name).dimensions or (None,)
+
+
+def trajectory(
+    name: str,
+    dimension: int | None,
+    rng: np.random.Generator,
+    num_steps: int = 1500,
+    k: float = 1.0,
+) -> Trajectory:
+    """The trajectory on the problem, or textbook integrand, of that name.
 
     Parameters
     ----------
     name : str
-        One of `MODELS`.
-    dimension : int
-        D.
+        Of the catalogue, or of `INTEGRANDS`.
+    dimension : int or None
+        D; None is the problem's one D.
     rng : numpy Generator
         For training.
     num_steps : int
-        Training steps of the digits models.
+        Training steps, where theta is trained.
     k : float
         Constant of the integrands.
 
     Raises
     ------
     ValueError
-        If the name is unknown; the message lists the legal ones.
+        If the name is unknown, or the problem has another D.
     """
-    if name not in MODELS:
-        raise ValueError(f"model is {name!r}; expected one of {', '.join(MODELS)}.")
     with threadpool_limits(1):
-        return MODELS[name](dimension, rng, num_steps, k)
+        if name in INTEGRANDS:
+            flow = {"quadratic": _quadratic, "cosine": _cosine}[name]
+            return flow(1 if dimension is None else dimension, k)
+        # A copy draws the split, so that training sees the generator as it came.
+        problem = entry_of(name).problem(copy.deepcopy(rng), np.float64, dimension)
+        whole = WHOLE.get(ALIASES.get(name, name))
+        x = problem.train.x if whole is None else whole()
+        if name in UNTRAINED:
+            return maximum_likelihood(problem, x, rng)
+        return trained(problem, x, rng, num_steps)
 
 
-def _quadratic(dimension: int, rng: np.random.Generator, num_steps: int, k: float) -> Frozen:
+def _quadratic(dimension: int, k: float) -> Trajectory:
     """E_q[sum (z - k)^2] going down its gradient: mu - k = 4 exp(-2 t), 1/sigma^2 = 1 + 4 t."""
     family = DiagonalGaussian(dimension)
     flow = [(k + 4 * np.exp(-2 * t), -0.5 * np.log1p(4 * t)) for t in (0.0, 0.5, 2.0)]
@@ -124,7 +135,7 @@ def _quadratic(dimension: int, rng: np.random.Generator, num_steps: int, k: floa
     return _integrand(quadratic, quadratic_expectation, k, family, points)
 
 
-def _cosine(dimension: int, rng: np.random.Generator, num_steps: int, k: float) -> Frozen:
+def _cosine(dimension: int, k: float) -> Trajectory:
     """E_q[sum cos(k z)] going up its gradient from k mu = 3 pi / 4, sigma = 1, by small steps."""
     family = DiagonalGaussian(dimension)
     lam = np.repeat([[0.75 * np.pi / k, 0.0]], dimension, axis=1)
@@ -138,24 +149,40 @@ def _cosine(dimension: int, rng: np.random.Generator, num_steps: int, k: float) 
 
 def _integrand(
     integrand: Any, truth: Any, k: float, family: DiagonalGaussian, points: dict[str, Array]
-) -> Frozen:
+) -> Trajectory:
     rows = partial(_integrand_rows, integrand, k, family.latent_dim)
     known = {name: truth(family, k, lam) for name, lam in points.items()}
-    return Frozen(family, rows, None, points, known, True, None)
+    return Trajectory(family, rows, None, points, known, True, None)
 
 
 def _integrand_rows(integrand: Any, k: float, dimension: int, num_rows: int) -> Target:
     return integrand(k, num_data=num_rows, latent_dim=dimension)
 
 
-def _linear_gaussian(dimension: int, rng: np.random.Generator, num_steps: int, k: float) -> Frozen:
-    """Probabilistic PCA of the grey digits.
+def _grey() -> Array:
+    return digits(binarize=False).x
+
+
+def _binarized() -> Array:
+    return digits().x
+
+
+# No row is held out where nothing is compared on new data.
+WHOLE: dict[str, Callable[[], Array]] = {
+    "linear-gaussian-digits": _grey,
+    "digits": _binarized,
+    "digits-discrete": _binarized,
+}
+
+
+def maximum_likelihood(problem: Problem, x: Array, rng: np.random.Generator) -> Trajectory:
+    """Probabilistic PCA of x, at the first datapoint.
 
     Its maximum-likelihood loadings are orthogonal, hence the posterior's covariance is diagonal
     and "converged" is the exact posterior.
     """
-    x = digits(binarize=False).x
-    model, family = LinearGaussian(dimension, x.shape[1]), DiagonalGaussian(dimension)
+    model: Any = problem.model
+    family: Any = problem.family
     theta, one = model.fit_ml(x), x[:1]
     points = _climb(model, family, theta, one, rng, ESTIMATORS["sticking-the-landing"].elbo)
     points["converged"] = family.from_moments(*model.posterior(theta, one))
@@ -165,46 +192,17 @@ def _linear_gaussian(dimension: int, rng: np.random.Generator, num_steps: int, k
     return _model(model, family, theta, one, points, truth)
 
 
-def _digits(dimension: int, rng: np.random.Generator, num_steps: int, k: float) -> Frozen:
-    """A Gaussian-latent decoder of the binarized digits, one hidden layer, trained as a VAE."""
-    decoder = MLP((dimension, HIDDEN, 64))
-    model = DeepLatentModel(StandardNormal(dimension), decoder, BernoulliLikelihood())
-    family = DiagonalGaussian(dimension)
-    return _trained(model, family, rng, num_steps, "reparameterized", 1)
-
-
-def _digits_discrete(dimension: int, rng: np.random.Generator, num_steps: int, k: float) -> Frozen:
-    """The same with binary latents."""
-    decoder = MLP((dimension, HIDDEN, 64))
-    model = DeepLatentModel(BernoulliPrior(dimension), decoder, BernoulliLikelihood())
-    return _trained(model, Bernoulli(dimension), rng, num_steps, "leave-one-out", 4)
-
-
-MODELS: dict[str, Callable[[int, np.random.Generator, int, float], Frozen]] = {
-    "quadratic": _quadratic,
-    "cosine": _cosine,
-    "linear-gaussian": _linear_gaussian,
-    "digits": _digits,
-    "digits-discrete": _digits_discrete,
-}
-
-
-def _trained(
-    model: DeepLatentModel,
-    family: Any,
-    rng: np.random.Generator,
-    num_steps: int,
-    estimator: str,
-    num_samples: int,
-) -> Frozen:
-    x = digits().x
-    gradient: Any = ESTIMATORS[estimator].elbo
+def trained(problem: Problem, x: Array, rng: np.random.Generator, num_steps: int) -> Trajectory:
+    """The problem's model trained on x with its encoder, as a VAE, at the first datapoint."""
+    model, family = problem.model, problem.family
+    name, num_samples = _gradient_for(family)
+    gradient: Any = ESTIMATORS[name].elbo
     fit = fit_amortized(
         model,
         family,
         x,
         rng,
-        encoder=MLP((x.shape[1], HIDDEN, family.num_params)),
+        encoder=problem.encoder,
         estimator=gradient,
         num_samples=num_samples,
         num_steps=num_steps,
@@ -212,13 +210,20 @@ def _trained(
     )
     points = _climb(model, family, fit.theta, x[:1], rng, gradient)
     truth: dict[str, Estimate] = {}
-    if family.latent_dim <= LARGEST_EXACT[type(family)]:
+    if family.latent_dim <= LARGEST_EXACT.get(type(family), 0):
         target = backends.autodiff.unchecked_target(model, fit.theta, x[:1])
         summed: Any = partial(gauss_hermite, num_nodes=EXACT_NODES)
         if isinstance(family, Bernoulli):
             summed = enumeration
         truth = {name: summed(family, target, lam) for name, lam in points.items()}
     return _model(model, family, fit.theta, x[:1], points, truth)
+
+
+def _gradient_for(family: Family) -> tuple[str, int]:
+    """An estimator that suits q, and its S."""
+    if isinstance(family, Reparameterizable):
+        return "reparameterized", 1
+    return ("summed-label", 2) if isinstance(family, LabelAndGaussian) else ("leave-one-out", 4)
 
 
 def _climb(
@@ -253,9 +258,9 @@ def _model(
     x: Array,
     points: dict[str, Array],
     truth: dict[str, Estimate],
-) -> Frozen:
+) -> Trajectory:
     known = backends.kernel.supports(model)
-    return Frozen(
+    return Trajectory(
         family,
         partial(_model_rows, model, theta, x),
         partial(_model_rows_with_squares, model, theta, x) if known else None,

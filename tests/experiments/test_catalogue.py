@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from bbvi.cli import main
+from bbvi.experiments.catalogue import CATALOGUE, entry_of
 from bbvi.experiments.compare import compare
-from bbvi.experiments.zoo import MODELS, entry_of
+from bbvi.experiments.trajectory import trajectory
 from bbvi.inference import fit_amortized, fit_bbvi, fit_semi_amortized
 
 EXACT = {
@@ -14,14 +15,14 @@ EXACT = {
     "hierarchical": "exact",
     "state-space": "exact",
     "hidden-markov": "exact",
-    "discrete-latents": "enumeration",
+    "digits-discrete": "enumeration",
 }
 CONTAINED = {"hierarchical", "state-space"}
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", CATALOGUE)
 def test_every_entry_has_the_three_procedures_and_data_of_its_model(name):
-    entry = MODELS[name]
+    entry = CATALOGUE[name]
     procedures = {method.procedure for method in entry.methods.values()}
     assert procedures == {fit_bbvi, fit_amortized, fit_semi_amortized}
     problem = entry.problem(np.random.default_rng(0), np.float32)
@@ -95,3 +96,22 @@ def test_the_command_says_what_is_wrong_in_one_line(tmp_path, capsys):
         assert message in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["compare", "--model", "names", "--dataset", "iris"])
+
+
+def test_one_name_is_one_problem_in_both_commands():
+    """The trajectory of ``bbvi variance`` looks at the model and data of ``bbvi compare``."""
+    for name in ("linear-gaussian", "linear-gaussian-digits"):
+        problem = CATALOGUE[name].problem(np.random.default_rng(0), np.float64, 2)
+        course = trajectory(name, 2, np.random.default_rng(0))
+        assert course.x.shape[1] == problem.train.x.shape[1]
+        assert type(course.family) is type(problem.family)
+    np.testing.assert_array_equal(
+        trajectory("linear-gaussian", 2, np.random.default_rng(0)).x,
+        CATALOGUE["linear-gaussian"].problem(np.random.default_rng(0), np.float64).train.x[:1],
+    )
+
+
+def test_a_dimension_that_a_problem_does_not_have_is_refused():
+    with pytest.raises(ValueError, match=r"latent_dim is 5, but names has D = 2 of its own"):
+        CATALOGUE["names"].problem(np.random.default_rng(0), np.float32, 5)
+    assert entry_of("bernoulli") is CATALOGUE["digits"]
