@@ -24,6 +24,11 @@ def as_float_array(name: str, value: Any, ndim: int) -> Array:
     ValueError
         If the number of axes is wrong, or there are no elements, or NaN or infinite values.
     """
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} is a masked array; expected one without a mask, whose hidden values would be "
+            f"used as data. Drop the masked rows, or fill them: {name}.filled(value)."
+        )
     try:
         array = np.asarray(value)
     except ValueError:

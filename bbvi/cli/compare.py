@@ -157,7 +157,9 @@ def write(
         "environment": environment(),
     }
     write_json(args.out / "manifest.json", manifest)
-    title = f"Three ways to infer on {problem.name}, at equal evaluations"
+    # A dollar sign would start a formula.
+    name = problem.name.replace("$", r"\$")
+    title = f"Three ways to infer on {name}, at equal evaluations"
     figure = plotting.figure(
         result.rows, result.curves, result.posteriors, problem.test.x, problem.image_shape, title
     )

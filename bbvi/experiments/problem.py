@@ -68,9 +68,13 @@ def problem_from(
 
     Raises
     ------
+    TypeError
+        If dtype is not float32 or float64.
     FileNotFoundError, ValueError
         If there is no such data set or file, or the file holds no table of finite numbers.
     """
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise TypeError(f"dtype is {np.dtype(dtype)}; expected float32 or float64.")
     image_shape = None
     if dataset == "digits":
         data, image_shape = digits(), (8, 8)
