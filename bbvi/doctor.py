@@ -133,7 +133,7 @@ def _rates_with(kernel: str, seconds: float) -> dict[str, float] | None:
     code = f"import json; from bbvi.doctor import *; print(json.dumps(measure_rates({seconds})))"
     try:
         done = subprocess.run(
-            [sys.executable, "-c", code],
+            [sys.executable, "-P", "-c", code],
             env={**os.environ, VARIABLE: kernel},
             capture_output=True,
             text=True,
@@ -229,4 +229,5 @@ def restart(
         )
     if variables.get(VARIABLE) == kernel:
         return None
-    return [sys.executable, "-m", "bbvi", *arguments], {**variables, VARIABLE: kernel}
+    # -P: a json.py or numpy.py of the working folder must not run in place of the real one.
+    return [sys.executable, "-P", "-m", "bbvi", *arguments], {**variables, VARIABLE: kernel}

@@ -1,6 +1,7 @@
 """The doctor measures, advises, and changes nothing; starting over is announced."""
 
 import os
+import subprocess
 import sys
 
 import numpy as np
@@ -132,8 +133,23 @@ class TestRestart:
 
     def test_sets_the_variable_for_the_same_command(self):
         command, variables = restart("SkylakeX", ["doctor", "--seconds", "1"], {"PATH": "p"})
-        assert command == [sys.executable, "-m", "bbvi", "doctor", "--seconds", "1"]
+        assert command == [sys.executable, "-P", "-m", "bbvi", "doctor", "--seconds", "1"]
         assert variables == {"PATH": "p", "OPENBLAS_CORETYPE": "SkylakeX"}
+
+    def test_the_working_folder_is_not_imported(self, tmp_path):
+        names = ("json", "numpy", "random", "pickle", "bbvi")
+        for name in names:
+            (tmp_path / f"{name}.py").write_text(f"raise SystemExit('{name} of the folder ran')")
+
+        def start(flags):
+            command, _ = restart("SkylakeX", ["--version"], {})
+            command = [part for part in command if part not in flags]
+            return subprocess.run(
+                command, cwd=tmp_path, capture_output=True, text=True, check=False
+            )
+
+        assert start(()).stdout == f"bbvi {bbvi.__version__}\n"
+        assert "of the folder ran" in start(("-P",)).stderr  # what -P keeps out
 
     def test_only_once(self):
         assert restart("SkylakeX", [], {"OPENBLAS_CORETYPE": "SkylakeX"}) is None

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bbvi import DiagonalGaussian, LinearGaussian, sticking_the_landing
+from bbvi.cli import figures as command
 from bbvi.cli import main
 from bbvi.experiments import lectures
 from bbvi.experiments.compare import Posterior
@@ -175,6 +176,17 @@ def test_same_seed_same_bytes(tmp_path):
     assert len(rows) == 12
     other = figures.naive_evidence(np.random.default_rng(1), True)["naive_evidence"].rows
     assert float(rows[0]["median"]) != other[0]["median"]
+
+
+def test_without_names_no_file_of_the_working_folder_runs(tmp_path, monkeypatch):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "01_hostile.py").write_text("import os\nos.mkdir('ran')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(command, "FIGURES", {})
+    assert main(["figures", "--quick", "--out", "out"]) == 0
+    assert not (tmp_path / "ran").exists()
+    assert main(["figures", "notebooks/01_hostile.py", "--out", "out"]) == 0
+    assert (tmp_path / "ran").exists()  # what is named does
 
 
 def test_an_unknown_figure_is_one_line(tmp_path, capsys):

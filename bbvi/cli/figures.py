@@ -25,7 +25,7 @@ def add_parser(subparsers: Any) -> None:
         nargs="*",
         metavar="NAME",
         help=f"{', '.join(FIGURES)}, or a lecture notebook's source, notebooks/NN_topic.py, for "
-        "all that it shows; by default all of them, the notebooks of ./notebooks included",
+        "all that it shows (the file is run); by default every figure, and no notebook",
     )
     parser.add_argument("--quick", action="store_true", help="small sizes: looks, not numbers")
     parser.add_argument("--seed", type=int, default=0, help="same seed, same pictures")
@@ -37,8 +37,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Draw and write what was asked for."""
-    lectures = sorted(map(str, Path("notebooks").glob("[0-9][0-9]_*.py")))
-    names = args.names or [*FIGURES, *lectures]
+    names = args.names or list(FIGURES)
     unknown = [name for name in names if name not in FIGURES and not _is_notebook(name)]
     if unknown:
         raise ValueError(
