@@ -16,6 +16,7 @@ from bbvi import (
     infer,
 )
 from bbvi.checks import check_model
+from bbvi.checks.normalizers import UncheckedWarning
 from bbvi.models import (
     AutoregressiveCategorical,
     CategoricalLikelihood,
@@ -48,7 +49,12 @@ MODELS = {
 
 @pytest.mark.parametrize("name", MODELS)
 def test_model(name):
-    assert check_model(MODELS[name], np.random.default_rng(0)) is None
+    if name == "logistic regression":
+        # x holds a whole table: no region has enough draws to integrate over, and it is said.
+        with pytest.warns(UncheckedWarning, match="could not tell"):
+            assert check_model(MODELS[name], np.random.default_rng(0)) is None
+    else:
+        assert check_model(MODELS[name], np.random.default_rng(0)) is None
 
 
 @pytest.mark.parametrize("name", MODELS)

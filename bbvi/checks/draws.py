@@ -1,11 +1,13 @@
 """Do a model's draws come from its log_joint? (floor 5)"""
 
+import warnings
 from typing import Any
 
 import numpy as np
 
 from bbvi.backends import autodiff
 from bbvi.checks.evidence import invariance, normalization, tolerance
+from bbvi.checks.normalizers import UncheckedWarning, reciprocal_normalizer
 from bbvi.checks.verdicts import require_close
 from bbvi.types import Array, Theta
 
@@ -92,6 +94,7 @@ def _check_normalization(
 
     shares = normalization(rng, np.concatenate([z, x], axis=1), log_density)
     if shares is None:
+        _check_reciprocal(model, theta, x, z)
         return
     drawn, integral = shares
     limit = tolerance(drawn, drawn.value) + tolerance(integral, integral.value)
@@ -101,4 +104,28 @@ def _check_normalization(
         drawn.value,
         limit,
         otherwise="log p(z) or a constant dropped, e.g. -0.5 log 2 pi or -log sigma per dimension",
+    )
+
+
+def _check_reciprocal(model: Any, theta: Theta, x: Array, z: Array) -> None:
+    def log_joint(x: Array, z: Array) -> Array:
+        return autodiff.unchecked_target(model, theta, x).value(z[None])[0]
+
+    found = reciprocal_normalizer(z, x, log_joint)
+    if found is None:
+        warnings.warn(
+            f"check_model could not tell whether exp({type(model).__name__}.log_joint) integrates "
+            "to 1: no region of z holds enough of the draws. Use more draws (num_draws), or a "
+            "smaller model of the same kind.",
+            UncheckedWarning,
+            stacklevel=4,
+        )
+        return
+    require_close(
+        "exp(log_joint) is not normalized: its integral is not 1, by E[r / p] over the draws",
+        found.value,
+        1.0,
+        tolerance(found, np.ones(())),
+        otherwise="a constant dropped from log p(z) or log p(x | z): -0.5 log 2 pi per dimension, "
+        "-log sigma, or -log x!",
     )
