@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from bbvi.plotting.variance import curves_figure, frequency_figure
+from bbvi.plotting.variance_ranking import ranking_figure
 
 
 def row(estimator, samples, variance, high, k=1.0):
@@ -18,6 +19,7 @@ def row(estimator, samples, variance, high, k=1.0):
         "variance": variance,
         "variance_low": variance / 2,
         "variance_high": high,
+        "variance_exists": True,
     }
 
 
@@ -34,3 +36,31 @@ def test_an_interval_without_an_upper_end_does_not_flatten_the_curves(high):
         bottom, top = figure.axes[0].get_ylim()
         assert 0 < bottom < 0.1
         assert 2.25 < top < 100
+
+
+def ranked(estimator, variance, exists=True):
+    made = row(estimator, 4, variance, 2 * variance) | {
+        "uses": "values",
+        "evaluations_beforehand": 65536 if estimator == "nvil" else 0,
+        "variance_exists": exists,
+        "tail_index": 0.2 if exists else 0.93,
+    }
+    return made | {f"variance_x_{cost}": 4 * variance for cost in ("evaluations_in_all", "seconds")}
+
+
+def test_a_variance_that_does_not_exist_is_no_dot_and_not_the_best():
+    rows = [ranked("nvil", 2.0), ranked("wild", 0.1, exists=False), ranked("reparameterized", 1.0)]
+    figure = ranking_figure(rows, "mean", "title")
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert names == ["wild", "nvil  +66k", "reparameterized"]
+    texts = [text.get_text() for text in axes.texts]
+    assert texts == ["variance does not exist (tail index 0.93)", "2$\\times$", "1$\\times$"]
+    assert len(axes.lines) == 2
+    curves = curves_figure(
+        [made | {"samples": S} for made in rows for S in (1, 4)], "mean", "title"
+    )
+    assert "does not exist" in [text.get_text() for text in curves.legends[0].get_texts()]
+    tame = curves_figure([ranked("nvil", 2.0) | {"samples": S} for S in (1, 4)], "mean", "title")
+    assert "does not exist" not in [text.get_text() for text in tame.legends[0].get_texts()]

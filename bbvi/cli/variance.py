@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -98,22 +99,13 @@ def report(sweep: Sweep) -> str:
     for name, block, rows in variance_rows.pictures(sweep.rows):
         fixed = variance_rows.base_point(rows)
         here = variance_rows.matching(rows, fixed)
-        here.sort(key=lambda row: row["variance_x_evaluations_in_all"])
-        lines = [
-            {
-                "estimator": row["estimator"],
-                "bias z": "" if row["bias_z"] is None else f"{row['bias_z']:.1f}",
-                "variance": f"{row['variance']:.3g}",
-                "95% interval": f"{row['variance_low']:.3g} .. {row['variance_high']:.3g}",
-                "by": row["interval"],
-                "snr": f"{row['snr']:.2g}",
-                "evaluations": f"{row['evaluations']:g}",
-                "beforehand": f"{row['evaluations_beforehand']:,}",
-                "var x eval": f"{row['variance_x_evaluations_in_all']:.3g}",
-                "var x s": f"{row['variance_x_seconds']:.2g}",
-            }
-            for row in here
-        ]
+        here.sort(
+            key=lambda row: (
+                row["variance_exists"] is False,
+                row["variance_x_evaluations_in_all"],
+            )
+        )
+        lines = [_line(row) for row in here]
         head = f"{name}: gradient in the {block}, " + ", ".join(
             f"{key} {value}" for key, value in fixed.items() if value is not None
         )
@@ -126,6 +118,27 @@ def report(sweep: Sweep) -> str:
         where = ", ".join(f"{key} {value}" for key, value in failure.items() if key != "error")
         parts.append(f"failed: {where}\n{failure['error']}")
     return "\n\n".join(parts)
+
+
+def _line(row: Mapping[str, Any]) -> dict[str, str]:
+    """One row of the ranking as text; a variance that does not exist is no number."""
+    line = {
+        "estimator": row["estimator"],
+        "bias z": "" if row["bias_z"] is None else f"{row['bias_z']:.1f}",
+        "variance": f"{row['variance']:.3g}",
+        "95% interval": f"{row['variance_low']:.3g} .. {row['variance_high']:.3g}",
+        "by": row["interval"],
+        "tail k": f"{row['tail_index']:.2f}",
+        "snr": f"{row['snr']:.2g}",
+        "evaluations": f"{row['evaluations']:g}",
+        "beforehand": f"{row['evaluations_beforehand']:,}",
+        "var x eval": f"{row['variance_x_evaluations_in_all']:.3g}",
+        "var x s": f"{row['variance_x_seconds']:.2g}",
+    }
+    if row["variance_exists"] is False:
+        line |= {"variance": "does not exist", "95% interval": "", "by": "", "snr": ""}
+        line |= {"bias z": "", "var x eval": "", "var x s": ""}
+    return line
 
 
 def write(args: argparse.Namespace, sweep: Sweep, seconds: float) -> None:

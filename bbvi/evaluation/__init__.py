@@ -34,6 +34,7 @@ from bbvi.evaluation.moments import BlockStatistics, Moments
 from bbvi.evaluation.monte_carlo import MonteCarlo, elbo
 from bbvi.evaluation.psis_evidence import PsisEvidence, UnreliableWarning, log_evidence_psis
 from bbvi.evaluation.quadrature import QuadratureEvidence, log_evidence_quadrature
+from bbvi.evaluation.tail_index import InfiniteVarianceWarning, TailIndex
 from bbvi.importance_weights import PSIS
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "ImportanceBounds",
     "ImportanceEvidence",
     "InferenceGap",
+    "InfiniteVarianceWarning",
     "Interval",
     "LinearResponse",
     "Moments",
@@ -52,6 +54,7 @@ __all__ = [
     "Nodes",
     "PsisEvidence",
     "QuadratureEvidence",
+    "TailIndex",
     "UnreliableWarning",
     "WeightedMoments",
     "cosine_expectation",

@@ -7,6 +7,7 @@ through in chunks, so that memory does not grow with R.
 """
 
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -14,12 +15,15 @@ import numpy as np
 
 from bbvi.backends.kernel.second_moments import SQUARES
 from bbvi.evaluation.moments import BlockStatistics, Moments
+from bbvi.evaluation.tail_index import InfiniteVarianceWarning
 from bbvi.inference.counting import Counter
 from bbvi.protocols import HasBlocks
-from bbvi.types import Array, Estimate, Estimator, Family, Target, Theta
+from bbvi.types import Array, Estimate, Estimator, Family, Relaxable, Target, Theta
 from bbvi.validation import as_count, as_float_array
 
 Prepare = Callable[[Target, Array, np.random.Generator], Estimator]
+CONFIRMING = 10_000
+"""Replicates by which a variance must be judged before it is said not to exist."""
 CHUNK_NUMBERS = 2**20
 CHUNK_EVALUATIONS = 2**15
 
@@ -98,7 +102,7 @@ def gradient_statistics(
     rng : numpy Generator
         For the noise and the bootstrap.
     replicates : int
-        R >= 2.
+        R >= 2.  Where their tail says that there is no variance, `CONFIRMING` replicates decide.
     prepare : callable, optional
         (target, lam, rng) -> the estimator to use, for one that first learns something, such as a
         baseline, from samples of its own (`bbvi.estimators.prepared`).  It learns once, and what
@@ -115,6 +119,11 @@ def gradient_statistics(
     Returns
     -------
     GradientStatistics
+
+    Warns
+    -----
+    InfiniteVarianceWarning
+        If the tail of a block's gradient says that its variance does not exist.
 
     Raises
     ------
@@ -177,12 +186,53 @@ def gradient_statistics(
         sums[name].statistics(name, None if exact is None else exact[columns], level, bootstrap)
         for name, columns in blocks.items()
     ]
+    if any(block.variance_exists is False for block in statistics) and R < CONFIRMING:
+        more = _chunks(setting, rng.spawn(1)[0], size, CONFIRMING - R, Counter())
+        statistics = _confirmed(statistics, sums, more, blocks)
+    if isinstance(family, Relaxable):
+        # Finitely many z, hence finitely many gradients: there are all moments.
+        statistics = [b._replace(tail_index=np.nan, variance_exists=True) for b in statistics]
     if theta.count:
         known = None if exact_theta is None else _flat(exact_theta)
         statistics.append(theta.statistics("theta", known, level, bootstrap))
+    warn_of_infinite_variances(statistics)
     return GradientStatistics(
         statistics, R, counter.evaluations / R, seconds / R, learning.evaluations
     )
+
+
+def _confirmed(
+    statistics: list[BlockStatistics],
+    sums: Mapping[str, Moments],
+    more: Iterator[tuple[Estimate, float]],
+    blocks: Mapping[str, Array],
+) -> list[BlockStatistics]:
+    """The same statistics, their tails judged by more replicates."""
+    for estimate, _ in more:
+        for name, columns in blocks.items():
+            sums[name].see(estimate.grad[:, columns])
+    judged = []
+    for block in statistics:
+        k, exists = sums[block.block].tail(block.variance)
+        judged.append(block._replace(tail_index=k, variance_exists=exists))
+    return judged
+
+
+def warn_of_infinite_variances(statistics: list[BlockStatistics]) -> None:
+    """Warn of the blocks whose gradient has no variance."""
+    infinite = [
+        f"{block.block} (tail index {block.tail_index:.2f})"
+        for block in statistics
+        if block.variance_exists is False
+    ]
+    if infinite:
+        warnings.warn(
+            f"the variance of the gradient in {', '.join(infinite)} does not seem to exist: from a "
+            "tail index of 0.5 on it is infinite, and the sample variance grows with the number of "
+            "replicates. Do not compare it; use a family with lighter tails or another estimator.",
+            InfiniteVarianceWarning,
+            stacklevel=3,
+        )
 
 
 class _Setting(NamedTuple):

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import log_ndtr, ndtri_exp
 
 from bbvi.evaluation.intervals import Interval, variance_interval
+from bbvi.evaluation.tail_index import tail_index
 from bbvi.types import Array
 
 
@@ -29,6 +30,11 @@ class BlockStatistics(NamedTuple):
         errors, and that number of standard errors, corrected for being the largest of P_b and for
         standard errors that are themselves estimated from R replicates; None without an exact
         gradient.
+    tail_index : float
+        k of the replicates' distance from their median, nan where single replicates are not seen.
+    variance_exists : bool or None
+        False where k says that ``variance`` is infinite, see `bbvi.evaluation.tail_index`; None
+        where there are too few replicates to tell.
     """
 
     block: str
@@ -39,6 +45,8 @@ class BlockStatistics(NamedTuple):
     snr: float
     bias: float | None
     bias_z: float | None
+    tail_index: float = np.nan
+    variance_exists: bool | None = None
 
 
 class Moments:
@@ -49,12 +57,15 @@ class Moments:
         self.sizes: list[Array] = []
         self.spread: list[Array] = []
         self.values: list[Array] = []
+        self.distances: list[Array] = []
 
     def add(self, grad: Array) -> None:
         """Add replicates as rows, (R, P_b)."""
         grad = grad.astype(np.float64, copy=False)
         if not self.count:
             self.origin = grad.mean(axis=0)
+            self.median = np.median(grad, axis=0)
+        self.see(grad)
         centred = grad - self.origin
         if centred.shape[1] == 1:
             self.values.append(centred[:, 0])
@@ -62,6 +73,10 @@ class Moments:
         self.spread.append(squares.mean(axis=1))
         self.sizes.append(np.ones(len(grad)))
         self._accumulate(len(grad), centred.sum(axis=0), squares.sum(axis=0))
+
+    def see(self, grad: Array) -> None:
+        """Let the tail index, and nothing else, know of these replicates too."""
+        self.distances.append(np.sqrt(((grad - self.median) ** 2).mean(axis=1)))
 
     def add_moments(self, count: int, total: Array, squares: Array) -> None:
         """Add the sum and the sum of squares of ``count`` replicates, (P_b,) each."""
@@ -106,9 +121,20 @@ class Moments:
         noise = float(variances.sum())
         snr = np.sqrt(signal / noise) if noise > 0 else np.inf if signal > 0 else 0.0
         bias, bias_z = (None, None) if exact is None else _bias(mean, variances / R, exact, R - 1)
+        variance = float(variances.mean())
+        k, exists = self.tail(variance)
         return BlockStatistics(
-            name, mean, variances, float(variances.mean()), interval, float(snr), bias, bias_z
+            name, mean, variances, variance, interval, float(snr), bias, bias_z, k, exists
         )
+
+    def tail(self, variance: float) -> tuple[float, bool | None]:
+        """k and whether the variance exists, where every replicate was seen by itself."""
+        if not self.distances:
+            return np.nan, None
+        if variance == 0:
+            return -np.inf, True
+        k, _, exists = tail_index(np.concatenate(self.distances))
+        return k, exists
 
 
 def _bias(mean: Array, squared_errors: Array, exact: Array, degrees: int) -> tuple[float, float]:

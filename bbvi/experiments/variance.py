@@ -1,5 +1,6 @@
 """Bias, variance and cost of gradient estimators, side by side (floor 6)."""
 
+import warnings
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from functools import partial
@@ -13,6 +14,7 @@ from bbvi.estimators.noise import NOISE_SOURCES
 from bbvi.estimators.record import Record, draw_noise, prepared
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.evaluation.gradients import BlockStatistics, GradientStatistics, gradient_statistics
+from bbvi.evaluation.tail_index import InfiniteVarianceWarning
 from bbvi.experiments.sweep import Cell, Sweep, cell_rng, run_sweep
 from bbvi.experiments.trajectory import Trajectory, trajectory
 from bbvi.experiments.variance_grid import (
@@ -67,6 +69,8 @@ def variance(
           gradients in z);
         * bias, bias_z: against the exact gradient, empty where none is known;
         * variance per parameter, variance_low, variance_high, and interval, how these were made;
+        * tail_index k, and variance_exists: False where k says that the variance is infinite, and
+          ``variance`` a number that means nothing; None where nothing can be told;
         * snr, the signal-to-noise ratio of the block;
         * evaluations of the log joint, and processor seconds, of one gradient;
         * evaluations_beforehand, for what is learned once, before the first gradient;
@@ -117,19 +121,22 @@ def measure(
     teach = None if record.prepare is None else learn
 
     def statistics(rows: Any, replicates: int, prepare: Any = None) -> GradientStatistics:
-        return gradient_statistics(
-            record.expectation if here.plain else record.elbo,  # type: ignore[arg-type]
-            here.family,
-            rows,
-            lam,
-            lambda rng, R: draw_noise(record, here.family, rng, S, R, lam.dtype, source),
-            rng,
-            replicates=replicates,
-            prepare=prepare,
-            learning_rows=1 if record.prepare is None else record.prepare.rows,
-            exact=None if truth is None else truth.grad[0],
-            exact_theta=None if truth is None else truth.grad_theta,
-        )
+        with warnings.catch_warnings():
+            # Its row says so.
+            warnings.simplefilter("ignore", InfiniteVarianceWarning)
+            return gradient_statistics(
+                record.expectation if here.plain else record.elbo,  # type: ignore[arg-type]
+                here.family,
+                rows,
+                lam,
+                lambda rng, R: draw_noise(record, here.family, rng, S, R, lam.dtype, source),
+                rng,
+                replicates=replicates,
+                prepare=prepare,
+                learning_rows=1 if record.prepare is None else record.prepare.rows,
+                exact=None if truth is None else truth.grad[0],
+                exact_theta=None if truth is None else truth.grad_theta,
+            )
 
     R = cell["replicates"]
     found = statistics(lambda num_rows: hold_theta(here.rows(num_rows)), R, teach)
@@ -157,6 +164,8 @@ def _row(block: BlockStatistics, cost: GradientStatistics, record: Record) -> di
         "variance_low": block.interval.low,
         "variance_high": block.interval.high,
         "interval": block.interval.method,
+        "tail_index": block.tail_index,
+        "variance_exists": block.variance_exists,
         "snr": block.snr,
         "evaluations": cost.evaluations,
         "evaluations_beforehand": cost.evaluations_beforehand,

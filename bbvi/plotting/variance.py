@@ -46,6 +46,14 @@ ZERO_LOOK: Any = {
     "markerfacecolor": "white",
     "color": "#444444",
 }
+NO_VARIANCE_LOOK: Any = {
+    "marker": "X",
+    "linestyle": "",
+    "markersize": 15,
+    "markeredgecolor": "white",
+    "color": "#b00020",
+    "zorder": 5,
+}
 ZERO = 1e-13
 """Of the largest variance in the picture: below it is drawn as zero."""
 
@@ -104,6 +112,8 @@ def curves_figure(rows: Sequence[Row], block: str, title: str) -> Figure:
         handles = _handles(names, rows)
         if any(row["variance"] < bottom for row in every):
             handles.append(Line2D([], [], label="zero, up to rounding", **ZERO_LOOK))
+        if any(row["variance_exists"] is False for row in every):
+            handles.append(Line2D([], [], label="does not exist", **NO_VARIANCE_LOOK))
         figure.legend(handles=handles, loc="outside right center", fontsize=12.5)
     return figure
 
@@ -126,7 +136,10 @@ def frequency_figure(rows: Sequence[Row], block: str) -> Figure:
             f"A wavy integrand turns the ranking over\n({caption(fixed)}, $\\sigma = 1$)"
         )
         axes.set_ylim(bottom, _top(shown))
-        figure.legend(handles=_handles(names, rows), loc="outside right center", fontsize=12.5)
+        handles = _handles(names, rows)
+        if any(row["variance_exists"] is False for row in shown):
+            handles.append(Line2D([], [], label="does not exist", **NO_VARIANCE_LOOK))
+        figure.legend(handles=handles, loc="outside right center", fontsize=12.5)
     return figure
 
 
@@ -149,6 +162,8 @@ def curves(
         style = _look(row_name, names)
         axes.plot(x, y, **style)
         axes.fill_between(x, low, high, color=style["color"], alpha=0.15, linewidth=0)
+        none = [(a, b) for a, b, row in zip(x, y, mine) if row["variance_exists"] is False]
+        axes.plot(*(zip(*none) if none else ([], [])), **NO_VARIANCE_LOOK)
         zeros = [place for place, row in zip(x, mine) if row["variance"] < floor]
         axes.plot(zeros, [floor] * len(zeros), **{**ZERO_LOOK, "color": style["color"]})
     axes.set_yscale("log")

@@ -12,6 +12,8 @@ from bbvi.plotting.style import COLORS, new_figure, styled
 from bbvi.plotting.variance_rows import Row, base_point, caption, matching
 
 USES = {"values": (COLORS[0], "o"), "gradients in z": (COLORS[3], "D")}
+NO_VARIANCE: Any = {"fontsize": 13, "fontweight": "bold", "color": "#b00020"}
+"""The look of a variance that does not exist."""
 IN_ALL = "evaluations_in_all"
 
 
@@ -30,7 +32,10 @@ def ranking_figure(rows: Sequence[Row], block: str, title: str) -> Figure:
         Of the figure.
     """
     fixed = base_point(rows)
-    shown = sorted(matching(rows, fixed), key=lambda row: -row[f"variance_x_{IN_ALL}"])
+    shown = sorted(
+        matching(rows, fixed),
+        key=lambda row: (row["variance_exists"] is not False, -row[f"variance_x_{IN_ALL}"]),
+    )
     with styled():
         figure = new_figure(14.5, 1.9 + 0.36 * len(shown))
         figure.suptitle(f"{title}\n{caption(fixed)}, gradient in the {block}", fontsize=16)
@@ -58,11 +63,17 @@ def dots(axes: Axes, rows: Sequence[Row], cost: str) -> None:
     """Variance times cost as one dot per estimator, and how many times the best's it is."""
     product = f"variance_x_{cost}"
     # What estimates another bound has another gradient: it is shown, but it is not the best.
-    fair = [row[product] for row in rows if row["estimates"] == "ELBO" and row["unbiased"]]
+    fair = [row[product] for row in rows if _fair(row)]
     best = min([value for value in fair if value > 0], default=1.0)
     floor = best * 0.1
     for place, row in enumerate(rows):
         value = row[product]
+        if row["variance_exists"] is False:
+            text = f"variance does not exist (tail index {row['tail_index']:.2f})"
+            axes.annotate(
+                text, (0.03, place), xycoords=("axes fraction", "data"), va="center", **NO_VARIANCE
+            )
+            continue
         color, marker = USES[row["uses"]] if value > 0 else (USES[row["uses"]][0], "v")
         face = color if row["unbiased"] else "white"
         axes.plot(max(value, floor), place, marker, color=color, markerfacecolor=face, markersize=9)
@@ -83,6 +94,12 @@ def dots(axes: Axes, rows: Sequence[Row], cost: str) -> None:
     names = [row["estimator"] + bound + _learned(row) for row, bound in zip(rows, bounds)]
     axes.set_yticks(range(len(rows)), names, fontsize=12)
     axes.set_ylim(-0.7, len(rows) - 0.3)
+
+
+def _fair(row: Row) -> bool:
+    """Whether its product may be the best."""
+    exists = row["variance_exists"] is not False
+    return exists and row["estimates"] == "ELBO" and row["unbiased"]
 
 
 def _learned(row: Row) -> str:
