@@ -15,7 +15,7 @@ from bbvi.experiments.compare import Posterior
 from bbvi.experiments.records import read_csv
 from bbvi.models import BernoulliLikelihood, DeepLatentModel, StandardNormal
 from bbvi.nets import MLP
-from bbvi.plotting import figures, style, variance
+from bbvi.plotting import figures, style, variance_ranking
 from bbvi.plotting.compare import posterior_panel
 from bbvi.plotting.lectures import gap_figure, step_1_figure
 from bbvi.plotting.moving import step_1_page
@@ -150,7 +150,7 @@ def test_q_stands_out_from_a_dark_posterior_in_grey():
 
 
 def test_marks_of_the_ranking_differ_in_shape_as_well():
-    (blue, one), (orange, other) = variance.USES.values()
+    (blue, one), (orange, other) = variance_ranking.USES.values()
     assert one != other
     assert blue != orange
 

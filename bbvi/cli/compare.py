@@ -1,24 +1,26 @@
-"""``bbvi compare``: three ways to infer, side by side (floor 7)."""
+"""``bbvi compare``: several ways to infer, side by side."""
 
 import argparse
+import contextlib
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from bbvi.experiments.catalogue import CATALOGUE, Entry, entry_of
-from bbvi.experiments.compare import Comparison, compare
-from bbvi.experiments.methods import METHODS, QUICK, Settings
-from bbvi.experiments.problem import Problem, problem_from
+from bbvi.experiments.catalogue import CATALOGUE, Entry, entry_of, problem_of
+from bbvi.experiments.compare_results import report, write_tables
+from bbvi.experiments.compare_seeds import SeedComparison, compare_seeds
+from bbvi.experiments.cross import cross_table, learn_shared
+from bbvi.experiments.executors import cluster
+from bbvi.experiments.methods import DEFAULT, METHODS, QUICK, Settings
+from bbvi.experiments.problem import Problem
 from bbvi.experiments.records import (
     check_folder,
     environment,
-    format_table,
     write_csv,
     write_json,
 )
-from bbvi.inference import fit_amortized
+from bbvi.experiments.tuning import tune
 from bbvi.plotting import compare as plotting
 from bbvi.plotting.style import save
 from bbvi.validation import as_count
@@ -28,9 +30,13 @@ def add_parser(subparsers: Any) -> None:
     """Add the command's options."""
     parser = subparsers.add_parser(
         "compare",
-        help="per-datapoint BBVI, amortized and semi-amortized VI on one model",
-        description="Learn one model by each method at the same number of log-joint evaluations, "
-        "then compare ELBO, evidence, inference gaps, gradient variance and cost on held-out data.",
+        help="per-datapoint BBVI, amortized and semi-amortized VI, and others, on one model",
+        description="Learn one model by each method, over several seeds and at the same number of "
+        "log-joint evaluations, then compare them in pairs on held-out data.  A run that was "
+        "stopped goes on where it was.",
+        epilog="examples:\n  bbvi compare --quick\n"
+        "  bbvi compare --dataset iris --seeds 10 --methods bbvi-reparameterized semi-amortized",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
@@ -43,54 +49,117 @@ def add_parser(subparsers: Any) -> None:
         "--methods",
         nargs="+",
         metavar="METHOD",
-        help=f"some of: {', '.join(METHODS)}; a discrete --model has others",
+        help=f"some of: {', '.join(METHODS)} (default: the first six); a --model may have others",
     )
+    _add_statistics(parser)
     parser.add_argument(
         "--latent-dim", type=int, help="D (default 2: drawable); where the --model has not its own"
     )
     parser.add_argument("--samples", type=int, help="S per gradient (default 8)")
-    parser.add_argument("--evaluations", type=int, help="log-joint evaluations per method")
-    parser.add_argument("--inner-steps", type=int, help="Step 1's steps per theta step (default 5)")
-    parser.add_argument("--seed", type=int, default=0, help="same seed, same numbers")
+    parser.add_argument(
+        "--evaluations", type=int, help="log-joint evaluations per run (default 3 million)"
+    )
+    parser.add_argument(
+        "--budget", type=_seconds, metavar="20s", help="also runs of equal seconds, so long each"
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=int, help="processes (default: one per CPU)")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="of a running dask scheduler")
     parser.add_argument("--out", type=Path, default=Path("bbvi-out/compare"), help="results folder")
-    parser.add_argument("--quick", action="store_true", help="a tenth of the budget")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the budget, two seeds")
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
     parser.set_defaults(run=run)
 
 
+def _add_statistics(parser: argparse.ArgumentParser) -> None:
+    """Options of seeds, step sizes and theta."""
+    parser.add_argument("--seeds", type=int, help="runs of each method (default 5; --quick 2)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="root of all random numbers (default 0)"
+    )
+    parser.add_argument("--data-seed", type=int, default=0, help="of the data's split")
+    parser.add_argument(
+        "--tune",
+        action="store_true",
+        help="choose each method's step sizes on validation rows first, 12 points each",
+    )
+    parser.add_argument("--rate", type=float, help="step size of theta and phi, for all methods")
+    parser.add_argument("--local-rate", type=float, help="step size of lam, for all methods")
+    parser.add_argument("--inner-steps", type=int, help="Step 1's steps per theta step, for all")
+    parser.add_argument(
+        "--theta",
+        choices=("own", "shared"),
+        default="own",
+        help="own: each method learns theta (default); shared: all infer at one, learned before",
+    )
+    parser.add_argument(
+        "--cross", action="store_true", help="also every method at the theta of every method"
+    )
+
+
 def run(args: argparse.Namespace) -> int:
-    """Compare, print the table, write rows, curves, manifest and figure."""
+    """Compare, write rows, curves, manifest and figure, print the table."""
     check_folder(args.out)
     entry = entry_of(args.model) if args.model else None
+    settings = settings_from(args, entry)
+    table = dict(entry.methods if entry else METHODS)
+    methods = args.methods or (list(entry.methods)[:6] if entry else list(DEFAULT))
+    check_arguments(args, table, methods)
+    source = source_of(args, entry)
+    problem = source()
+    start = time.perf_counter()
+    with contextlib.ExitStack() as stack:
+        where: dict[str, Any] = {"workers": args.workers}
+        if args.scheduler:
+            where = {"executor": stack.enter_context(cluster(args.scheduler))}
+        table, result, timed = _measure(args, source, settings, table, methods, where)
+    seconds = time.perf_counter() - start
+    write(args, problem, settings, table, result, timed, seconds)
+    print(report(problem, result))
+    print(f"\n{seconds:.0f} s; rows, curves, fits, manifest and figure are in {args.out}")
+    return 1 if result.failures else 0
+
+
+def _measure(
+    args: argparse.Namespace,
+    source: Any,
+    settings: Settings,
+    table: dict[str, Any],
+    methods: list[str],
+    where: dict[str, Any],
+) -> tuple[dict[str, Any], SeedComparison, SeedComparison | None]:
+    """All sweeps that were asked for: tuning, the comparison, equal seconds, the cross table."""
+    out, common = args.out, {"seed": args.seed, "methods": methods, **where}
+    if args.tune:
+        trial = settings._replace(evaluations=max(1, settings.evaluations // 3))
+        tuned = tune(source, settings=trial, table=table, folder=out / "tune", **common)
+        write_csv(out / "tuning.csv", tuned.rows)
+        table = table | tuned.table
+    theta = None
+    if args.theta == "shared":
+        theta = learn_shared(source, table, methods, settings, args.seed)
+    common["num_seeds"] = (2 if args.quick else 5) if args.seeds is None else args.seeds
+    compare = partial(compare_seeds, source, table=table, theta=theta, **common)
+    result = compare(settings=settings, folder=out / "runs")
+    timed = None
+    if args.budget:
+        equal = settings._replace(seconds=args.budget)
+        timed = compare(settings=equal, folder=out / "timed")
+    if args.cross:
+        crossed = cross_table(source, result.fits, settings, table, folder=out / "cross", **where)
+        write_csv(out / "cross.csv", crossed)
+    return table, result, timed
+
+
+def source_of(args: argparse.Namespace, entry: Entry | None) -> Any:
+    """What makes the problem, here and in a worker."""
     if entry and not entry.dimensions and args.latent_dim is not None:
         raise ValueError(
             f"--latent-dim is {args.latent_dim}, but --model {args.model} has its own; expected "
             "one of the two. Leave --latent-dim out, or give --dataset."
         )
-    latent_dim = 2 if args.latent_dim is None else args.latent_dim
-    data_rng, rng = np.random.default_rng(as_count("--seed", args.seed, minimum=0)).spawn(2)
-    dtype = np.dtype(args.dtype)
-    settings = settings_from(args, entry)
-    table = entry.methods if entry else METHODS
-    methods = args.methods or list(table)
-    without = [name in table and table[name].procedure is fit_amortized for name in methods]
-    if args.inner_steps is not None and all(without):
-        raise ValueError(
-            f"--inner-steps is {args.inner_steps}, but {', '.join(methods)} has no Step 1; "
-            "expected a method that has one beside it. Leave --inner-steps out."
-        )
-    problem = (
-        entry.problem(data_rng, dtype, args.latent_dim)
-        if entry
-        else problem_from(args.dataset, data_rng, latent_dim, dtype)
-    )
-    start = time.perf_counter()
-    result = compare(problem, rng, methods=methods, settings=settings, table=table)
-    seconds = time.perf_counter() - start
-    print(report(problem, result))
-    write(args, problem, settings, result, seconds)
-    print(f"\n{seconds:.0f} s; rows, curves, manifest and figure are in {args.out}")
-    return 0
+    data_seed = as_count("--data-seed", args.data_seed, minimum=0)
+    return partial(problem_of, args.model, args.dataset, data_seed, args.latent_dim, args.dtype)
 
 
 def settings_from(args: argparse.Namespace, entry: Entry | None = None) -> Settings:
@@ -102,52 +171,52 @@ def settings_from(args: argparse.Namespace, entry: Entry | None = None) -> Setti
         "num_samples": args.samples,
         "evaluations": args.evaluations,
         "inner_steps": args.inner_steps,
+        "rate": args.rate,
+        "local_rate": args.local_rate,
     }
     return settings._replace(**{key: value for key, value in given.items() if value is not None})
 
 
-def report(problem: Problem, result: Comparison) -> str:
-    """The table as text, nats per datapoint with standard errors over datapoints."""
-    lines = [
-        {
-            "method": row["method"],
-            "gradient": row["gradient"],
-            "train ELBO": _pm(row, "train_elbo"),
-            "test ELBO": _pm(row, "test_elbo"),
-            "test log p(x)": _pm(row, "test_log_evidence"),
-            "by": row["evidence_by"],
-            "approx. gap": _pm(row, "approximation_gap", 3),
-            "amort. gap": _pm(row, "amortization_gap", 3),
-            "grad. var.": f"{row['gradient_variance']:.3g}",
-            "seconds": f"{row['seconds']:.1f}",
-            "s / new x": f"{row['seconds_per_new']:.1e}",
-            "evaluations": row["evaluations"],
-        }
-        for row in result.rows
-    ]
-    held_out, evaluated = len(problem.test.x), result.rows[0]["test_rows"]
-    of_all = "" if evaluated == held_out else f" of {held_out}"
-    head = (
-        f"{problem.name}: {len(problem.train.x)} training and {evaluated}{of_all} held-out rows; "
-        "nats per datapoint, ± standard error over datapoints"
-    )
-    return f"{head}\n\n{format_table(lines, lines[0])}"
+def check_arguments(args: argparse.Namespace, table: Any, methods: list[str]) -> None:
+    """Raise ValueError for a seed, or an option that no method can use."""
+    as_count("--seed", args.seed, minimum=0)
+    without = [name in table and table[name].inner_steps is None for name in methods]
+    if args.inner_steps is not None and all(without):
+        raise ValueError(
+            f"--inner-steps is {args.inner_steps}, but {', '.join(methods)} has no Step 1; "
+            "expected a method that has one beside it. Leave --inner-steps out."
+        )
+    given = [name for name in ("rate", "local_rate", "inner_steps") if getattr(args, name)]
+    if args.tune and given:
+        raise ValueError(
+            f"--tune chooses the step sizes, but --{given[0].replace('_', '-')} is given too; "
+            "expected one of the two."
+        )
 
 
 def write(
     args: argparse.Namespace,
     problem: Problem,
     settings: Settings,
-    result: Comparison,
+    table: Any,
+    result: SeedComparison,
+    timed: SeedComparison | None,
     seconds: float,
 ) -> None:
-    """compare.csv, curves.csv, manifest.json and compare.png in the results folder."""
-    write_csv(args.out / "compare.csv", result.rows)
-    write_csv(args.out / "curves.csv", result.curves)
+    """CSV tables, fits, manifest.json and compare.png in the results folder."""
+    out = args.out
+    write_tables(out, result, timed)
     arguments = {key: value for key, value in vars(args).items() if key != "run"}
     manifest = {
         "command": arguments,
         "settings": settings._asdict(),
+        "methods": {
+            line["method"]: {
+                key: getattr(table[line["method"]], key)
+                for key in ("rate", "local_rate", "inner_steps")
+            }
+            for line in result.summary
+        },
         "problem": {
             "model": repr(problem.model),
             "family": repr(problem.family),
@@ -156,16 +225,29 @@ def write(
         "seconds": seconds,
         "environment": environment(),
     }
-    write_json(args.out / "manifest.json", manifest)
-    # A dollar sign would start a formula.
-    name = problem.name.replace("$", r"\$")
-    title = f"Three ways to infer on {name}, at equal evaluations"
-    figure = plotting.figure(
-        result.rows, result.curves, result.posteriors, problem.test.x, problem.image_shape, title
-    )
-    save(figure, args.out / "compare.png")
+    write_json(out / "manifest.json", manifest)
+    if result.summary:
+        # A dollar sign would start a formula.
+        name = problem.name.replace("$", r"\$")
+        figure = plotting.figure(
+            result.rows,
+            result.summary,
+            result.curves,
+            result.posteriors,
+            problem.test.x,
+            problem.image_shape,
+            f"Ways to infer on {name}, at equal evaluations, {result.summary[0]['seeds']} seeds",
+            None if timed is None else timed.curves,
+        )
+        save(figure, out / "compare.png")
 
 
-def _pm(row: dict[str, Any], key: str, digits: int = 2) -> str:
-    error = row[f"{key}_se"]
-    return f"{row[key]:.{digits}f}" + (f" ± {error:.{digits}f}" if np.isfinite(error) else "")
+def _seconds(text: str) -> float:
+    """20 or 20s."""
+    try:
+        value = float(text.removesuffix("s"))
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; expected seconds, e.g. 20s")
+    return value

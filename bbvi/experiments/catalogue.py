@@ -19,6 +19,7 @@ from bbvi.experiments.methods import (
     Settings,
 )
 from bbvi.experiments.problem import Problem, problem_from
+from bbvi.experiments.sweep import cell_rng
 
 
 class Entry(NamedTuple):
@@ -155,3 +156,16 @@ def listing() -> str:
     """The names with what they are, one a line."""
     width = max(len(name) for name in CATALOGUE)
     return "\n".join(f"  {name:{width}}  {entry.about}" for name, entry in CATALOGUE.items())
+
+
+def problem_of(
+    model: str | None, dataset: str, data_seed: int, latent_dim: int | None, dtype: str
+) -> Problem:
+    """The problem of a name in the catalogue, or of a data set, split by a seed of its own.
+
+    Plain arguments only, so that a worker can make it again.
+    """
+    rng = cell_rng(data_seed, {"split": model or dataset})
+    if model is not None:
+        return entry_of(model).problem(rng, np.dtype(dtype), latent_dim)
+    return problem_from(dataset, rng, 2 if latent_dim is None else latent_dim, np.dtype(dtype))

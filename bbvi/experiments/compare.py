@@ -11,22 +11,28 @@ from bbvi.estimators.table import ESTIMATORS
 from bbvi.evaluation import elbo, inference_gap
 from bbvi.evaluation.grid_sums import moments_of
 from bbvi.evaluation.quadrature import find_boxes, grid
+from bbvi.experiments.budget import checked, learn
 from bbvi.experiments.methods import (
+    DEFAULT,
     METHODS,
     Learned,
     Method,
     Settings,
+    estimator_name,
     estimator_of,
-    evaluations_of,
 )
 from bbvi.experiments.problem import Problem
 from bbvi.experiments.records import mean_and_error
 from bbvi.families import DiagonalGaussian, FullCovarianceGaussian, LabelAndGaussian
-from bbvi.inference import Fit, Solver, fit_amortized, natural_gradient, stochastic
+from bbvi.inference import (
+    Fit,
+    Solver,
+    natural_gradient,
+    stochastic,
+)
 from bbvi.nets import astype
 from bbvi.optimizers import adam, cosine_decay
 from bbvi.types import Array, Reparameterizable, Theta
-from bbvi.validation import as_count
 
 
 class Posterior(NamedTuple):
@@ -49,20 +55,45 @@ class Comparison(NamedTuple):
     posteriors: list[Posterior]
 
 
+class MethodRun(NamedTuple):
+    """One method at one seed.
+
+    Attributes
+    ----------
+    row : dict
+        Its line of the table, means over datapoints in nats.
+    curve : list of dict
+        Training ELBO along the run.
+    posteriors : list of Posterior
+        Of some test datapoints, for D = 2.
+    test_elbo : ndarray (N,)
+        Held-out ELBO of each test datapoint.
+    fit : Fit
+        theta, phi and lam.
+    """
+
+    row: dict[str, Any]
+    curve: list[dict[str, Any]]
+    posteriors: list[Posterior]
+    test_elbo: Array
+    fit: Fit
+
+
 def compare(
     problem: Problem,
     rng: np.random.Generator,
     *,
-    methods: Sequence[str] = tuple(METHODS),
+    methods: Sequence[str] = DEFAULT,
     settings: Settings | None = None,
     table: Mapping[str, Method] = METHODS,
     drawn: int = 2,
     progress: bool | None = None,
 ) -> Comparison:
-    """Learn the problem's model by each method, then evaluate all on its test data.
+    """Learn the problem's model by each method once, then evaluate all on its test data.
 
     Every method starts from the same theta and stops at the same number of evaluations.  The
-    numbers of one method do not depend on which others are run.
+    numbers of one method do not depend on which others are run.  One run tells nothing of
+    others: `bbvi.experiments.seeds` repeats it and compares in pairs.
 
     Parameters
     ----------
@@ -90,71 +121,53 @@ def compare(
     ValueError
         If a method is unknown.
     """
+    check_methods(methods, table)
+    settings = checked(settings or Settings())
+    start_rng, *rngs = rng.spawn(1 + len(table))
+    theta = astype(problem.model.init(start_rng), problem.train.x.dtype)
+    runs = [
+        run_method(problem, name, table[name], theta, method_rng, settings, drawn, progress)
+        for name, method_rng in zip(table, rngs)
+        if name in methods
+    ]
+    return Comparison(
+        [run.row for run in runs],
+        [line for run in runs for line in run.curve],
+        [posterior for run in runs for posterior in run.posteriors],
+    )
+
+
+def check_methods(methods: Sequence[str], table: Mapping[str, Method]) -> None:
+    """Raise ValueError unless there are methods, all in the table."""
     unknown = [name for name in methods if name not in table]
     if unknown or not methods:
         raise ValueError(f"methods is {list(methods)}; expected some of: {', '.join(table)}.")
-    settings = _checked(settings or Settings())
-    start_rng, *rngs = rng.spawn(1 + len(table))
-    theta = astype(problem.model.init(start_rng), problem.train.x.dtype)
-    rows, curves, posteriors = [], [], []
-    for name, method_rng in zip(table, rngs):
-        if name not in methods:
-            continue
-        fit = _learn(problem, table[name], theta, method_rng, settings, progress)
-        learned = Learned(table[name], fit.theta, fit.phi)
-        row, lam = _evaluate(problem, name, learned, fit, method_rng, settings, progress)
-        rows.append(row)
-        curves += [
-            {"method": name, "step": step, "elbo": value, "seconds": sec, "evaluations": count}
-            for step, value, sec, count in zip(*fit.trace)
-        ]
-        if problem.model.latent_dim == 2:
-            rows_drawn = range(min(drawn, len(lam)))
-            posteriors += [_posterior(problem, name, learned, lam, row) for row in rows_drawn]
-    return Comparison(rows, curves, posteriors)
 
 
-def _checked(settings: Settings) -> Settings:
-    counts = {key: value for key, value in settings._asdict().items() if isinstance(value, int)}
-    return settings._replace(**{key: as_count(key, value) for key, value in counts.items()})
-
-
-def _learn(
+def run_method(
     problem: Problem,
+    name: str,
     method: Method,
     theta: Theta,
     rng: np.random.Generator,
     settings: Settings,
-    progress: bool | None,
-) -> Fit:
-    """Run one procedure until its evaluations are used up."""
-    # The falling step size has to know how many steps the budget will buy.
-    calls = 1 if method.procedure is fit_amortized else settings.inner_steps + 1
-    rows = settings.batch_size * _rows_per_batch(len(problem.train.x), settings.batch_size)
-    per_step = calls * rows * evaluations_of(method, problem.family, settings.num_samples)
-    num_steps = max(1, round(settings.evaluations / per_step))
-    return method.procedure(
-        problem.model,
-        problem.family,
-        problem.train.x,
-        rng,
-        encoder=problem.encoder,
-        estimator=estimator_of(method),
-        num_samples=settings.num_samples,
-        num_steps=num_steps + 1,
-        max_evaluations=settings.evaluations,
-        batch_size=settings.batch_size,
-        inner_steps=settings.inner_steps,
-        optimizer=adam(cosine_decay(settings.rate, num_steps)),
-        local_optimizer=adam(settings.local_rate),
-        theta=theta,
-        progress=progress,
-    )
-
-
-def _rows_per_batch(num_data: int, batch_size: int) -> float:
-    """Mean fill of a minibatch: the last one of an epoch is smaller."""
-    return num_data / (batch_size * -(-num_data // batch_size))
+    drawn: int = 2,
+    progress: bool | None = None,
+    known: bool = False,
+) -> MethodRun:
+    """Learn by one method from a starting theta (or at a known one), then evaluate."""
+    fit = learn(problem, method, theta, rng, settings, progress, known)
+    learned = Learned(method, fit.theta, fit.phi)
+    row, lam, each = _evaluate(problem, name, learned, fit, rng, settings, progress)
+    curve = [
+        {"method": name, "step": step, "elbo": value, "seconds": seconds, "evaluations": count}
+        for step, value, seconds, count in zip(*fit.trace)
+    ]
+    posteriors = []
+    if problem.model.latent_dim == 2:
+        rows = range(min(drawn, len(lam)))
+        posteriors = [_posterior(problem, name, learned, lam, number) for number in rows]
+    return MethodRun(row, curve, posteriors, each, fit)
 
 
 def _evaluate(
@@ -165,8 +178,8 @@ def _evaluate(
     rng: np.random.Generator,
     settings: Settings,
     progress: bool | None,
-) -> tuple[dict[str, Any], Array]:
-    """One row of the table, and lam of the test data."""
+) -> tuple[dict[str, Any], Array, Array]:
+    """One row of the table, and lam and the ELBO of each row of the test data."""
     model, family = problem.model, problem.family
     train, test = problem.train.x, problem.test.x[: settings.test_rows]
     lam, seconds_new = _infer_timed(problem, learned, rng, settings)
@@ -190,7 +203,7 @@ def _evaluate(
         "approximation_gap": gap.approximation,
         "amortization_gap": gap.amortization,
     }
-    row: dict[str, Any] = {"method": name, "gradient": learned.method.estimator}
+    row: dict[str, Any] = {"method": name, "gradient": estimator_name(learned.method)}
     for key, values in columns.items():
         row |= mean_and_error(key, values)
     row["test_rows"] = len(test)
@@ -199,7 +212,7 @@ def _evaluate(
     row["seconds"] = float(fit.trace.seconds[-1])
     row["seconds_per_new"] = seconds_new
     row["evaluations"] = int(fit.trace.evaluations[-1])
-    return row, lam
+    return row, lam, gap.elbo
 
 
 def _best_solver(problem: Problem, settings: Settings) -> Solver:

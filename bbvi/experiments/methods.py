@@ -6,12 +6,23 @@ from typing import NamedTuple
 import numpy as np
 
 from bbvi import backends
+from bbvi.estimators.reweighted import reweighted_wake
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.experiments.problem import Problem
-from bbvi.inference import Fit, by_course, fit_amortized, fit_bbvi, fit_semi_amortized, step_1
+from bbvi.inference import (
+    Fit,
+    by_course,
+    fit_amortized,
+    fit_bbvi,
+    fit_importance_weighted,
+    fit_mean_field_em,
+    fit_monte_carlo_em,
+    fit_semi_amortized,
+    fit_wake_sleep,
+    step_1,
+)
 from bbvi.optimizers import adam, cosine_decay
-from bbvi.protocols import HasLabels
-from bbvi.types import Array, Estimator, Family, Theta
+from bbvi.types import Array, Estimator, Theta
 
 
 class Settings(NamedTuple):
@@ -21,40 +32,67 @@ class Settings(NamedTuple):
     ----------
     evaluations : int
         Budget of log p(x_n, z) evaluations for learning.
-    num_samples, batch_size, inner_steps : int
-        S; datapoints per theta step; Step 1's steps per theta step.
-    rate, local_rate : float
-        Adam's step size for theta and phi, falling to 0 by a cosine; and for lam.
+    num_samples, batch_size : int
+        S; datapoints per theta step.
+    inner_steps : int or None
+        Step 1's steps per theta step; None is each method's.
+    rate, local_rate : float or None
+        Adam's step size for theta and phi, falling to 0 by a cosine; and for lam.  None is each
+        method's.
     new_steps, refine_steps : int
         Step 1's steps for a new datapoint: from a cold start, and from the encoder's answer.
+    new_rate : float
+        Their step size.
     optimum_steps, optimum_rate
         Step 1's steps to the optimum that splits the gap, and their step size.
     test_rows : int
         Held-out rows evaluated, at most.
+    seconds : float or None
+        Budget of time for learning instead of evaluations.
     """
 
     evaluations: int = 3_000_000
     num_samples: int = 8
     batch_size: int = 100
-    inner_steps: int = 5
-    rate: float = 0.01
-    local_rate: float = 0.1
+    inner_steps: int | None = None
+    rate: float | None = None
+    local_rate: float | None = None
     new_steps: int = 300
     refine_steps: int = 20
+    new_rate: float = 0.1
     optimum_steps: int = 300
     optimum_rate: float = 0.2
     test_rows: int = 10_000
+    seconds: float | None = None
 
 
-QUICK = Settings(evaluations=400_000, new_steps=200, optimum_steps=200, test_rows=80)
+QUICK = Settings(evaluations=300_000, new_steps=150, optimum_steps=150, test_rows=60)
 
 
 class Method(NamedTuple):
-    """One way to infer: a procedure, an estimator's name, and how new data are inferred."""
+    """One way to infer.
+
+    Attributes
+    ----------
+    procedure : callable
+        With the signature of `bbvi.fit_amortized`.
+    estimator : str or callable
+        Of the ELBO's gradient: a name in `ESTIMATORS`, or ``(family, target, lam, eps)``.
+    infer_new : callable
+        (problem, learned, x, rng, settings) -> lam of new data.
+    rate, local_rate : float
+        Step sizes of theta and phi, and of lam, chosen on the digits' validation rows by
+        ``bbvi compare --tune``, for every method from equally many.
+    inner_steps : int or None
+        Step 1's steps per theta step; None where there is no Step 1.
+    """
 
     procedure: Callable[..., Fit]
-    estimator: str
+    estimator: str | Estimator
     infer_new: Callable[..., Array]
+    rate: float = 0.03
+    local_rate: float = 0.1
+    inner_steps: int | None = None
 
 
 class Learned(NamedTuple):
@@ -89,51 +127,65 @@ def by_encoder_and_step_1(
 
 
 METHODS: dict[str, Method] = {
-    "bbvi-score": Method(fit_bbvi, "score-function", by_step_1),
-    "bbvi-leave-one-out": Method(fit_bbvi, "leave-one-out", by_step_1),
-    "bbvi-reparameterized": Method(fit_bbvi, "reparameterized", by_step_1),
-    "amortized-score": Method(fit_amortized, "score-function", by_encoder),
-    "amortized-reparameterized": Method(fit_amortized, "reparameterized", by_encoder),
-    "semi-amortized": Method(fit_semi_amortized, "reparameterized", by_encoder_and_step_1),
+    "bbvi-score": Method(fit_bbvi, "score-function", by_step_1, 0.01, 0.3, 1),
+    "bbvi-leave-one-out": Method(fit_bbvi, "leave-one-out", by_step_1, 0.1, 0.3, 1),
+    "bbvi-reparameterized": Method(fit_bbvi, "reparameterized", by_step_1, 0.1, 0.3, 1),
+    "amortized-score": Method(fit_amortized, "score-function", by_encoder, 0.01),
+    "amortized-reparameterized": Method(fit_amortized, "reparameterized", by_encoder, 0.03),
+    "semi-amortized": Method(
+        fit_semi_amortized, "reparameterized", by_encoder_and_step_1, 0.03, 0.1, 1
+    ),
+    "importance-weighted": Method(fit_importance_weighted, "dreg", by_encoder, 0.03),
+    "reweighted-wake-sleep": Method(fit_amortized, reweighted_wake, by_encoder, 0.03),
+    "wake-sleep": Method(fit_wake_sleep, "reparameterized", by_encoder, 0.03),
+    "monte-carlo-em": Method(fit_monte_carlo_em, "reparameterized", by_step_1, 0.03, 0.1, 1),
 }
 """The methods of ``bbvi compare``; add a line to compare your own."""
+
+DEFAULT = tuple(METHODS)[:6]
+"""The methods compared unless others are named: the lectures' three procedures."""
 
 DISCRETE_METHODS: dict[str, Method] = {
     "bbvi-score": METHODS["bbvi-score"],
     "bbvi-leave-one-out": METHODS["bbvi-leave-one-out"],
     "amortized-leave-one-out": Method(fit_amortized, "leave-one-out", by_encoder),
     "semi-amortized-leave-one-out": Method(
-        fit_semi_amortized, "leave-one-out", by_encoder_and_step_1
+        fit_semi_amortized, "leave-one-out", by_encoder_and_step_1, inner_steps=1
     ),
+    "reweighted-wake-sleep": METHODS["reweighted-wake-sleep"],
+    "wake-sleep": METHODS["wake-sleep"]._replace(estimator="leave-one-out"),
 }
 """The methods for a family that is not reparameterizable."""
 
 LABEL_METHODS: dict[str, Method] = {
-    **{
-        name: Method(procedure, "summed-label", infer_new)
-        for name, procedure, infer_new in (
-            ("bbvi-summed-label", fit_bbvi, by_step_1),
-            ("amortized-summed-label", fit_amortized, by_encoder),
-            ("semi-amortized-summed-label", fit_semi_amortized, by_encoder_and_step_1),
-        )
-    },
+    "bbvi-summed-label": Method(fit_bbvi, "summed-label", by_step_1, inner_steps=2),
+    "amortized-summed-label": Method(fit_amortized, "summed-label", by_encoder),
+    "semi-amortized-summed-label": Method(
+        fit_semi_amortized, "summed-label", by_encoder_and_step_1, inner_steps=2
+    ),
     "amortized-sampled-label": Method(fit_amortized, "leave-one-out", by_encoder),
 }
 """The methods for a label that can be summed out."""
 
+CONJUGATE_METHODS: dict[str, Method] = {
+    **METHODS,
+    "mean-field-em": Method(fit_mean_field_em, "reparameterized", by_step_1, inner_steps=1),
+}
+"""The methods for a model whose E and M step have closed forms."""
+
 
 def estimator_of(method: Method) -> Estimator:
     """The method's estimator of the ELBO's gradient."""
-    return ESTIMATORS[method.estimator].elbo
+    if isinstance(method.estimator, str):
+        return ESTIMATORS[method.estimator].elbo
+    return method.estimator
 
 
-def evaluations_of(method: Method, family: Family, num_samples: int) -> int:
-    """Log-joint evaluations of one gradient of one datapoint."""
-    cost, K = (
-        ESTIMATORS[method.estimator].cost,
-        family.num_labels if isinstance(family, HasLabels) else 1,
-    )
-    return cost(num_samples, family.latent_dim, family.num_params, K)
+def estimator_name(method: Method) -> str:
+    """Its name, for a table."""
+    if isinstance(method.estimator, str):
+        return method.estimator
+    return getattr(method.estimator, "__name__", repr(method.estimator)).replace("_", "-")
 
 
 def _step_1(
@@ -155,7 +207,7 @@ def _step_1(
         estimator=estimator_of(learned.method),
         num_samples=settings.num_samples,
         num_steps=num_steps,
-        optimizer=adam(cosine_decay(settings.local_rate, num_steps)),
+        optimizer=adam(cosine_decay(settings.new_rate, num_steps)),
         progress=False,
         judge=by_course,
     ).local

@@ -83,6 +83,51 @@ class Fit(NamedTuple):
     state: State | None
     verdict: Any = None
 
+    def save(self, file: Any) -> None:
+        """Write theta, phi, lam and the trace to an .npz archive; the state is not kept.
+
+        Parameters
+        ----------
+        file : path or binary file
+            Its name should end in .npz.
+        """
+        arrays: dict[str, Any] = {f"theta/{key}": value for key, value in self.theta.items()}
+        arrays |= {f"phi/{key}": value for key, value in (self.phi or {}).items()}
+        arrays |= {f"trace/{key}": value for key, value in self.trace._asdict().items()}
+        arrays |= {"lam": self.local, "has_phi": np.array(self.phi is not None)}
+        np.savez(file, **arrays)
+
+    @classmethod
+    def load(cls, file: Any) -> "Fit":
+        """Read a fit that `save` wrote; nothing is unpickled.
+
+        Parameters
+        ----------
+        file : path or binary file
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged or holds no fit.
+        """
+        try:
+            with np.load(file, allow_pickle=False) as archive:
+                arrays = {key: archive[key] for key in archive.files}
+            trace = Trace(*(arrays[f"trace/{key}"] for key in Trace._fields))
+            lam, has_phi = arrays["lam"], bool(arrays["has_phi"])
+        except FileNotFoundError:
+            raise
+        except Exception as error:
+            raise ValueError(
+                f"{file} holds no fit that can be read ({type(error).__name__}: {error}); expected "
+                "an .npz archive written by Fit.save."
+            ) from None
+        theta, phi = (
+            {key.removeprefix(name): v for key, v in arrays.items() if key.startswith(name)}
+            for name in ("theta/", "phi/")
+        )
+        return cls(theta, phi if has_phi else None, lam, trace, None)
+
 
 class NotFiniteError(ArithmeticError):
     """A run met NaN or infinity and stopped; ``state`` is its last finite state."""

@@ -1,4 +1,4 @@
-"""The picture of `bbvi.experiments.compare` (floor 6)."""
+"""The picture of `bbvi.experiments.compare_seeds`."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -28,59 +28,93 @@ LABELS = {
     "amortized-summed-label": "amortized, label summed out",
     "semi-amortized-summed-label": "semi-amort., label summed out",
     "amortized-sampled-label": "amortized, label sampled",
+    "importance-weighted": "importance-weighted (DReG)",
+    "reweighted-wake-sleep": "reweighted wake-sleep",
+    "wake-sleep": "wake-sleep",
+    "monte-carlo-em": "Monte Carlo EM",
+    "mean-field-em": "mean-field EM",
 }
 DARK, LIGHT = "#0072B2", "#E69F00"
 
 
 def figure(
     rows: Sequence[Row],
+    summary: Sequence[Row],
     curves: Sequence[Row],
     posteriors: Sequence[Any],
     x_test: Array,
     image_shape: tuple[int, int] | None,
     title: str,
+    seconds_curves: Sequence[Row] | None = None,
 ) -> Figure:
-    """Learning curves, gap bars and, where there are any, true posteriors with q on top."""
-    methods = [str(row["method"]) for row in rows]
+    """Learning curves with bands, held-out ELBO with intervals, gaps, and true posteriors.
+
+    Parameters
+    ----------
+    rows, summary, curves, posteriors
+        As in `bbvi.experiments.compare_seeds.SeedComparison`.
+    x_test, image_shape
+        Data, and how to draw a row where it is a picture.
+    title : str
+    seconds_curves : sequence of dict, optional
+        Curves of runs with equal seconds; by default those with equal evaluations are drawn
+        against their seconds.
+    """
+    methods = [str(line["method"]) for line in summary]
     drawn = sorted({posterior.row for posterior in posteriors})
     with styled():
-        fig = new_figure(17, 5.8 + 3.0 * len(drawn))
-        heights = [5.8, 3.0 * len(drawn)] if drawn else [5.8]
+        fig = new_figure(20, 6.4 + 3.0 * len(drawn))
+        heights = [6.4, 3.0 * len(drawn)] if drawn else [6.4]
         parts = np.atleast_1d(np.asarray(fig.subfigures(len(heights), 1, height_ratios=heights)))
         fig.suptitle(title, fontsize=18)
-        _numbers(parts[0], rows, curves, methods)
+        _numbers(parts[0], rows, summary, curves, methods, seconds_curves)
         if drawn:
             _posterior_panels(parts[1], posteriors, methods, drawn, x_test, image_shape)
     return fig
 
 
-def _numbers(fig: Any, rows: Sequence[Row], curves: Sequence[Row], methods: Sequence[str]) -> None:
-    """Learning per evaluation and per second, and the gap bars, under one legend."""
-    by_evaluations, by_seconds, gaps = fig.subplots(1, 3, width_ratios=[1, 1, 1.15])
-    for axes, column in ((by_evaluations, "evaluations"), (by_seconds, "seconds")):
-        learning_curves(axes, curves, methods, column)
+def _numbers(
+    fig: Any,
+    rows: Sequence[Row],
+    summary: Sequence[Row],
+    curves: Sequence[Row],
+    methods: Sequence[str],
+    seconds_curves: Sequence[Row] | None,
+) -> None:
+    """Learning per evaluation and per second, held-out ELBO and the gaps, under one legend."""
+    axes = fig.subplots(1, 4, width_ratios=[1, 1, 0.8, 0.8])
+    by_evaluations, by_seconds, held_out, gaps = axes
+    learning_curves(by_evaluations, curves, methods, "evaluations")
+    learning_curves(by_seconds, seconds_curves or curves, methods, "seconds")
     by_seconds.set_ylabel("")
-    gap_bars(gaps, rows)
+    if seconds_curves:
+        by_seconds.set_title("Learning, equal seconds")
+    held_out_dots(held_out, rows, summary)
+    gap_bars(gaps, summary)
+    gaps.set_yticklabels([])
     lines, names = by_evaluations.get_legend_handles_labels()
     bars, kinds = gaps.get_legend_handles_labels()
     fig.legend(lines + bars, names + kinds, loc="outside lower center", ncols=4)
 
 
 def learning_curves(axes: Axes, curves: Sequence[Row], methods: Sequence[str], column: str) -> None:
-    """Training ELBO against ``column`` (evaluations or seconds), as a running mean."""
+    """Training ELBO against ``column`` (evaluations or seconds): mean and range over seeds."""
     lowest, highest = [], []
     for number, method in enumerate(methods):
-        mine = [row for row in curves if row["method"] == method]
-        budget = np.array([row[column] for row in mine])
-        elbo = running_mean(np.array([row["elbo"] for row in mine]), max(1, len(mine) // 40))
+        budget, elbo = _by_seed([row for row in curves if row["method"] == method], column)
+        mean, color = elbo.mean(axis=0), COLORS[number % len(COLORS)]
         axes.plot(
-            budget[-len(elbo) :],
-            elbo,
-            color=COLORS[number % len(COLORS)],
+            budget,
+            mean,
+            color=color,
             linestyle=LINES[number % len(LINES)],
             label=LABELS.get(method, method),
         )
-        lowest.append(np.quantile(elbo, 0.15))
+        if len(elbo) > 1:
+            axes.fill_between(
+                budget, elbo.min(axis=0), elbo.max(axis=0), color=color, alpha=0.2, linewidth=0
+            )
+        lowest.append(np.quantile(mean, 0.3))
         highest.append(elbo.max())
     # A budget of one step draws one point, whose span would be 0.
     span = max(highest) - min(lowest) or 1.0
@@ -92,6 +126,47 @@ def learning_curves(axes: Axes, curves: Sequence[Row], methods: Sequence[str], c
     axes.set_title(f"Learning, per {'evaluation' if column == 'evaluations' else 'second'}")
 
 
+def _by_seed(curve: Sequence[Row], column: str) -> tuple[Array, Array]:
+    """The mean budget at each point of a curve, and the ELBO (seeds, points)."""
+    seeds = list(dict.fromkeys(row.get("seed", 0) for row in curve))
+    parts = [[row for row in curve if row.get("seed", 0) == seed] for seed in seeds]
+    # Equal evaluations are equal steps; equal seconds are not quite.
+    shortest = min(map(len, parts))
+    budget = np.array([[row[column] for row in part[:shortest]] for part in parts], np.float64)
+    elbo = np.array([[row["elbo"] for row in part[:shortest]] for part in parts], np.float64)
+    return budget.mean(axis=0), elbo
+
+
+def held_out_dots(axes: Axes, rows: Sequence[Row], summary: Sequence[Row]) -> None:
+    """Held-out ELBO: a dot for each seed, the mean with its 95 % interval over seeds."""
+    places = np.arange(len(summary))[::-1]
+    means = np.array([line["test_elbo"] for line in summary])
+    for number, (place, line) in enumerate(zip(places, summary)):
+        color = COLORS[number % len(COLORS)]
+        seeds = [row["test_elbo"] for row in rows if row["method"] == line["method"]]
+        axes.plot(seeds, np.full(len(seeds), place - 0.22), ".", color=color, markersize=7)
+        if np.isfinite(line["test_elbo_low"]):
+            ends = [line["test_elbo_low"], line["test_elbo_high"]]
+            axes.plot(ends, [place, place], color=color, linewidth=3)
+        axes.plot(line["test_elbo"], place, "o", color=color, markersize=10)
+        axes.annotate(
+            f"{line['test_elbo']:.2f}",
+            (line["test_elbo"], place),
+            xytext=(0, 9),
+            textcoords="offset points",
+            ha="center",
+            fontsize=11,
+        )
+    each = [row["test_elbo"] for row in rows]
+    span = max(max(each) - min(each), np.ptp(means), 1e-3)
+    axes.set_xlim(min(each) - 0.25 * span, max(each) + 0.25 * span)
+    axes.set_ylim(-0.6, len(summary) - 0.3)
+    axes.set_yticks(places, [LABELS.get(str(s["method"]), str(s["method"])) for s in summary])
+    axes.set_xlabel("held-out ELBO per datapoint (nats)")
+    axes.set_title("New data: mean, 95 %, seeds")
+    axes.grid(axis="y", visible=False)
+
+
 def _three_of_a_decade(axes: Axes, value: float, position: int | None = None) -> str:
     """The label of a minor tick: 3, 30, ... where decades are few; more labels would overlap."""
     low, high = axes.get_xlim()
@@ -101,16 +176,11 @@ def _three_of_a_decade(axes: Axes, value: float, position: int | None = None) ->
     return rf"$\mathdefault{{3\times10^{{{power}}}}}$"
 
 
-def running_mean(values: Array, width: int) -> Array:
-    """Means of ``width`` neighbours; shorter by width - 1."""
-    return np.convolve(values, np.full(width, 1 / width), mode="valid")
-
-
-def gap_bars(axes: Axes, rows: Sequence[Row]) -> None:
-    """log p(x) - ELBO on held-out data, stacked: approximation, then amortization."""
-    places = np.arange(len(rows))[::-1]
-    approximation = np.array([row["approximation_gap"] for row in rows])
-    amortization = np.array([row["amortization_gap"] for row in rows])
+def gap_bars(axes: Axes, summary: Sequence[Row]) -> None:
+    """log p(x) - ELBO on held-out data, stacked: approximation, then amortization; means."""
+    places = np.arange(len(summary))[::-1]
+    approximation = np.array([line["approximation_gap"] for line in summary])
+    amortization = np.array([line["amortization_gap"] for line in summary])
     axes.barh(places, approximation, color=DARK, label="approximation gap")
     axes.barh(
         places,
@@ -122,16 +192,13 @@ def gap_bars(axes: Axes, rows: Sequence[Row]) -> None:
         linewidth=0.5,
         label="amortization gap",
     )
+    axes.set_yticks(places, [LABELS.get(str(s["method"]), str(s["method"])) for s in summary])
+    axes.set_ylim(-0.6, len(summary) - 0.3)
     # A family that contains the posterior leaves nothing but noise.
     reach = max((approximation + np.maximum(amortization, 0)).max(), 1e-3)
-    for place, row, total in zip(places, rows, approximation + amortization):
-        error = row["test_elbo_se"]
-        text = f"ELBO {row['test_elbo']:.2f}" + (f" ± {error:.2f}" if np.isfinite(error) else "")
-        axes.text(max(total, 0) + 0.02 * reach, place, text, va="center", fontsize=11)
-    axes.set_yticks(places, [LABELS.get(str(row["method"]), str(row["method"])) for row in rows])
-    axes.set_xlim(0, 1.6 * reach)
-    axes.set_xlabel("log p(x) - ELBO per held-out datapoint (nats)")
-    axes.set_title("What inference loses on new data")
+    axes.set_xlim(0, 1.05 * reach)
+    axes.set_xlabel("log p(x) - ELBO (nats)")
+    axes.set_title("Of this lost by inference")
     axes.grid(axis="y", visible=False)
 
 

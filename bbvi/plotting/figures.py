@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,14 +13,14 @@ from bbvi import backends
 from bbvi.datasets import Dataset, digits, train_test_split
 from bbvi.estimators import sticking_the_landing
 from bbvi.evaluation import inference_gap
-from bbvi.experiments import compare as comparing
 from bbvi.experiments import lectures, methods, variance, variance_grid
+from bbvi.experiments.catalogue import problem_of
 from bbvi.experiments.codes import compare_codes
+from bbvi.experiments.compare_seeds import compare_seeds
 from bbvi.experiments.images import load_images
 from bbvi.experiments.latent import vae_pictures
 from bbvi.experiments.networks import lecture_network
 from bbvi.experiments.priors import compare_priors
-from bbvi.experiments.problem import problem_from
 from bbvi.experiments.records import write_atomically, write_csv
 from bbvi.experiments.vae import train_vae
 from bbvi.families import DiagonalGaussian
@@ -100,34 +101,25 @@ def step_1(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
 
 
 def compare(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
-    """Three ways to infer, side by side, as by ``bbvi compare``."""
-    data_rng, rng = rng.spawn(2)
-    problem = problem_from("digits", data_rng)
-    settings = methods.QUICK if quick else methods.Settings()
-    result = comparing.compare(problem, rng, settings=settings, progress=False)
+    """The lectures' procedures side by side over seeds, as by ``bbvi compare``."""
+    seed = int(rng.integers(2**31))
+    source = partial(problem_of, None, "digits", 0, 2, "float32")
+    settings = methods.QUICK._replace(evaluations=20_000) if quick else methods.Settings()
+    result = compare_seeds(source, seed=seed, num_seeds=2 if quick else 5, settings=settings)
+    problem = source()
     picture = compare_plots.figure(
         result.rows,
+        result.summary,
         result.curves,
         result.posteriors,
         problem.test.x,
         problem.image_shape,
-        "Three ways to infer on digits, at equal evaluations",
+        f"Ways to infer on digits, at equal evaluations, {result.summary[0]['seeds']} seeds",
     )
     return {
-        "compare": Drawn(picture, result.rows),
-        "compare_curves": Drawn(None, thinned(result.curves)),
+        "compare": Drawn(picture, result.summary),
+        "compare_curves": Drawn(None, result.curves),
     }
-
-
-def thinned(curves: Rows, num_steps: int = 150) -> Rows:
-    """At most about so many steps of each method's learning curve, the last included."""
-    last = {row["method"]: row["step"] for row in curves}
-    return [
-        row
-        for row in curves
-        if row["step"] == last[row["method"]]
-        or row["step"] % max(1, last[row["method"]] // num_steps) == 0
-    ]
 
 
 def gradient_variance(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:

@@ -1,0 +1,117 @@
+"""Learning by one method within a budget of evaluations or seconds."""
+
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+
+from bbvi.experiments.methods import Method, Settings, estimator_of
+from bbvi.experiments.problem import Problem
+from bbvi.experiments.sweep import cell_rng
+from bbvi.inference import Fit, known_theta, maximum_likelihood
+from bbvi.nets import astype
+from bbvi.optimizers import adam, cosine_decay
+from bbvi.types import Theta
+from bbvi.validation import as_count
+
+PILOT_STEPS = 4
+"""Steps that tell what one costs."""
+
+
+def checked(settings: Settings) -> Settings:
+    """The settings with whole numbers where counts are expected.
+
+    Raises
+    ------
+    ValueError
+        If a count is below 1, or a step size or time not positive.
+    """
+    values = settings._asdict()
+    for key, value in values.items():
+        if key in ("rate", "local_rate", "new_rate", "optimum_rate", "seconds"):
+            if value is not None and not 0 < value < np.inf:
+                raise ValueError(f"{key} is {value}; expected a positive number.")
+        elif value is not None:
+            values[key] = as_count(key, value)
+    return Settings(**values)
+
+
+def try_methods(problem: Problem, table: Mapping[str, Method], settings: Settings) -> None:
+    """Take one step of each method, so that what cannot work is told before the work begins.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As the procedure does: an estimator that the family or S does not suit, say.
+    """
+    for method in table.values():
+        rng = cell_rng(0, {"try": 0})
+        theta = astype(problem.model.init(rng), problem.train.x.dtype)
+        _run(problem, method, theta, rng, settings, False, False, 1, None)
+
+
+def learn(
+    problem: Problem,
+    method: Method,
+    theta: Theta,
+    rng: np.random.Generator,
+    settings: Settings,
+    progress: bool | None = False,
+    known: bool = False,
+) -> Fit:
+    """Run one procedure until its budget is used up.
+
+    A falling step size has to know how many steps the budget will buy: a few steps beforehand,
+    with random numbers of their own, tell what one costs.
+    """
+    run = partial(_run, problem, method, theta)
+    trial = run(rng.spawn(1)[0], settings, known, False, PILOT_STEPS, None).trace
+    if settings.seconds is not None:
+        # The first steps are slower: memory is touched for the first time.
+        half = len(trial.step) // 2
+        each = (trial.seconds[-1] - trial.seconds[half - 1]) / (len(trial.step) - half)
+        return run(rng, settings, known, progress, max(1, round(settings.seconds / each)), None)
+    full = trial.evaluations[0] * _rows_per_batch(len(problem.train.x), settings.batch_size)
+    num_steps = max(1, round(settings.evaluations / full))
+    return run(rng, settings, known, progress, num_steps, settings.evaluations)
+
+
+def _run(
+    problem: Problem,
+    method: Method,
+    theta: Theta,
+    rng: np.random.Generator,
+    settings: Settings,
+    known: bool,
+    progress: bool | None,
+    num_steps: int,
+    budget: int | None,
+) -> Fit:
+    """The method's procedure with its own step sizes, or those of the settings."""
+    rate = method.rate if settings.rate is None else settings.rate
+    local_rate = method.local_rate if settings.local_rate is None else settings.local_rate
+    inner_steps = method.inner_steps if settings.inner_steps is None else settings.inner_steps
+    return method.procedure(
+        problem.model,
+        problem.family,
+        problem.train.x,
+        rng,
+        encoder=problem.encoder,
+        estimator=estimator_of(method),
+        num_samples=settings.num_samples,
+        # One more than the schedule has: the budget ends the run, not the count.
+        num_steps=num_steps + (budget is not None),
+        max_evaluations=budget,
+        batch_size=settings.batch_size,
+        inner_steps=inner_steps or 1,
+        optimizer=adam(cosine_decay(rate, num_steps)),
+        local_optimizer=adam(local_rate),
+        learning=known_theta(theta) if known else maximum_likelihood,
+        theta=theta,
+        progress=progress,
+    )
+
+
+def _rows_per_batch(num_data: int, batch_size: int) -> float:
+    """Mean size of a minibatch, as a share of the first: the last one of an epoch is smaller."""
+    return num_data / (min(batch_size, num_data) * -(-num_data // batch_size))

@@ -1,0 +1,85 @@
+"""What a comparison over seeds leaves behind: tables, conclusions, fits."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bbvi.evaluation.paired import Difference
+from bbvi.experiments.compare_seeds import SeedComparison
+from bbvi.experiments.problem import Problem
+from bbvi.experiments.records import format_table, write_csv
+
+
+def report(problem: Problem, result: SeedComparison) -> str:
+    """The table, the conclusions and the failures as text."""
+    if not result.summary:
+        return "\n".join(_failure(failure) for failure in result.failures)
+    lines = [
+        {
+            "method": line["method"],
+            "train": f"{line['train_elbo']:.2f}",
+            "held-out ELBO": _interval(line, "test_elbo"),
+            "log p(x)": f"{line['test_log_evidence']:.2f}",
+            "approx.": f"{line['approximation_gap']:.3f}",
+            "amort.": f"{line['amortization_gap']:.3f}",
+            "s": f"{line['seconds']:.1f}",
+            "s/new x": f"{line['seconds_per_new']:.0e}",
+        }
+        for line in result.summary
+    ]
+    held_out, evaluated = len(problem.test.x), result.rows[0]["test_rows"]
+    of_all = "" if evaluated == held_out else f" of {held_out}"
+    head = (
+        f"{problem.name}: {len(problem.train.x)} training and {evaluated}{of_all} held-out rows; "
+        "nats per datapoint,\n"
+        f"means over {result.summary[0]['seeds']} seeds with 95 % intervals; log p(x) by "
+        f"{result.summary[0]['evidence_by']}"
+    )
+    parts = [head, format_table(lines, lines[0])]
+    if result.differences:
+        level = f"{result.differences[0].level:.0%}"
+        parts.append(
+            f"Held-out ELBO in pairs (all intervals together {level}):\n"
+            + "\n".join(conclusions(result.differences))
+        )
+    parts += [_failure(failure) for failure in result.failures]
+    return "\n\n".join(parts)
+
+
+def conclusions(differences: Sequence[Difference]) -> list[str]:
+    """A line for each pair that is told apart, and one for all others."""
+    lines = [difference.sentence() for difference in differences if difference.decided]
+    rest = [f"{d.a} and {d.b}" for d in differences if not d.decided]
+    if rest and differences[0].num_seeds < 2:
+        return ["One seed says nothing about others; give --seeds 5 for conclusions."]
+    return lines + ([f"Not told apart: {'; '.join(rest)}."] if rest else [])
+
+
+def write_tables(out: Path, result: SeedComparison, timed: SeedComparison | None) -> None:
+    """CSV tables and the fits; of the runs of equal seconds, where there are any, too."""
+    write_csv(out / "compare.csv", result.summary)
+    write_csv(out / "seeds.csv", result.rows)
+    write_csv(out / "curves.csv", result.curves)
+    differences = [
+        {**d._asdict(), "decided": d.decided, "sentence": d.sentence()} for d in result.differences
+    ]
+    write_csv(out / "differences.csv", differences)
+    if timed is not None:
+        write_csv(out / "compare_seconds.csv", timed.summary)
+        write_csv(out / "curves_seconds.csv", timed.curves)
+    for (method, seed), fit in result.fits.items():
+        path = out / "fits" / f"{method}-{seed}.npz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fit.save(path)
+
+
+def _interval(line: dict[str, Any], key: str) -> str:
+    low, high = line[f"{key}_low"], line[f"{key}_high"]
+    if line["seeds"] < 2:
+        return f"{line[key]:.2f}"
+    return f"{line[key]:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def _failure(failure: dict[str, Any]) -> str:
+    where = ", ".join(f"{key} {value}" for key, value in failure.items() if key != "error")
+    return f"failed: {where}\n{failure['error']}"

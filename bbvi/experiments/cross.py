@@ -1,0 +1,110 @@
+"""Inference apart from learning: all methods at one theta, and each at every other's.
+
+What a method learns and how it infers are two things.  At a shared theta all posteriors are the
+same, and the gaps can be compared.  The cross table has the model learned by one method in each
+row and the inference by another in each column.
+"""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bbvi.experiments.budget import learn
+from bbvi.experiments.compare import run_method
+from bbvi.experiments.compare_seeds import Source
+from bbvi.experiments.methods import Method, Settings
+from bbvi.experiments.sweep import Cell, cell_rng, run_sweep
+from bbvi.inference import Fit
+from bbvi.nets import astype
+from bbvi.types import Theta
+
+KEPT = ("test_elbo", "test_log_evidence", "approximation_gap", "amortization_gap")
+
+
+def learn_shared(
+    source: Source,
+    table: Mapping[str, Method],
+    methods: Sequence[str],
+    settings: Settings,
+    seed: int,
+) -> Theta:
+    """The theta at which all are to infer: learned by the last of the methods with an encoder.
+
+    Any theta will do; one that was learned by an encoder's method has posteriors that an encoder
+    can follow, and so flatters none of the others.
+    """
+    problem = source()
+    without_step_1 = [name for name in methods if table[name].inner_steps is None]
+    name = (without_step_1 or list(methods))[-1]
+    start_rng, rng = cell_rng(seed, {"theta": "shared"}).spawn(2)
+    theta = astype(problem.model.init(start_rng), problem.train.x.dtype)
+    return learn(problem, table[name], theta, rng, settings).theta
+
+
+def cross_table(
+    source: Source,
+    fits: Mapping[tuple[str, int], Fit],
+    settings: Settings,
+    table: Mapping[str, Method],
+    *,
+    folder: Path | None = None,
+    executor: Executor | None = None,
+    workers: int | None = None,
+    progress: bool | None = None,
+) -> list[dict[str, Any]]:
+    """Every method's inference at the theta that every method learned, seed by seed.
+
+    Parameters
+    ----------
+    source
+        () -> Problem.
+    fits : mapping of (method, seed) to Fit
+        As from `bbvi.experiments.compare_seeds.compare_seeds`.
+    settings, table, folder, executor, workers, progress
+        As there.  An encoder learns anew for every theta, at the same budget.
+
+    Returns
+    -------
+    list of dict
+        ``learned_by``, ``method``, ``seed``; held-out ELBO, log p(x) and gaps.
+    """
+    thetas = {f"{name}/{seed}": fit.theta for (name, seed), fit in fits.items()}
+    methods = list(dict.fromkeys(name for name, _ in fits))
+    cells = [
+        {"learned_by": name, "method": method, "seed": seed}
+        for name, seed in fits
+        for method in methods
+    ]
+    sweep = run_sweep(
+        partial(_cell, source, thetas, {name: table[name] for name in methods}, settings),
+        cells,
+        experiment="cross",
+        seed=0,
+        settings=settings._asdict(),
+        folder=folder,
+        executor=executor,
+        workers=workers,
+        progress=progress,
+    )
+    if sweep.failures:
+        failure = sweep.failures[0]
+        raise ValueError(f"the cell of {failure['method']} failed:\n{failure['error']}")
+    return sweep.rows
+
+
+def _cell(
+    source: Source,
+    thetas: Mapping[str, Theta],
+    table: Mapping[str, Method],
+    settings: Settings,
+    cell: Cell,
+    rng: np.random.Generator,
+) -> list[dict[str, Any]]:
+    theta = thetas[f"{cell['learned_by']}/{cell['seed']}"]
+    name = cell["method"]
+    run = run_method(source(), name, table[name], theta, rng, settings, 0, False, known=True)
+    return [{key: run.row[key] for key in KEPT}]
