@@ -15,6 +15,8 @@ from bbvi.types import Array
 
 SMALLEST = 1e-300
 """Below every exceedance, in units of the largest weight: its reciprocal is a float too."""
+ROUNDING = 1e-10
+"""Of log-weights, in units of their size (1 nat or more): those that differ by less are equal."""
 
 
 class PSIS(NamedTuple):
@@ -130,6 +132,9 @@ def smooth_tail(tail: Array) -> tuple[Array, Array]:
     # tails, in which one weight outweighs all others, would look like the lightest.
     gaps = np.exp(logs[1:]) * -np.expm1(logs[0] - logs[1:])
     exceedances = np.where(logs[1:] > logs[0], np.maximum(gaps, SMALLEST), 0.0)
+    # Where q is the posterior all weights are one but for rounding, whose tail means nothing.
+    equal = logs[0] >= -ROUNDING * np.maximum(1, np.where(usable, np.abs(highest), 1))
+    exceedances = np.where(equal, 0.0, exceedances)
     khat, scale = fit_generalized_pareto(exceedances)
     probabilities = (np.arange(len(exceedances)) + 0.5)[:, None] / len(exceedances)
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):

@@ -108,3 +108,15 @@ def test_dtype_is_kept(dtype):
 def test_bad_input(bad, error, message):
     with pytest.raises(error, match=message):
         psis(bad)
+
+
+def test_weights_that_differ_by_rounding_are_equal():
+    """Where q is the posterior there is no tail, however large the constant in log p."""
+    rng = np.random.default_rng(0)
+    for constant in (0.0, 1e5):
+        log_w = constant + 1e-15 * max(1, constant) * rng.standard_normal((500, 1))
+        smoothed, khat = psis(log_w)
+        assert khat[0] == -np.inf
+        np.testing.assert_array_equal(smoothed, log_w)
+    # Not so what is small but real.
+    assert np.isfinite(psis(1e-6 * rng.standard_normal((500, 1))).khat[0])

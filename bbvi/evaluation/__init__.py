@@ -6,6 +6,7 @@ from bbvi.evaluation.draws import (
     Draws,
     WeightedMoments,
     draw,
+    heavier_draws,
     importance_resample,
     weighted_moments,
 )
@@ -65,6 +66,7 @@ __all__ = [
     "gradient_statistics",
     "grid_expectation",
     "grid_nodes",
+    "heavier_draws",
     "hermite_nodes",
     "importance_bounds",
     "importance_resample",

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import gammaln
 
 from bbvi.evaluation.monte_carlo import check_start
+from bbvi.families.diagonal_gaussian import cholesky
 from bbvi.importance_weights import psis
 from bbvi.types import Array, Family, Target
 from bbvi.validation import as_count, as_float_array, check_rng
@@ -74,6 +76,16 @@ def draw(
     S = as_count("num_samples", num_samples)
     check_start(family, target, lam, rng)
     z = family.transform(lam, family.noise(rng, S, target.num_data, target.dtype))
+    return _reported(z, of, names, target.value(z), family.log_prob(lam, z))
+
+
+def _reported(
+    z: Array,
+    of: Callable[[Array], Array] | None,
+    names: tuple[str, ...] | None,
+    log_p: Array,
+    log_q: Array,
+) -> Draws:
     values = z if of is None else np.asarray(of(z))
     if values.ndim != 3 or values.shape[:2] != z.shape[:2]:
         raise ValueError(
@@ -83,7 +95,51 @@ def draw(
     names = names or tuple(f"z[{i + 1}]" for i in range(R))
     if len(names) != R:
         raise ValueError(f"names are {names}; expected {R}, one for each number reported.")
-    return Draws(tuple(names), values, z, target.value(z), family.log_prob(lam, z))
+    return Draws(tuple(names), values, z, log_p, log_q)
+
+
+def heavier_draws(
+    mean: Array,
+    covariance: Array,
+    target: Target,
+    rng: np.random.Generator,
+    num_samples: int = 1000,
+    *,
+    of: Callable[[Array], Array] | None = None,
+    names: tuple[str, ...] | None = None,
+) -> Draws:
+    """Draws of a multivariate t with a Gaussian's mean and scale: safer to weight than its own.
+
+    z = mean + L e / sqrt(g / nu), e ~ N(0, I), g ~ chi^2_nu,  nu = max(30, 3 D)
+
+    A Gaussian's tails are lighter than those of most posteriors, so that the largest weights p / q
+    are the tails'.  In the middle the two differ little: where the Gaussian is the posterior, the
+    weights of the t have an effective sample size of about .96 S at any D.  Far out a log p that
+    has overflowed into NaN counts as -inf, a weight of 0.
+
+    Parameters
+    ----------
+    mean, covariance : ndarray (N, D) and (N, D, D)
+        E.g. ``family.moments(lam)``, or those of linear response.
+    target, rng, num_samples, of, names
+        As for `draw`.
+
+    Notes
+    -----
+    Owen (2013), "Monte Carlo theory, methods and examples", section 9.1, on tails of proposals.
+    """
+    S, (N, D) = as_count("num_samples", num_samples), mean.shape
+    check_rng(rng)
+    L = cholesky(covariance)
+    nu = max(30, 3 * D)
+    e = rng.standard_normal((S, N, D)) / np.sqrt(rng.chisquare(nu, (S, N, 1)) / nu)
+    z = mean + np.einsum("nij,snj->sni", L, e)
+    log_q = -0.5 * (nu + D) * np.log1p((e**2).sum(axis=-1) / nu)
+    log_q += float(gammaln(0.5 * (nu + D)) - gammaln(0.5 * nu) - 0.5 * D * np.log(nu * np.pi))
+    log_q -= np.log(np.diagonal(L, axis1=-2, axis2=-1)).sum(axis=-1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        log_p = target.value(z)
+    return _reported(z, of, names, np.where(np.isnan(log_p), -np.inf, log_p), log_q)
 
 
 class WeightedMoments(NamedTuple):

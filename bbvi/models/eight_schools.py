@@ -23,7 +23,8 @@ EIGHT_SCHOOLS: Data = {
 
 def log_normal(x: Array, scale: float | Array) -> Array:
     """log N(x; 0, scale^2), elementwise."""
-    return -0.5 * (x / scale) ** 2 - anp.log(scale) - 0.5 * LOG_2PI
+    w = x / scale
+    return -0.5 * w * w - (anp.log(scale) + 0.5 * LOG_2PI)
 
 
 def log_cauchy(x: Array, scale: float) -> Array:

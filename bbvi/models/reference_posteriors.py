@@ -69,11 +69,14 @@ def _with_ones(*columns: Array) -> Array:
     return np.stack([np.ones_like(columns[0]), *columns], axis=-1)
 
 
+def _product(data: Data, names: str) -> Array:
+    """A column, or the product of several: "height*male"."""
+    return np.prod([_column(data, name) for name in names.split("*")], axis=0)
+
+
 def _kidscore(*names: str) -> Any:
     def build(data: Data) -> Posterior:
-        hs, iq = _column(data, "mom_hs"), _column(data, "mom_iq")
-        columns = {"hs": hs, "iq": iq, "hs*iq": hs * iq}
-        X = _with_ones(*(columns[name] for name in names))
+        X = _with_ones(*(_product(data, name) for name in names))
         return _regression(X, _column(data, "kid_score"), lambda s: log_cauchy(s, 2.5))
 
     return build
@@ -81,12 +84,8 @@ def _kidscore(*names: str) -> Any:
 
 def _earnings(log: bool, *names: str) -> Any:
     def build(data: Data) -> Posterior:
-        height, earn = _column(data, "height"), _column(data, "earn")
-        columns = {"height": height}
-        if "male" in names:
-            male = _column(data, "male")
-            columns |= {"male": male, "height*male": height * male}
-        X = _with_ones(*(columns[name] for name in names))
+        earn = _column(data, "earn")
+        X = _with_ones(*(_product(data, name) for name in names))
         return _regression(X, np.log(earn) if log else earn)
 
     return build
@@ -139,20 +138,35 @@ def autoregressive(data: Data) -> Posterior:
 
 
 def gauss_mixture(data: Data) -> Posterior:
-    """y_n ~ theta N(mu_1, sigma_1^2) + (1 - theta) N(mu_2, sigma_2^2), mu_1 < mu_2."""
+    """y_n ~ theta N(mu_1, sigma_1^2) + (1 - theta) N(mu_2, sigma_2^2), mu_1 < mu_2.
+
+    log(e^a + e^b) = (a + b) / 2 + log 2 cosh((a - b) / 2).  Both components' logarithms a and b are
+    quadratic in y, so that the sum of the first term needs only the sums of 1, y and y^2.
+    """
     y = _column(data, "y")
+    powers = np.stack([np.ones_like(y), y, y**2])
     parameters = stack(mu=ordered(2), sigma=positive(2), theta=unit_interval())
 
     def log_density(u: Array) -> Array:
         mu, sigma, theta = u[..., :2], u[..., 2:4], u[..., 4]
         log_prior = anp.sum(log_normal(mu, 2.0) + log_normal(sigma, 2.0), axis=-1)
-        log_prior = log_prior + 4 * (anp.log(theta) + anp.log1p(-theta))
-        log_1, log_2 = (log_normal(y - mu[..., k : k + 1], sigma[..., k : k + 1]) for k in range(2))
-        log_1 = log_1 + anp.log(theta)[..., None]
-        log_2 = log_2 + anp.log1p(-theta)[..., None]
-        return log_prior + anp.sum(anp.logaddexp(log_1, log_2), axis=-1)
+        shares = anp.log(theta), anp.log1p(-theta)
+        a, b = (
+            _quadratic(mu[..., k], sigma[..., k], log_share) for k, log_share in enumerate(shares)
+        )
+        half = anp.abs(anp.dot(0.5 * (a - b), powers))
+        log_p = anp.dot(0.5 * (a + b), powers.sum(axis=-1))
+        log_p = log_p + anp.sum(half + anp.log1p(anp.exp(-2 * half)), axis=-1)
+        return log_prior + 4 * (shares[0] + shares[1]) + log_p
 
     return Posterior(log_density, transform=parameters)
+
+
+def _quadratic(mu: Array, sigma: Array, log_share: Array) -> Array:
+    """Coefficients (..., 3) of 1, y, y^2 in log share + log N(y; mu, sigma^2)."""
+    precision = 1 / sigma**2
+    constant = log_share - anp.log(sigma) - 0.5 * LOG_2PI - 0.5 * precision * mu**2
+    return anp.stack([constant, precision * mu, -0.5 * precision], axis=-1)
 
 
 def gp_regression(data: Data) -> Posterior:
@@ -205,10 +219,10 @@ def garch11(data: Data) -> Posterior:
 
 
 MODELS: Mapping[str, Any] = {
-    "kidscore_momhs": _kidscore("hs"),
-    "kidscore_momiq": _kidscore("iq"),
-    "kidscore_momhsiq": _kidscore("hs", "iq"),
-    "kidscore_interaction": _kidscore("hs", "iq", "hs*iq"),
+    "kidscore_momhs": _kidscore("mom_hs"),
+    "kidscore_momiq": _kidscore("mom_iq"),
+    "kidscore_momhsiq": _kidscore("mom_hs", "mom_iq"),
+    "kidscore_interaction": _kidscore("mom_hs", "mom_iq", "mom_hs*mom_iq"),
     "earn_height": _earnings(False, "height"),
     "logearn_height": _earnings(True, "height"),
     "logearn_height_male": _earnings(True, "height", "male"),

@@ -8,7 +8,7 @@ from scipy import stats
 import bbvi
 from bbvi import DiagonalGaussian, Posterior, draw, importance_resample, transforms
 from bbvi.backends import autodiff
-from bbvi.evaluation import weighted_moments
+from bbvi.evaluation import heavier_draws, weighted_moments
 
 GAMMA = Posterior(
     lambda u: anp.sum(2 * anp.log(u) - u / 2, axis=-1), transform=transforms.positive()
@@ -42,6 +42,32 @@ def test_without_a_report_it_is_z():
     found = draw(q, target, q.init(1), np.random.default_rng(0), 5)
     assert found.names == ("z[1]", "z[2]", "z[3]")
     np.testing.assert_array_equal(found.values, found.z)
+
+
+def test_heavier_draws_are_of_a_multivariate_t():
+    """Their squared lengths are F-distributed, and their density is scipy's."""
+    mean, covariance = np.array([[1.0, -2.0]]), np.array([[[2.0, 0.6], [0.6, 1.0]]])
+    model = Posterior(lambda z: -anp.sum(z**2, axis=-1), 2)
+    target = autodiff.target(model, {}, model.x)
+    found = heavier_draws(mean, covariance, target, np.random.default_rng(0), 5000)
+    t = stats.multivariate_t(mean[0], covariance[0], df=30)
+    np.testing.assert_allclose(found.log_q[:, 0], t.logpdf(found.z[:, 0]), rtol=1e-10)
+    np.testing.assert_allclose(found.log_p, -(found.z**2).sum(axis=-1), rtol=1e-12)
+    away = found.z[:, 0] - mean[0]
+    lengths = np.einsum("si,ij,sj->s", away, np.linalg.inv(covariance[0]), away) / 2
+    assert stats.kstest(lengths, stats.f(2, 30).cdf).pvalue > 1e-4
+    assert stats.kstest(lengths, (stats.chi2(2, scale=0.5)).cdf).pvalue < 0.05
+
+
+def test_where_the_gaussian_is_the_posterior_its_heavier_draws_weigh_alike():
+    for D in (2, 20, 200):
+        model = Posterior(lambda z: -0.5 * anp.sum(z**2, axis=-1), D)
+        target = autodiff.target(model, {}, model.x)
+        found = heavier_draws(
+            np.zeros((1, D)), np.eye(D)[None], target, np.random.default_rng(0), 4000
+        )
+        w = np.exp(found.log_p - found.log_q - (found.log_p - found.log_q).max())
+        assert w.sum() ** 2 / (w**2).sum() > 0.93 * 4000
 
 
 def test_weighted_moments_are_the_posteriors():

@@ -1,0 +1,76 @@
+"""Moments held against moments, and what there is to complain of (floor 6)."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bbvi.types import Array
+
+KHAT = 0.7
+"""Up to this weights can be trusted (Vehtari et al. 2024)."""
+MEAN_OFF, SD_OFF = 0.1, 0.1
+"""An error of a mean, in standard deviations, and of a ratio of two, that count."""
+CAUTION = 0.7
+"""A complaint comes from this part of them on: what it is held against has noise of its own."""
+
+
+class Moments(NamedTuple):
+    """Mean and standard deviation (R,) of what a posterior reports, and k-hat of the weights."""
+
+    mean: Array
+    sd: Array
+    khat: float
+
+
+def farthest(moments: Moments, truth: Moments, names: tuple[str, ...]) -> dict[str, Any]:
+    """The largest errors, and whose they are.
+
+    Returns
+    -------
+    dict
+        ``mean_error`` and ``mean_error_of``: max |mean - true mean| / true sd; ``sd_ratio_min``,
+        ``sd_ratio_max`` and whose; ``off``: whether one of them counts.
+    """
+    error = np.abs(moments.mean - truth.mean) / truth.sd
+    ratio = moments.sd / truth.sd
+    worst, low, high = int(error.argmax()), int(ratio.argmin()), int(ratio.argmax())
+    off = error[worst] >= MEAN_OFF or ratio[low] < 1 - SD_OFF or ratio[high] > 1 + SD_OFF
+    return {
+        "mean_error": float(error[worst]),
+        "mean_error_of": names[worst],
+        "sd_ratio_min": float(ratio[low]),
+        "sd_ratio_min_of": names[low],
+        "sd_ratio_max": float(ratio[high]),
+        "sd_ratio_max_of": names[high],
+        "off": bool(off),
+    }
+
+
+def complaint(moments: Moments, names: tuple[str, ...], said: str, truth: Moments | None) -> str:
+    """What is wrong with an approximation, in words; empty where nothing is.
+
+    Parameters
+    ----------
+    moments : Moments
+        Its own.
+    names : tuple of str
+        Of the R numbers.
+    said : str
+        Warnings of the fit.
+    truth : Moments or None
+        Better ones: weighted ones that can be trusted, or for mean field linear response's.
+    """
+    parts = [said] if said else []
+    if not moments.khat <= KHAT:
+        parts.append(f"k-hat {moments.khat:.2f}")
+    if truth is not None:
+        worst = farthest(moments, truth, names)
+        for end, sign in (("min", -1), ("max", 1)):
+            ratio = worst[f"sd_ratio_{end}"]
+            if sign * (ratio - 1) > CAUTION * SD_OFF:
+                parts.append(
+                    f"sd of {worst[f'sd_ratio_{end}_of']} is {ratio:.2f} of what it should be"
+                )
+        if worst["mean_error"] >= CAUTION * MEAN_OFF:
+            parts.append(f"mean of {worst['mean_error_of']} is {worst['mean_error']:.2f} sd off")
+    return ", ".join(parts)

@@ -1,0 +1,288 @@
+"""Did it work?  Mean field, linear response and full covariance on posteriors (floor 6).
+
+Each approximation is held against the reference moments where there are any, and, as if there were
+none, against itself: draws from around q, weighted by p / q (Pareto-smoothed), have the
+posterior's moments as far as k-hat is below 0.7.  A verdict is made of that alone, never of the
+reference, so that it is worth as much on a posterior of your own.
+"""
+
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bbvi import backends
+from bbvi.evaluation import linear_response
+from bbvi.evaluation.draws import Draws, draw, heavier_draws, weighted_moments
+from bbvi.importance_weights import psis
+from bbvi.experiments.posterior_cases import Case
+from bbvi.experiments.posterior_verdicts import KHAT, Moments, complaint, farthest
+from bbvi.families import DiagonalGaussian, FullCovarianceGaussian
+from bbvi.families.diagonal_gaussian import GaussianMoments
+from bbvi.inference import infer
+from bbvi.models.posterior import Posterior
+from bbvi.types import Array, Target
+from bbvi.validation import as_count, check_rng
+
+Row = dict[str, Any]
+
+
+class Approximation(NamedTuple):
+    """What one method says of one posterior.
+
+    Attributes
+    ----------
+    method : str
+        "mean field", "linear response", "full covariance", or one of the two latter, "weighted".
+    moments : Moments
+        Mean and sd (R,) of what the posterior reports, and k-hat of the weights of the draws.
+    elbo, elbo_error : float
+        Nats, with standard error.
+    seconds : float
+        Of the fit, or of the correction.
+    complaint : str
+        What is wrong, as seen without a reference; empty where nothing is.
+    """
+
+    method: str
+    moments: Moments
+    elbo: float
+    elbo_error: float
+    seconds: float
+    complaint: str
+
+
+class Examined(NamedTuple):
+    """All approximations of one posterior, its log evidence in nats, and one line on them.
+
+    ``log_evidence`` is that of the weights with the smaller k-hat, NaN where they cannot be
+    trusted.  A posterior that could not be fitted has no approximations, and the error for verdict.
+    """
+
+    case: Case
+    approximations: tuple[Approximation, ...]
+    log_evidence: float
+    verdict: str
+
+
+class _Fitted(NamedTuple):
+    """A Gaussian q of z, its draws and moments, what was said on the way, and the time."""
+
+    method: str
+    gaussian: GaussianMoments
+    draws: Draws
+    moments: Moments
+    said: str
+    seconds: float
+
+
+def examine(case: Case, rng: np.random.Generator, num_draws: int = 10_000) -> Examined:
+    """Fit both Gaussians with `infer`'s defaults, correct mean field, weight the draws, judge.
+
+    Parameters
+    ----------
+    case : Case
+        Name, posterior and, where there is one, reference.
+    rng : numpy Generator
+        The run's only source of randomness.
+    num_draws : int
+        S, at least 100, of every approximation.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the case is none, or S is too small for k-hat.
+    NotFiniteError
+        If the density runs to infinity or NaN.
+
+    Notes
+    -----
+    Yao, Vehtari, Simpson and Gelman (2018), "Yes, but did it work?".
+    """
+    check_rng(rng)
+    if not isinstance(case, Case):
+        raise TypeError(f"case is {type(case).__name__}; expected Case(name, posterior, None).")
+    S = as_count("num_draws", num_draws, minimum=100)
+    posterior, D = case.posterior, case.posterior.latent_dim
+    target = backends.autodiff.target(posterior, {}, posterior.x)
+    full = _fit("full covariance", FullCovarianceGaussian(D), posterior, target, rng, S)
+    diagonal = _fit("mean field", DiagonalGaussian(D), posterior, target, rng, S)
+    response = _respond(diagonal, posterior, target, rng, S)
+    fitted = [full, *([] if response is None else [response])]
+    weighted = {found.method: _weighted(found, posterior, target, rng, S) for found in fitted}
+    best = min(weighted, key=lambda method: weighted[method].moments.khat)
+    truth = weighted[best].moments if weighted[best].moments.khat <= KHAT else None
+    names = posterior.names
+    # Where no weights can be trusted, linear response is better than nothing.
+    better = truth or (response.moments if response is not None else None)
+    parts = []
+    for found in (full, diagonal, *fitted[1:]):
+        for part in (found, weighted.get(found.method)):
+            if part is not None:
+                parts.append(
+                    _approximation(part, complaint(part.moments, names, part.said, better))
+                )
+    evidence = _log_mean_weight(weighted[best].draws) if truth is not None else np.nan
+    return Examined(case, tuple(parts), evidence, _verdict(parts, diagonal.said))
+
+
+def examine_all(
+    cases: Iterable[Case], rng: np.random.Generator, num_draws: int = 10_000
+) -> Iterator[Examined]:
+    """`examine` one after the other; what cannot be fitted gets its error for a verdict."""
+    for case in cases:
+        try:
+            yield examine(case, rng.spawn(1)[0], num_draws)
+        except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
+            yield Examined(case, (), np.nan, f"not fitted: {error}")
+
+
+def rows(examined: Examined) -> list[Row]:
+    """One row for each approximation: what it costs, and its largest errors.
+
+    Errors are those against the reference where there is one, the means' in its standard
+    deviations.  ``off``: an error of 0.1 or more, or a ratio outside of 0.9 to 1.1.  ``flagged``:
+    there is a complaint.
+    """
+    case, found = examined.case, []
+    for part in examined.approximations:
+        row: Row = {
+            "posterior": case.name,
+            "dimensions": case.posterior.latent_dim,
+            "method": part.method,
+            "khat": part.moments.khat,
+            "elbo": part.elbo,
+            "elbo_se": part.elbo_error,
+            "log_evidence": examined.log_evidence,
+            "seconds": part.seconds,
+        }
+        if case.reference is not None:
+            reference = Moments(case.reference.mean, case.reference.sd, np.nan)
+            row |= farthest(part.moments, reference, case.posterior.names)
+            row["reference"] = case.reference.source
+        found.append({**row, "flagged": part.complaint != "", "complaint": part.complaint})
+    return found
+
+
+def parameter_rows(examined: Examined) -> list[Row]:
+    """One row for each number that each approximation reports, beside the reference."""
+    case = examined.case
+    return [
+        {
+            "posterior": case.name,
+            "method": part.method,
+            "parameter": name,
+            "mean": part.moments.mean[i],
+            "sd": part.moments.sd[i],
+        }
+        | (
+            {
+                "reference_mean": case.reference.mean[i],
+                "reference_sd": case.reference.sd[i],
+                "error": (part.moments.mean[i] - case.reference.mean[i]) / case.reference.sd[i],
+                "sd_ratio": part.moments.sd[i] / case.reference.sd[i],
+            }
+            if case.reference is not None
+            else {}
+        )
+        for part in examined.approximations
+        for i, name in enumerate(case.posterior.names)
+    ]
+
+
+def _fit(
+    method: str, family: Any, posterior: Posterior, target: Target, rng: np.random.Generator, S: int
+) -> _Fitted:
+    start = time.perf_counter()
+    fit, said = _heard(lambda: infer(posterior, family, {}, posterior.x, rng, progress=False))
+    seconds = time.perf_counter() - start
+    draws = draw(family, target, fit.local, rng, S, of=posterior.constrain)
+    values = draws.values[:, 0]
+    moments = Moments(values.mean(axis=0), values.std(axis=0, ddof=1), _khat(draws))
+    return _Fitted(method, family.moments(fit.local), draws, moments, said, seconds)
+
+
+def _respond(
+    diagonal: _Fitted, posterior: Posterior, target: Target, rng: np.random.Generator, S: int
+) -> _Fitted | None:
+    """Linear response at the mean field, and the Gaussian of z that has its covariance.
+
+    None where the mean field is at no maximum.
+    """
+    start = time.perf_counter()
+    D = target.latent_dim
+    lam = DiagonalGaussian(D).from_moments(*diagonal.gaussian)
+
+    def of(z: Array) -> Array:
+        return np.concatenate([z, posterior.constrain(z)], axis=-1)
+
+    found, said = _heard(lambda: linear_response(DiagonalGaussian(D), target, lam, rng, of=of))
+    if not np.isfinite(found.covariance).all():
+        return None
+    gaussian = GaussianMoments(diagonal.gaussian.mean, found.covariance[:, :D, :D])
+    seconds = time.perf_counter() - start
+    family = FullCovarianceGaussian(D)
+    draws = draw(family, target, family.from_moments(*gaussian), rng, S, of=posterior.constrain)
+    sd = np.sqrt(np.diagonal(found.covariance[0])[D:])
+    moments = Moments(diagonal.moments.mean, sd, _khat(draws))
+    return _Fitted("linear response", gaussian, draws, moments, said, seconds)
+
+
+def _weighted(
+    found: _Fitted, posterior: Posterior, target: Target, rng: np.random.Generator, S: int
+) -> _Fitted:
+    """The same with the moments of its weighted draws, which are made with heavier tails."""
+    start = time.perf_counter()
+    draws = heavier_draws(*found.gaussian, target, rng, S, of=posterior.constrain)
+    mean, sd, _ = weighted_moments(draws)
+    seconds = found.seconds + time.perf_counter() - start
+    moments = Moments(mean[0], sd[0], _khat(draws))
+    return found._replace(
+        method=f"{found.method}, weighted",
+        draws=draws,
+        moments=moments,
+        said="",
+        seconds=seconds,
+    )
+
+
+def _khat(draws: Draws) -> float:
+    return float(psis(draws.log_p - draws.log_q).khat[0])
+
+
+def _approximation(found: _Fitted, why: str) -> Approximation:
+    log_w = (found.draws.log_p - found.draws.log_q)[:, 0]
+    error = float(log_w.std(ddof=1) / np.sqrt(len(log_w)))
+    return Approximation(
+        found.method, found.moments, float(log_w.mean()), error, found.seconds, why
+    )
+
+
+def _log_mean_weight(draws: Draws) -> float:
+    log_w = (draws.log_p - draws.log_q)[:, 0]
+    return float(log_w.max() + np.log(np.exp(log_w - log_w.max()).mean()))
+
+
+def _verdict(parts: list[Approximation], said: str) -> str:
+    """The complaints in one line, and what to use instead."""
+    told = {part.method: part.complaint for part in parts}
+    line = [
+        f"{method}: {why or 'good'}" for method, why in told.items() if "weighted" not in method
+    ]
+    if "linear response" not in told:
+        line.append(f"linear response: none ({said or 'mean field is at no maximum'})")
+    if told["full covariance"]:
+        sound = [part for part in parts if not part.complaint and part.method != "mean field"]
+        sound.sort(key=lambda part: ("weighted" in part.method, part.moments.khat))
+        line.append(f"use {sound[0].method}" if sound else "trust none of these")
+    return "; ".join(line)
+
+
+def _heard(function: Callable[[], Any]) -> tuple[Any, str]:
+    """The function's value, and the warnings that came with it: they are part of the verdict."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        value = function()
+    return value, " ".join(str(warning.message) for warning in caught)

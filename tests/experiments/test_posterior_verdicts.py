@@ -1,0 +1,63 @@
+"""Moments against moments: every kind of error is told, and small ones are not."""
+
+import numpy as np
+import pytest
+
+from bbvi.experiments.posterior_verdicts import Moments, complaint, farthest
+
+TRUE = Moments(np.array([1.0, -2.0, 0.0]), np.array([1.0, 10.0, 0.1]), 0.1)
+NAMES = ("a", "b", "c")
+
+
+def moved(mean=(0, 0, 0), ratio=(1, 1, 1), khat=0.1):
+    return Moments(TRUE.mean + np.array(mean) * TRUE.sd, TRUE.sd * np.array(ratio), khat)
+
+
+def test_the_farthest():
+    found = farthest(moved(mean=(0.02, -0.3, 0), ratio=(1.05, 0.5, 1.2)), TRUE, NAMES)
+    assert found["mean_error"] == pytest.approx(0.3)
+    assert (found["mean_error_of"], found["sd_ratio_min_of"], found["sd_ratio_max_of"]) == (
+        "b",
+        "b",
+        "c",
+    )
+    assert found["sd_ratio_min"] == pytest.approx(0.5)
+    assert found["sd_ratio_max"] == pytest.approx(1.2)
+    assert found["off"]
+
+
+@pytest.mark.parametrize(
+    ("moments", "off"),
+    [
+        (moved(), False),
+        (moved(mean=(0.09, 0, 0), ratio=(0.91, 1, 1.09)), False),
+        (moved(mean=(0, 0, -0.11)), True),
+        (moved(ratio=(0.89, 1, 1)), True),
+        (moved(ratio=(1, 1.11, 1)), True),
+    ],
+)
+def test_what_counts(moments, off):
+    assert farthest(moments, TRUE, NAMES)["off"] is off
+
+
+@pytest.mark.parametrize(
+    ("moments", "said", "words"),
+    [
+        (moved(), "", ""),
+        (moved(mean=(0.05, 0, 0), ratio=(0.95, 1, 1.05)), "", ""),
+        (moved(mean=(0.08, 0, 0)), "", "mean of a is 0.08 sd off"),
+        (moved(ratio=(1, 0.92, 1)), "", "sd of b is 0.92 of what it should be"),
+        (moved(ratio=(1, 1, 1.08)), "", "sd of c is 1.08 of what it should be"),
+        (moved(khat=0.71), "", "k-hat 0.71"),
+        (moved(khat=np.inf), "", "k-hat inf"),
+        (moved(khat=np.nan), "", "k-hat nan"),
+        (moved(), "not converged.", "not converged."),
+    ],
+)
+def test_the_words(moments, said, words):
+    assert complaint(moments, NAMES, said, TRUE) == words
+
+
+def test_without_anything_better_only_khat_and_the_fit_speak():
+    wrong = moved(mean=(3, 3, 3), ratio=(0.1, 1, 9), khat=0.3)
+    assert complaint(wrong, NAMES, "", None) == ""
