@@ -116,7 +116,7 @@ def linear_response(
     >>> import bbvi
     >>> A = np.array([[2.0, 1.0], [1.0, 2.0]])
     >>> gaussian = bbvi.Posterior(lambda z: -z @ A @ z / 2, 2)
-    >>> target = bbvi.backends.autodiff.target(gaussian, {}, gaussian.x)
+    >>> target = bbvi.backends.target(gaussian, {}, gaussian.x)
     >>> q = bbvi.DiagonalGaussian(2)
     >>> lam = q.from_moments(np.zeros((1, 2)), np.linalg.inv(A))
     >>> linear_response(q, target, lam, np.random.default_rng(0), 100).covariance[0].round(6)

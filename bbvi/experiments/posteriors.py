@@ -16,11 +16,11 @@ import numpy as np
 from bbvi import backends
 from bbvi.evaluation import linear_response
 from bbvi.evaluation.draws import Draws, draw, heavier_draws, weighted_moments
-from bbvi.importance_weights import psis
 from bbvi.experiments.posterior_cases import Case
 from bbvi.experiments.posterior_verdicts import KHAT, Moments, complaint, farthest
 from bbvi.families import DiagonalGaussian, FullCovarianceGaussian
 from bbvi.families.diagonal_gaussian import GaussianMoments
+from bbvi.importance_weights import psis
 from bbvi.inference import infer
 from bbvi.models.posterior import Posterior
 from bbvi.types import Array, Target
@@ -106,7 +106,7 @@ def examine(case: Case, rng: np.random.Generator, num_draws: int = 10_000) -> Ex
         raise TypeError(f"case is {type(case).__name__}; expected Case(name, posterior, None).")
     S = as_count("num_draws", num_draws, minimum=100)
     posterior, D = case.posterior, case.posterior.latent_dim
-    target = backends.autodiff.target(posterior, {}, posterior.x)
+    target = backends.target(posterior, {}, posterior.x)
     full = _fit("full covariance", FullCovarianceGaussian(D), posterior, target, rng, S)
     diagonal = _fit("mean field", DiagonalGaussian(D), posterior, target, rng, S)
     response = _respond(diagonal, posterior, target, rng, S)
