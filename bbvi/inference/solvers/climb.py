@@ -22,6 +22,8 @@ from bbvi.types import Array, Target
 
 SHORTEST = 1e-7
 """Part of the way, below which a row is stuck."""
+FAR = 1e20
+"""Of a mean or a standard deviation, beyond which q has run away."""
 NARROWED = 4
 """Times that q is made narrower to find log p finite."""
 
@@ -86,8 +88,14 @@ def climb(
         moved, up = _step(target, take_rows(state, rows), eps[:, rows], diagonal, noise)
         put_rows(state, rows, moved)
         seen(rows[up], state.elbo[rows[up]])
-        rows = rows[(state.gain[rows] > enough[0]) & (state.rho[rows] > SHORTEST)]
+        on = (state.gain > enough[0]) & (state.rho > SHORTEST)
+        rows = rows[on[rows] & ~run_away(take_rows(Gaussians(state.mean, state.A), rows))]
     return Gaussians(state.mean, state.A), gain
+
+
+def run_away(q: Gaussians) -> Array:
+    """Whether a row has left every scale of a posterior: (n,)."""
+    return (np.abs(q.mean).max(axis=1) > FAR) | (np.abs(q.A).max(axis=(1, 2)) > FAR)
 
 
 def _step(
@@ -103,7 +111,7 @@ def _step(
     with np.errstate(invalid="ignore"):
         up = usable(look) & (look.elbo >= climb.elbo + rise)
     whole = up & (climb.rho == 1)
-    floor = np.where(whole, np.maximum(climb.floor / 10, FLAT), climb.floor)
+    floor = np.where(whole, np.maximum(climb.floor / 100, FLAT), climb.floor)
     floor = np.where(up, floor, np.minimum(10 * floor, LEAST))
     moved = climb._replace(rho=np.where(up, np.minimum(4 * climb.rho, 1), climb.rho / 4))
     new = way(take_rows(look, up), diagonal, floor[up])

@@ -12,7 +12,8 @@ import numpy as np
 
 from bbvi.families import DiagonalGaussian, FullCovarianceGaussian
 from bbvi.inference.records import NotFiniteError
-from bbvi.inference.solvers.climb import climb
+from bbvi.inference.solvers.climb import climb, run_away
+from bbvi.inference.solvers.ends import Ends, compare
 from bbvi.inference.solvers.quadratic import Gaussians, matched_noise
 from bbvi.inference.solvers.records import Observe, Solution, Solver, Targets
 from bbvi.optimizers import put_rows, take_rows
@@ -23,16 +24,14 @@ GROWTH = 4
 """Of the samples, from one stage to the next."""
 NUMBERS = 2**22
 """Of z in one pass; further rows wait."""
-FEW_ROWS, STARTS = 16, 4
+SPREAD = 3.0
+"""Standard deviations of the given start over which further starts are drawn."""
+FEW_ROWS, STARTS = 16, 5
 """Up to so many rows are begun at so many places."""
 CHECKED_BY = 1024
 """Samples of the second stage, where rows are few."""
-ALIKE = 0.5
-"""Nats between ELBOs that may be the noise of their samples."""
 HOPELESS = 20.0
 """Nats below a row's best start, from where a start is given up."""
-APART = 3.0
-"""Standard deviations between the means of two optima that are not one."""
 
 
 def natural_gradient(
@@ -59,7 +58,7 @@ def natural_gradient(
         Nats of the ELBO that may be left.
     num_starts : int, optional
         Places to begin each row at, the given start and draws around it, the best end counting:
-        by default 4 up to 16 rows, else 1.
+        by default 5 up to 16 rows, else 1.
 
     Returns
     -------
@@ -135,9 +134,22 @@ def _solve(
             # the earlier one cost is won by the last step.
             left[part] = gained * earlier / (earlier + S) if earlier else np.inf
         hopeless = (elbo.reshape(K, N) < elbo.reshape(K, N).max(axis=0) - HOPELESS).ravel()
-        rows, earlier, S = rows[~(hopeless | (left <= tolerance))[rows]], S, GROWTH * S
+        ended = hopeless | run_away(q) | (left <= tolerance)
+        rows, earlier, S = rows[~ended[rows]], S, GROWTH * S
         S = max(S, CHECKED_BY) if N <= FEW_ROWS else S
-    return _best(family, lam, q, elbo, best, left, K)
+    by_start, settled = elbo.reshape(K, N), np.isfinite(left).reshape(K, N)
+    _check_finite(by_start, lam)
+    q = Gaussians(*(part.reshape(K, N, *part.shape[1:]) for part in q))
+    end, ends = _ended(family, targets, lam, q, settled, rng)
+    chosen = ends.chosen, np.arange(N)
+    return Solution(
+        lam=end,
+        settled=settled[chosen],
+        criterion="nats that fresh noise promises beyond the end of the climb",
+        best_elbo=best.reshape(K, N).max(axis=0),
+        last_elbo=by_start[chosen],
+        rival=ends.rival,
+    )
 
 
 def _check(family: Any, num_samples: int | None) -> int:
@@ -158,13 +170,14 @@ def _check(family: Any, num_samples: int | None) -> int:
 
 
 def _starts(family: Any, lam: Array, rng: np.random.Generator, K: int) -> Gaussians:
-    """lam's rows, then K - 1 times the same with means drawn from twice as wide a q."""
+    """lam's rows, then narrower q whose means are drawn, in mirrored pairs, from a wider one."""
     mean, covariance = family.moments(lam.astype(np.float64))
     A = np.linalg.cholesky(covariance)
-    shifts = np.zeros((K, *mean.shape))
-    shifts[1:] = 2 * rng.standard_normal((K - 1, *mean.shape))
+    pairs = SPREAD * rng.standard_normal((K // 2, *mean.shape))
+    shifts = np.concatenate([np.zeros((1, *mean.shape)), pairs, -pairs])[:K]
     means = mean + np.einsum("nij,knj->kni", A, shifts)
-    return Gaussians(means.reshape(-1, mean.shape[1]), np.tile(A, (K, 1, 1)))
+    factors = np.concatenate([A[None], np.tile(0.5 * A, (K - 1, 1, 1, 1))])
+    return Gaussians(means.reshape(-1, mean.shape[1]), factors.reshape(-1, *A.shape[1:]))
 
 
 def _targets_of(targets: Targets, rows: Array, some: Array) -> Target:
@@ -176,58 +189,24 @@ def _parts(rows: Array, numbers: int) -> list[Array]:
     return np.array_split(rows, -(-len(rows) * numbers // NUMBERS))
 
 
-def _best(
-    family: Any, lam: Array, q: Gaussians, elbo: Array, best: Array, left: Array, starts: int
-) -> Solution:
-    """Of each row's starts the end with the highest ELBO, a settled one where there is one."""
-    N = len(lam)
-    by_start = (starts, N)
-    elbo, left = elbo.reshape(by_start), left.reshape(by_start)
-    settled = np.isfinite(left)
-    lost = ~np.isfinite(elbo).any(axis=0)
+def _ended(
+    family: Any, targets: Targets, lam: Array, q: Gaussians, settled: Array, rng: Any
+) -> tuple[Array, Ends]:
+    """lam of the ends that count, q (K, N, ...)."""
+    ends = compare(targets, q, settled, rng)
+    mean, A = (part[ends.chosen, np.arange(len(lam))] for part in q)
+    covariance = np.matmul(A, A.transpose(0, 2, 1))
+    covariance = 0.5 * (covariance + covariance.transpose(0, 2, 1))
+    return family.from_moments(mean, covariance).astype(lam.dtype), ends
+
+
+def _check_finite(elbo: Array, lam: Array) -> None:
+    """Raise NotFiniteError unless each row has a finite ELBO at some start (K, N)."""
+    lost = np.logical_not(np.isfinite(elbo).any(axis=0))
     if lost.any():
         raise NotFiniteError(
-            f"log p(x, z) is not finite around the start of {int(lost.sum())} of {N} rows (the "
-            f"first is row {int(lost.argmax())}), however narrow q is made; expected finite values "
-            "and slopes there. Check log_joint, or start elsewhere: lam=... or start=....",
+            f"log p(x, z) is not finite around the start of {int(lost.sum())} of {len(lost)} rows "
+            f"(the first is row {int(lost.argmax())}), however narrow q is made; expected finite "
+            "values and slopes there. Check log_joint, or start elsewhere: lam=... or start=....",
             state=lam,
         )
-    worth = np.where(settled | ~settled.any(axis=0), elbo, -np.inf)
-    # The highest ELBO of noisy ones would be the luckiest.
-    alike = worth >= worth.max(axis=0) - ALIKE
-    chosen = np.where(alike, left, np.inf).argmin(axis=0), np.arange(N)
-    none = ~settled[chosen]
-    chosen = np.where(none, worth.argmax(axis=0), chosen[0]), chosen[1]
-    mean, A = (part.reshape(*by_start, *part.shape[1:]) for part in q)
-    end = family.from_moments(mean[chosen], _covariance(A[chosen]))
-    return Solution(
-        lam=end.astype(lam.dtype),
-        settled=settled[chosen],
-        criterion="nats that fresh noise promises beyond the end of the climb",
-        best_elbo=best.reshape(by_start).max(axis=0),
-        last_elbo=elbo[chosen],
-        rival=_rivals(mean, A, elbo, settled, chosen),
-    )
-
-
-def _covariance(A: Array) -> Array:
-    covariance = np.matmul(A, A.transpose(0, 2, 1))
-    return 0.5 * (covariance + covariance.transpose(0, 2, 1))
-
-
-def _rivals(
-    mean: Array, A: Array, elbo: Array, settled: Array, chosen: tuple[Array, Array]
-) -> Array:
-    """How far below the chosen end (nats) the best settled end elsewhere is: (N,)."""
-    rival = np.full(mean.shape[1], np.inf)
-    for k in range(len(mean)):
-        apart = mean[k] - mean[chosen]
-        distance = np.minimum(
-            *(
-                np.linalg.norm(np.linalg.solve(scale, apart[..., None])[..., 0], axis=-1)
-                for scale in (A[k], A[chosen])
-            )
-        )
-        other = settled[k] & settled[chosen] & (distance > APART)
-        rival = np.where(other, np.minimum(rival, elbo[chosen] - elbo[k]), rival)
-    return rival

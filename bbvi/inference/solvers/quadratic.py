@@ -18,7 +18,7 @@ from bbvi.types import Array, Target
 
 LEAST, MOST = 0.1, 1e15
 """Of a precision in the units of q: one step widens q by at most a factor 10 in variance."""
-FLAT = 1e-5
+FLAT = 1e-9
 """The least curvature that counts along a shift of the mean."""
 
 
