@@ -166,7 +166,8 @@ def test_regressions_from_outside(name, seed):
     q = FullCovarianceGaussian(model.latent_dim)
     found = infer(model, q, {}, model.x, np.random.default_rng(seed))
     assert found.verdict.all_converged
-    assert found.verdict.khat[0] < 0.7
+    # Where the weights are nearly equal, the k-hat of their tail is noise: their worth is not.
+    assert found.verdict.effective_samples[0] > 0.75 * 8000
     assert abs(found.verdict.elbo[0] - KIDIQ[name]) < 0.05
     reference = stored["reference"]
     z = q.transform(found.local, q.noise(np.random.default_rng(9), 20000, 1))
