@@ -12,7 +12,8 @@ from bbvi.experiments.compare_results import report, write_tables
 from bbvi.experiments.compare_seeds import SeedComparison, compare_seeds
 from bbvi.experiments.cross import cross_table, learn_shared
 from bbvi.experiments.executors import cluster
-from bbvi.experiments.methods import DEFAULT, METHODS, QUICK, Settings
+from bbvi.experiments.methods import DEFAULT, METHODS, QUICK, Method, Settings
+from bbvi.experiments.own import is_own, own_methods
 from bbvi.experiments.problem import Problem
 from bbvi.experiments.records import (
     check_folder,
@@ -43,13 +44,16 @@ def add_parser(subparsers: Any) -> None:
         "--dataset", default="digits", help="digits, iris, or the path of a .npy or .csv table"
     )
     what.add_argument(
-        "--model", metavar="NAME", help=f"a model with data of its own: {', '.join(CATALOGUE)}"
+        "--model",
+        metavar="NAME",
+        help=f"a model with data: {', '.join(CATALOGUE)}; or yours, FILE.py:NAME (the file is run)",
     )
     parser.add_argument(
         "--methods",
         nargs="+",
         metavar="METHOD",
-        help=f"some of: {', '.join(METHODS)} (default: the first six); a --model may have others",
+        help=f"some of: {', '.join(METHODS)} (default: the first six; a --model may have others); "
+        "or yours, FILE.py:NAME: a Method, a procedure or an estimator",
     )
     _add_statistics(parser)
     parser.add_argument(
@@ -102,8 +106,7 @@ def run(args: argparse.Namespace) -> int:
     check_folder(args.out)
     entry = entry_of(args.model) if args.model else None
     settings = settings_from(args, entry)
-    table = dict(entry.methods if entry else METHODS)
-    methods = args.methods or (list(entry.methods)[:6] if entry else list(DEFAULT))
+    table, methods = methods_from(args, entry)
     check_arguments(args, table, methods)
     source = source_of(args, entry)
     problem = source()
@@ -160,6 +163,21 @@ def source_of(args: argparse.Namespace, entry: Entry | None) -> Any:
         )
     data_seed = as_count("--data-seed", args.data_seed, minimum=0)
     return partial(problem_of, args.model, args.dataset, data_seed, args.latent_dim, args.dtype)
+
+
+def methods_from(
+    args: argparse.Namespace, entry: Entry | None
+) -> tuple[dict[str, Method], list[str]]:
+    """The methods by name, a user's own beside the entry's, and the names to compare."""
+    table = dict(entry.methods if entry else METHODS)
+    if args.methods is None:
+        return table, list(entry.methods)[:6] if entry else list(DEFAULT)
+    names: list[str] = []
+    for name in args.methods:
+        own = own_methods(name) if is_own(name) else {name: None}
+        table |= {key: method for key, method in own.items() if method is not None}
+        names += own
+    return table, names
 
 
 def settings_from(args: argparse.Namespace, entry: Entry | None = None) -> Settings:

@@ -5,6 +5,7 @@ study a problem of your own, add an `Entry`, or name your file: ``--model FILE.p
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from bbvi.experiments.methods import (
     Method,
     Settings,
 )
+from bbvi.experiments.own import is_own, own_problem
 from bbvi.experiments.problem import Problem, problem_from
 from bbvi.experiments.sweep import cell_rng
 
@@ -137,13 +139,15 @@ ALIASES = {"bernoulli": "digits", "discrete-latents": "digits-discrete"}
 
 
 def entry_of(name: str) -> Entry:
-    """The entry of that name, or of an earlier name.
+    """The entry of that name, of an earlier name, or of a user's file: FILE.py:NAME.
 
     Raises
     ------
     ValueError
         If there is none; the message lists all, one a line.
     """
+    if is_own(name):
+        return Entry(partial(own_problem, name), f"from {name}")
     name = ALIASES.get(name, name)
     if name not in CATALOGUE:
         raise ValueError(

@@ -36,6 +36,13 @@ def report(problem: Problem, result: SeedComparison) -> str:
         f"{result.summary[0]['evidence_by']}"
     )
     parts = [head, format_table(lines, lines[0])]
+    lost = [line for line in result.summary if line["unconverged_rows"] > 0]
+    if lost:
+        rows = ", ".join(f"{s['method']} {s['unconverged_rows']:.1f}" for s in lost)
+        parts.append(
+            f"Step 1 has not converged in some of the {evaluated} held-out rows ({rows} a seed): "
+            "their\namortization gap may be larger, their approximation gap smaller."
+        )
     if result.differences:
         level = f"{result.differences[0].level:.0%}"
         parts.append(

@@ -52,6 +52,7 @@ SCORES = (
     "seconds",
     "seconds_per_new",
     "evaluations",
+    "unconverged_rows",
 )
 
 

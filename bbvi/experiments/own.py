@@ -1,0 +1,175 @@
+"""A user's own problems, methods and estimators, from ``FILE.py:NAME``.
+
+The file is run, as the user asks by naming it: it can do whatever its author wants.  Its folder is
+put at the end of the search path, so that worker processes can import it under its own name and
+nothing of the folder can take the place of another module.
+"""
+
+import importlib
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bbvi.datasets import train_test_split
+from bbvi.experiments.methods import Method, by_encoder
+from bbvi.experiments.problem import Problem
+from bbvi.families import DiagonalGaussian
+from bbvi.inference import fit_amortized
+from bbvi.nets import MLP
+from bbvi.types import GenerativeModel
+
+ROWS = 500
+"""Drawn from a model that comes without data."""
+ESTIMATOR_ARGUMENTS = ["family", "target", "lam", "eps"]
+
+
+def is_own(text: str) -> bool:
+    """Whether a name means an object in a file: FILE.py:NAME."""
+    return ".py:" in text
+
+
+def load_object(text: str) -> Any:
+    """The object that ``FILE.py:NAME`` names.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file cannot be imported under its own name, or ends in an error (its line is told);
+        if it has no such name (those it has are listed).
+    """
+    path_text, _, name = text.rpartition(":")
+    path = Path(path_text).resolve()
+    if not path.is_file():
+        raise FileNotFoundError(f"{text}: no file {path_text}; expected FILE.py:NAME.")
+    module = _imported(path)
+    if not hasattr(module, name):  # a foreign module: its names are what is asked for
+        names = [key for key, value in vars(module).items() if _is_of(module, key, value)]
+        raise ValueError(
+            f"{path.name} has no {name!r}; expected one of its names: {', '.join(names) or 'none'}."
+        )
+    return getattr(module, name)
+
+
+def _imported(path: Path) -> Any:
+    name = path.stem
+    if not name.isidentifier():
+        raise ValueError(f"{path.name} cannot be imported; expected a name such as my_model.py.")
+    known = sys.modules.get(name)
+    if known is not None and getattr(known, "__file__", None) == str(path):
+        return known
+    _add_folder(str(path.parent))
+    spec = importlib.util.find_spec(name)
+    if known is not None or spec is None or spec.origin != str(path):
+        raise ValueError(
+            f"{path.name} has the name of another module, {name}; expected a name of its own, e.g. "
+            f"my_{name}.py."
+        )
+    try:
+        return importlib.import_module(name)
+    except (Exception, SystemExit) as error:
+        sys.modules.pop(name, None)
+        lines = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+        number = lines[-1].lineno if lines else getattr(error, "lineno", "?")
+        raise ValueError(f"{path.name}, line {number}: {type(error).__name__}: {error}") from None
+
+
+def _add_folder(folder: str) -> None:
+    """At the end of the search path, once; importers may have an older listing of it."""
+    if folder not in sys.path:
+        sys.path.append(folder)
+    importlib.invalidate_caches()
+
+
+def _is_of(module: Any, key: str, value: Any) -> bool:
+    """Whether a name is the file's and not one that it imports."""
+    if key.startswith("_") or inspect.ismodule(value):
+        return False
+    return getattr(value, "__module__", module.__name__) in (module.__name__, None)
+
+
+def own_problem(text: str, rng: np.random.Generator, dtype: Any) -> Problem:
+    """The problem of a file: a `Problem`, a model, or a function (rng, dtype) that makes either.
+
+    A model without data gets rows drawn from itself, a diagonal Gaussian, and an encoder network.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `load_object`.
+    TypeError
+        If the object is none of these.
+    """
+    found = load_object(text)
+    if not isinstance(found, Problem) and not _is_model(found) and callable(found):
+        try:
+            found = found(rng, dtype)
+        except TypeError as error:
+            raise TypeError(
+                f"{text} cannot be called as (rng, dtype): {error}; expected a function "
+                "(rng, dtype) -> Problem or model."
+            ) from None
+    if isinstance(found, Problem):
+        return _cast(found, dtype)
+    if not _is_model(found):
+        raise TypeError(
+            f"{text} is {type(found).__name__}; expected a Problem, a model (latent_dim, init, "
+            "log_joint, sample), or a function (rng, dtype) that makes one."
+        )
+    theta = found.init(rng)
+    x, _ = found.sample(rng, theta, ROWS)
+    train, test = train_test_split(rng, np.asarray(x, dtype))
+    family = DiagonalGaussian(found.latent_dim)
+    encoder = MLP((x.shape[1], 64, family.num_params))
+    return Problem(text.rpartition(":")[2], found, family, encoder, train, test)
+
+
+def _is_model(candidate: Any) -> bool:
+    return not inspect.isclass(candidate) and isinstance(candidate, GenerativeModel)
+
+
+def _cast(problem: Problem, dtype: Any) -> Problem:
+    parts = (part._replace(x=part.x.astype(dtype)) for part in (problem.train, problem.test))
+    train, test = parts
+    return problem._replace(train=train, test=test)
+
+
+def own_methods(text: str) -> Mapping[str, Method]:
+    """The methods of a file: a `Method`, several by name, a procedure, or an estimator.
+
+    An estimator is used by `bbvi.fit_amortized`; a procedure has its signature.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `load_object`.
+    TypeError
+        If the object is none of these.
+    """
+    found, name = load_object(text), text.rpartition(":")[2]
+    if isinstance(found, Method):
+        return {name: found}
+    if isinstance(found, Mapping) and all(isinstance(m, Method) for m in found.values()):
+        return dict(found)
+    if callable(found) and is_estimator(found):
+        return {name: Method(fit_amortized, found, by_encoder)}
+    if callable(found):
+        return {name: Method(found, "reparameterized", by_encoder)}
+    raise TypeError(
+        f"{text} is {type(found).__name__}; expected a Method, a dict of them, a procedure like "
+        "fit_amortized, or an estimator (family, target, lam, eps)."
+    )
+
+
+def is_estimator(function: Any) -> bool:
+    """Whether a function's first arguments are family, target, lam, eps."""
+    inner = function.func if isinstance(function, partial) else function
+    return list(inspect.signature(inner).parameters)[:4] == ESTIMATOR_ARGUMENTS

@@ -1,0 +1,129 @@
+"""A user's own problem, method and estimator from the command line, all the way to the figure."""
+
+import csv
+import sys
+
+import numpy as np
+import pytest
+
+from bbvi.cli import main
+from bbvi.experiments.own import load_object, own_methods, own_problem
+from bbvi.experiments.problem import Problem
+
+MINE = """
+import autograd.numpy as anp
+import numpy as np
+from bbvi import MLP, Laplace, LinearGaussian, Estimate, fit_amortized, reparameterized
+from bbvi.datasets import Dataset
+from bbvi.experiments.methods import Method, by_encoder
+from bbvi.experiments.problem import Problem
+
+
+class Counts:
+    latent_dim = 1
+
+    def init(self, rng):
+        return {"a": 0.5 * rng.standard_normal(3), "b": np.ones(3)}
+
+    def log_joint(self, theta, x, z):
+        rate = z * theta["a"] + theta["b"]
+        return anp.sum(x * rate - anp.exp(rate), axis=-1) - 0.5 * anp.sum(z**2, axis=-1)
+
+    def sample(self, rng, theta, num):
+        z = rng.standard_normal((num, 1))
+        return rng.poisson(np.exp(z * theta["a"] + theta["b"])).astype(float), z
+
+
+counts = Counts()
+
+
+def by_hand(rng, dtype):
+    x = rng.standard_normal((40, 4))
+    data = Dataset(x, None)
+    return Problem("mine", LinearGaussian(2, 4), Laplace(2), MLP((4, 4)), data, data)
+
+
+def halved(family, target, lam, eps):
+    estimate = reparameterized(family, target, lam, eps)
+    return estimate._replace(grad=0.5 * estimate.grad)
+
+
+slow = Method(fit_amortized, halved, by_encoder, rate=0.001)
+several = {"slow": slow, "slower": slow._replace(rate=0.0001)}
+number = 3
+"""
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    """A user's file, forgotten afterwards."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    path = tmp_path / "my_things.py"
+    path.write_text(MINE)
+    yield path
+    sys.modules.pop("my_things", None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["counts", "by_hand"])
+def test_a_model_or_problem_of_a_file_is_compared(file, name, tmp_path, capsys):
+    out = tmp_path / "out"
+    arguments = ["compare", "--model", f"{file}:{name}", "--quick", "--evaluations", "3000"]
+    methods = ["amortized-reparameterized", f"{file}:halved", f"{file}:several"]
+    arguments += ["--methods", *methods, "--out", str(out), "--seeds", "2", "--workers", "2"]
+    assert main(arguments) == 0, capsys.readouterr()
+    with open(out / "compare.csv") as table:
+        rows = list(csv.DictReader(table))
+    assert [row["method"] for row in rows] == [
+        "amortized-reparameterized",
+        "halved",
+        "slow",
+        "slower",
+    ]
+    assert rows[1]["gradient"] == "halved"
+    assert (out / "compare.png").stat().st_size > 20_000
+
+
+def test_what_a_file_may_hold(file):
+    problem = own_problem(f"{file}:counts", np.random.default_rng(0), np.float32)
+    assert isinstance(problem, Problem)
+    assert problem.train.x.dtype == np.float32
+    assert len(problem.train.x) == 400
+    assert list(own_methods(f"{file}:several")) == ["slow", "slower"]
+    for name, wanted in (("number", "a Problem, a model"), ("Counts", "cannot be called as")):
+        with pytest.raises(TypeError, match=wanted):
+            own_problem(f"{file}:{name}", np.random.default_rng(0), np.float32)
+    with pytest.raises(TypeError, match="is int; expected a Method"):
+        own_methods(f"{file}:number")
+
+
+def test_what_is_wrong_is_told_in_one_line(file, tmp_path, capsys):
+    (tmp_path / "broken_thing.py").write_text("x = 1\ny = x / 0\n")
+    (tmp_path / "unclosed_thing.py").write_text("x = (1\n")
+    (tmp_path / "quits_thing.py").write_text("raise SystemExit(0)\n")
+    (tmp_path / "numpy.py").write_text("x = 1\n")
+    (tmp_path / "not-a-name.py").write_text("x = 1\n")
+    cases = {
+        f"{file}:nothing": "my_things.py has no 'nothing'; expected one of its names: Counts,",
+        f"{tmp_path}/none.py:x": "no file",
+        f"{tmp_path}/broken_thing.py:x": "broken_thing.py, line 2: ZeroDivisionError",
+        f"{tmp_path}/unclosed_thing.py:x": "unclosed_thing.py, line 1: SyntaxError",
+        f"{tmp_path}/quits_thing.py:x": "quits_thing.py, line 1: SystemExit",
+        f"{tmp_path}/numpy.py:x": "numpy.py has the name of another module",
+        f"{tmp_path}/not-a-name.py:x": "cannot be imported",
+    }
+    for text, message in cases.items():
+        out = str(tmp_path / "x")
+        assert main(["compare", "--model", text, "--quick", "--out", out]) == 2
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1
+
+
+def test_the_folder_of_the_file_takes_nobody_s_place(file, tmp_path):
+    (tmp_path / "json.py").write_text("raise RuntimeError('taken')")
+    load_object(f"{file}:counts")
+    sys.modules.pop("json", None)
+    import json
+
+    assert json.dumps([1]) == "[1]"
