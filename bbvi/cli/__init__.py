@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from threadpoolctl import threadpool_info
 
 import bbvi
-from bbvi.cli import compare, doctor, figures, posteriors, uses, vae, variance
+from bbvi.cli import compare, doctor, figures, posteriors, reproduce, uses, vae, variance
 from bbvi.doctor import BLAS_KERNELS, VARIABLE, has_avx512, hint, restart
 
-COMMANDS = (compare, vae, variance, posteriors, uses, figures, doctor)
+COMMANDS = (compare, vae, variance, posteriors, reproduce, uses, figures, doctor)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,0 +1,8 @@
+"""Every reproduction by name, in one dict literal."""
+
+from bbvi.experiments.reproductions import noisy_cone
+from bbvi.experiments.reproductions.entries import Reproduction
+
+REPRODUCTIONS: dict[str, Reproduction] = {
+    "noisy-cone": noisy_cone.ENTRY,
+}

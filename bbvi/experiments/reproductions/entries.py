@@ -1,0 +1,103 @@
+"""What a reproduction is: published numbers, a set-up, and the function that measures ours."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+Measure = Callable[..., list[dict[str, Any]]]
+
+
+class Published(NamedTuple):
+    """One number of somebody else.
+
+    Attributes
+    ----------
+    quantity : str
+        Name of the quantity, the same as in our rows.
+    printed : str
+        The number as it is printed, e.g. "-8.0760": its last digit tells its rounding.
+    by : str
+        Program or paper.
+    source : str
+        File, table or figure.
+    kind : str
+        "mean": an expectation, or a mean whose error is ``error``; "run": a single run, to be
+        compared with the spread of ours; "within": to be met within ``tolerance``.
+    error : float
+        Standard error that belongs to a "mean".
+    tolerance : float
+        Of "within".
+    resolution : float
+        The widest comparison that still means something; a wider one is no agreement.
+    """
+
+    quantity: str
+    printed: str
+    by: str
+    source: str
+    kind: str = "run"
+    error: float = 0.0
+    tolerance: float = 0.0
+    resolution: float = float("inf")
+
+    @property
+    def value(self) -> float:
+        """The number."""
+        return float(self.printed)
+
+    @property
+    def rounding(self) -> float:
+        """Half a unit of the last digit.
+
+        Examples
+        --------
+        >>> Published("ELBO", "-8.0760", "GenJAX", "README").rounding
+        5e-05
+        """
+        mantissa, _, exponent = self.printed.lower().partition("e")
+        decimals = len(mantissa.partition(".")[2])
+        return 0.5 * float(10 ** (int(exponent or 0) - decimals))
+
+
+class Reproduction(NamedTuple):
+    """One entry of the catalogue.
+
+    Attributes
+    ----------
+    title, source, setup : str
+        What is reproduced, where it was published, and with which settings.
+    assumptions : sequence of str
+        Where the source is ambiguous: what was assumed, and how much the answer depends on it.
+    measure : callable
+        (cell, rng) -> rows with ``quantity`` and ``value``; where the truth is known also
+        ``exact``, and for a picture ``panel``, ``series`` and ``x``, or ``drawn`` = False.  Several
+        rows of one quantity are independent seeds.
+    cells, quick_cells : sequence of dict
+        The cells of the whole reproduction, and of the short one (empty: none).
+    seeds, quick_seeds : int
+        Replicates of each cell.
+    published : sequence of Published
+        Their numbers.
+    time : str
+        Of the whole reproduction, two cores.
+    axes : tuple of str
+        Labels of x and of the value.
+    logarithmic : str
+        "", "x", "y" or "xy": the scales of the picture.
+    not_run : str
+        Why parts are not stored, where that is so.
+    """
+
+    title: str
+    source: str
+    setup: str
+    assumptions: Sequence[str]
+    measure: Measure
+    cells: Sequence[dict[str, Any]]
+    published: Sequence[Published]
+    time: str
+    axes: tuple[str, str]
+    seeds: int = 1
+    quick_cells: Sequence[dict[str, Any]] = ()
+    quick_seeds: int = 1
+    logarithmic: str = ""
+    not_run: str = ""

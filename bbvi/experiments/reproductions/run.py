@@ -1,0 +1,169 @@
+"""Measure one reproduction, resumable and in processes, and keep what was measured."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bbvi.experiments.records import environment, read_csv, write_csv, write_json
+from bbvi.experiments.reproductions.catalogue import REPRODUCTIONS
+from bbvi.experiments.reproductions.entries import Reproduction
+from bbvi.experiments.reproductions.verdicts import Comparison, compare, summary
+from bbvi.experiments.sweep import Cell, run_sweep
+
+DIGITS = 8
+"""Significant digits of a stored value."""
+
+
+class Result(NamedTuple):
+    """What was measured, beside what was published.
+
+    Attributes
+    ----------
+    name : str
+        Of the catalogue.
+    rows : list of dict
+        Ours, one row a quantity and seed.
+    comparisons : list of Comparison
+    seconds : float
+        Processor seconds of all cells.
+    quick : bool
+        Whether this is the short version.
+    failures : list of dict
+        Cells that raised.
+    """
+
+    name: str
+    rows: list[dict[str, Any]]
+    comparisons: list[Comparison]
+    seconds: float
+    quick: bool
+    failures: list[dict[str, Any]]
+
+
+def find(name: str) -> Reproduction:
+    """The entry of that name.
+
+    Raises
+    ------
+    ValueError
+        If there is none; the names are listed.
+    """
+    if name not in REPRODUCTIONS:
+        raise ValueError(f"no reproduction {name!r}; expected one of {', '.join(REPRODUCTIONS)}.")
+    return REPRODUCTIONS[name]
+
+
+def measure_cell(name: str, cell: Cell, rng: np.random.Generator) -> list[dict[str, Any]]:
+    """The rows of one cell, and what it cost in processor seconds on its first row."""
+    start = time.process_time()
+    rows = find(name).measure(cell, rng)
+    cost = {"seconds": round(time.process_time() - start, 3)}
+    return [{**row, **(cost if number == 0 else {})} for number, row in enumerate(rows)]
+
+
+def reproduce(
+    name: str,
+    *,
+    quick: bool = False,
+    seed: int = 0,
+    folder: Path | None = None,
+    workers: int | None = None,
+    progress: bool | None = None,
+) -> Result:
+    """Measure every cell of a reproduction and compare it with what was published.
+
+    Parameters
+    ----------
+    name : str
+        Of the catalogue.
+    quick : bool
+        The short version.
+    seed : int
+        Root of all random numbers.
+    folder : Path, optional
+        Where finished cells, CSV and JSON go; a run that was stopped goes on.
+    workers : int, optional
+        Processes; by default one for each CPU.
+    progress : bool, optional
+        Show a bar.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or has no short version.
+    """
+    entry = find(name)
+    cells = entry.quick_cells if quick else entry.cells
+    if not cells:
+        short = [other for other, its in REPRODUCTIONS.items() if its.quick_cells]
+        raise ValueError(f"{name} has no short version; those that have: {', '.join(short)}.")
+    label = f"{name}-quick" if quick else name
+    sweep = run_sweep(
+        partial(measure_cell, name),
+        cells,
+        experiment=f"reproduce {label}",
+        seed=seed,
+        folder=None if folder is None else folder / "cells" / label,
+        replicates=entry.quick_seeds if quick else entry.seeds,
+        workers=workers,
+        progress=progress,
+    )
+    rows = [_rounded(row) for row in sweep.rows]
+    seconds = sum(float(row.get("seconds", 0.0)) for row in rows)
+    comparisons = _compared(entry, rows, quick)
+    result = Result(name, rows, comparisons, seconds, quick, sweep.failures)
+    if folder is not None and rows:
+        store(result, folder)
+    return result
+
+
+def store(result: Result, folder: Path) -> None:
+    """NAME.csv, the rows, and NAME.json, what they cost and on which machine."""
+    write_csv(folder / f"{result.name}.csv", result.rows)
+    record = {
+        "name": result.name,
+        "quick": result.quick,
+        "seconds": round(result.seconds, 1),
+        "verdict": summary(result.comparisons),
+        "comparisons": [one._asdict() for one in result.comparisons],
+        "failures": len(result.failures),
+        "environment": environment(),
+    }
+    write_json(folder / f"{result.name}.json", record)
+
+
+def stored(name: str, folder: Path) -> Result:
+    """What `store` wrote; the comparisons are made anew from the rows and today's catalogue.
+
+    Raises
+    ------
+    FileNotFoundError
+        If nothing is stored.
+    """
+    rows: list[dict[str, Any]] = list(read_csv(folder / f"{name}.csv"))
+    record = json.loads((folder / f"{name}.json").read_text("utf-8"))
+    comparisons = _compared(find(name), rows, record["quick"])
+    return Result(name, rows, comparisons, record["seconds"], record["quick"], [])
+
+
+def _compared(entry: Reproduction, rows: list[dict[str, Any]], quick: bool) -> list[Comparison]:
+    """All published numbers; of a short version only those that it is about."""
+    measured = {row["quantity"] for row in rows}
+    return compare([p for p in entry.published if not quick or p.quantity in measured], rows)
+
+
+def seeds_of(rows: Sequence[Mapping[str, Any]], quantity: str) -> np.ndarray[Any, Any]:
+    """Our values of one quantity, one a seed."""
+    return np.array([float(row["value"]) for row in rows if row["quantity"] == quantity])
+
+
+def _rounded(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: float(f"{value:.{DIGITS}g}") if isinstance(value, float) and key != "exact" else value
+        for key, value in row.items()
+    }

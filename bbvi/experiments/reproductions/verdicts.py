@@ -1,0 +1,165 @@
+"""The rule that compares our number with a published one, and what the rule says in words.
+
+Ours are y_1 .. y_K, one a seed, with mean m and standard deviation s.  With M comparisons in a
+reproduction, each is made at the level 1 - 0.05 / M, so that all of them together hold at 95 %.
+With t the quantile of K - 1 degrees of freedom, the reach of a comparison is
+
+    "mean"    t s sqrt(1/K) + t_inf error + rounding       theirs is an expectation
+    "run"     t s sqrt(1/K + 1) + rounding                 theirs is one more run, like ours
+    "within"  tolerance                                    a stated tolerance, and m's interval
+                                                           must be shorter than it
+
+* agrees: |m - theirs| <= reach;
+* differs by m - theirs: otherwise;
+* cannot be compared: ours was not measured, has a single seed, is not finite, or the reach is
+  wider than the resolution that the entry asks for.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from bbvi.evaluation.paired import mean_interval
+from bbvi.experiments.reproductions.entries import Published
+
+LEVEL = 0.95
+EXACT_RESOLUTION = 0.25
+"""The widest interval, relative to an exact value, that still is a check of it."""
+EXACT_DIGITS = 1e-9
+"""Relative rounding of quadratures and closed forms in float64."""
+
+
+class Comparison(NamedTuple):
+    """One published number beside ours.
+
+    Attributes
+    ----------
+    quantity, by : str
+        What was measured, and whose number stands beside ours.
+    theirs : float
+    kind : str
+        As in `Published`.
+    ours, low, high : float
+        Mean over seeds with its simultaneous interval.
+    num_seeds : int
+    reach : float
+        How far apart the two may be.
+    verdict : str
+        "agrees", "differs" or "cannot be compared".
+    because : str
+        The sentence.
+    """
+
+    quantity: str
+    by: str
+    theirs: float
+    kind: str
+    ours: float
+    low: float
+    high: float
+    num_seeds: int
+    reach: float
+    verdict: str
+    because: str
+
+
+def compare(published: Sequence[Published], rows: Iterable[Mapping[str, Any]]) -> list[Comparison]:
+    """Every published number, and every exact value in the rows, beside ours.
+
+    Parameters
+    ----------
+    published : sequence of Published
+    rows : iterable of dict
+        With ``quantity``, ``value`` and perhaps ``exact``.
+
+    Raises
+    ------
+    ValueError
+        If a kind is unknown.
+    """
+    values: dict[str, list[float]] = {}
+    exact: dict[str, float] = {}
+    for row in rows:
+        values.setdefault(row["quantity"], []).append(float(row["value"]))
+        if row.get("exact") not in (None, ""):
+            exact[row["quantity"]] = float(row["exact"])
+    theirs = [*published, *(_exact(name, value) for name, value in exact.items())]
+    level = 1 - (1 - LEVEL) / max(len(theirs), 1)
+    return [_compare(one, np.array(values.get(one.quantity, [])), level) for one in theirs]
+
+
+def _exact(quantity: str, value: float) -> Published:
+    """An exact value as a number that somebody published without error."""
+    resolution = EXACT_RESOLUTION * abs(value) if value else np.inf
+    return Published(quantity, repr(value), "exact", "", kind="mean", resolution=resolution)
+
+
+def _compare(theirs: Published, ours: np.ndarray[Any, Any], level: float) -> Comparison:
+    K = len(ours)
+    if K == 0:
+        nothing = (np.nan, np.nan, np.nan, 0, np.nan)
+        return _said(theirs, nothing, "cannot be compared", "it was not measured")
+    mean, low, high = mean_interval(ours, level)
+    reach = _reach(theirs, K, low, high, level)
+    measured = (mean, low, high, K, reach)
+    if not np.isfinite(ours).all():
+        return _said(theirs, measured, "cannot be compared", "ours is not finite")
+    if not np.isfinite(reach):
+        return _said(theirs, measured, "cannot be compared", "one seed has no interval")
+    if theirs.kind == "within" and high - low > 2 * theirs.tolerance:
+        because = f"our interval is wider than the tolerance, {theirs.tolerance:.3g}"
+        return _said(theirs, measured, "cannot be compared", because)
+    if reach > theirs.resolution:
+        because = f"the reach {reach:.2g} is wider than {theirs.resolution:.2g}"
+        return _said(theirs, measured, "cannot be compared", because)
+    difference = mean - theirs.value
+    if abs(difference) <= reach:
+        return _said(theirs, measured, "agrees", f"{difference:+.2g}, within {reach:.2g}")
+    return _said(theirs, measured, "differs", f"by {difference:+.3g}, more than {reach:.2g}")
+
+
+def _reach(theirs: Published, num_seeds: int, low: float, high: float, level: float) -> float:
+    """How far ours may be from theirs, by the kind of their number."""
+    half = (high - low) / 2
+    if theirs.by == "exact":
+        return half + EXACT_DIGITS * abs(theirs.value)
+    if theirs.kind == "mean":
+        error = float(stats.norm.ppf((1 + level) / 2)) * theirs.error
+        return half + error + theirs.rounding
+    if theirs.kind == "run":
+        return half * float(np.sqrt(num_seeds + 1)) + theirs.rounding
+    if theirs.kind == "within":
+        return theirs.tolerance if num_seeds > 1 else np.inf
+    raise ValueError(f"kind is {theirs.kind!r}; expected 'mean', 'run' or 'within'.")
+
+
+def _said(theirs: Published, measured: Any, verdict: str, because: str) -> Comparison:
+    """A comparison with its verdict."""
+    whose = (theirs.quantity, theirs.by, theirs.value, theirs.kind)
+    return Comparison(*whose, *measured, verdict, because)
+
+
+def summary(comparisons: Sequence[Comparison]) -> str:
+    """The verdict on a whole reproduction, in one sentence.
+
+    Examples
+    --------
+    >>> summary([])
+    'cannot be compared: nothing was measured'
+    """
+    if not comparisons:
+        return "cannot be compared: nothing was measured"
+    groups: dict[str, list[Comparison]] = {}
+    for one in comparisons:
+        groups.setdefault(one.verdict, []).append(one)
+    total, agree = len(comparisons), len(groups.get("agrees", []))
+    parts = [f"agrees ({agree} of {total})" if agree == total else f"{agree} of {total} agree"]
+    for verdict in ("differs", "cannot be compared"):
+        for one in groups.get(verdict, [])[:3]:
+            parts.append(f"{one.quantity} ({one.by}) {verdict}: {one.because}")
+        more = len(groups.get(verdict, [])) - 3
+        if more > 0:
+            parts.append(f"{more} more: {verdict}")
+    return "; ".join(parts)
