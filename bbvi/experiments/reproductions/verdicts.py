@@ -138,7 +138,7 @@ def _reach(theirs: Published, num_seeds: int, low: float, high: float, level: fl
 def _said(theirs: Published, measured: Any, verdict: str, because: str) -> Comparison:
     """A comparison with its verdict."""
     whose = (theirs.quantity, theirs.by, theirs.value, theirs.kind)
-    return Comparison(*whose, *measured, verdict, because)
+    return Comparison._make((*whose, *measured, verdict, because))
 
 
 def summary(comparisons: Sequence[Comparison]) -> str:
