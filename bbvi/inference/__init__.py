@@ -21,7 +21,15 @@ from bbvi.inference.minibatches import infer_minibatches
 from bbvi.inference.monte_carlo_em import fit_monte_carlo_em
 from bbvi.inference.records import Fit, NotFiniteError, State, Trace
 from bbvi.inference.semi_amortized import fit_semi_amortized
-from bbvi.inference.solvers import Solution, Solver, Targets, natural_gradient, stochastic
+from bbvi.inference.solvers import (
+    Solution,
+    Solver,
+    Targets,
+    deterministic,
+    natural_gradient,
+    stochastic,
+)
+from bbvi.inference.starts import laplace
 from bbvi.inference.verdict import NotConvergedWarning, Verdict, by_course, warn_unless_converged
 from bbvi.inference.wake_sleep import fit_wake_sleep
 
@@ -36,6 +44,7 @@ __all__ = [
     "Trace",
     "Verdict",
     "by_course",
+    "deterministic",
     "fit_amortized",
     "fit_autoencoder",
     "fit_bbvi",
@@ -48,6 +57,7 @@ __all__ = [
     "infer",
     "infer_minibatches",
     "known_theta",
+    "laplace",
     "maximum_a_posteriori",
     "maximum_likelihood",
     "natural_gradient",

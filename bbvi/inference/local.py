@@ -58,9 +58,9 @@ def infer(
     lam : ndarray (N, P), optional
         Start, e.g. an encoder's output; by default ``family.init(N)``.
     start : callable, optional
-        A start that is computed.
+        A start that is computed: `laplace()`.
     solver : Solver, optional
-        `natural_gradient` or `stochastic`, with their settings.  By default
+        `natural_gradient`, `deterministic` or `stochastic`, with their settings.  By default
         ``natural_gradient()`` for the Gaussian families and ``stochastic()`` for others.
     estimator, num_samples, num_steps, optimizer
         Those of `stochastic`, which any of them asks for; not together with ``solver``.

@@ -101,12 +101,10 @@ class Verdict(NamedTuple):
         beyond = int((self.khat > BELIEVED).sum())
         if np.isfinite(self.khat).any():
             text += f".  k-hat up to {np.nanmax(self.khat):.2f}"
+            if beyond:
+                text += f", above {BELIEVED} in {beyond} of {len(self.rows)} rows (q lacks tails)"
             fewest = self.effective_samples.min() / max(CHECK_SAMPLES, MANY // len(self.rows))
-            text += f", {fewest:.0%} of the samples or more are effective"
-        if beyond:
-            text += (
-                f", above {BELIEVED} in {beyond} of {len(self.rows)} rows: tails of p that q lacks"
-            )
+            text += f"; at least {fewest:.0%} of the samples are effective"
         near = self.rival < RIVAL
         if near.any():
             text += (

@@ -1,7 +1,16 @@
 """Solvers of Step 1, as values: ``infer(..., solver=natural_gradient())``."""
 
+from bbvi.inference.solvers.deterministic import deterministic
 from bbvi.inference.solvers.natural_gradient import natural_gradient
 from bbvi.inference.solvers.records import Solution, Solver, Targets
 from bbvi.inference.solvers.stochastic import ascend, stochastic
 
-__all__ = ["Solution", "Solver", "Targets", "ascend", "natural_gradient", "stochastic"]
+__all__ = [
+    "Solution",
+    "Solver",
+    "Targets",
+    "ascend",
+    "deterministic",
+    "natural_gradient",
+    "stochastic",
+]
