@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from bbvi.backends import autodiff, kernel
-from bbvi.checks.verdicts import Suspect, fail, require_close
+from bbvi.checks.verdicts import Suspect, fail, require_close, without_frames
 from bbvi.nets import astype
 from bbvi.targets import hold_theta
 from bbvi.types import Array, Target, Theta
@@ -16,6 +16,7 @@ SIZES = ((1, 1), (1, 4), (5, 1), (3, 4))
 PRECISION = {np.float64: 1e-10, np.float32: 1e-4}
 
 
+@without_frames
 def check_backends(
     model: Any,
     rng: np.random.Generator,

@@ -10,7 +10,7 @@ from bbvi.checks.bias_order import check_order
 from bbvi.checks.evidence import LIMIT, Mean, mean_of, tolerance
 from bbvi.checks.problem import Problem, linear_gaussian_problem
 from bbvi.checks.replicates import BLOCKS, Rows, arrays, draw
-from bbvi.checks.verdicts import Suspect, fail, require_close
+from bbvi.checks.verdicts import Suspect, fail, require_close, without_frames
 from bbvi.estimators.bias import UNBIASED, Bias
 from bbvi.families import DiagonalGaussian
 from bbvi.protocols import HasClosedFormKL
@@ -22,6 +22,7 @@ ELBO_ERROR = 0.08
 """Standard error in nats at which a dropped 0.5 log 2 pi shows."""
 
 
+@without_frames
 def check_estimator(
     estimator: Estimator,
     rng: np.random.Generator,

@@ -12,13 +12,14 @@ from bbvi.checks.evidence import (
     normalization,
     tolerance,
 )
-from bbvi.checks.verdicts import Suspect, fail, require_close
+from bbvi.checks.verdicts import Suspect, fail, require_close, without_frames
 from bbvi.logs import LOG_2PI
 from bbvi.protocols import Gaussian, HasClosedFormKL, HasMoments
 from bbvi.types import Array, Factorized, Family, Reparameterizable
 from bbvi.validation import check_members, check_rng, missing_members
 
 
+@without_frames
 def check_family(
     family: Any,
     rng: np.random.Generator,

@@ -9,12 +9,13 @@ import numpy as np
 from bbvi.backends import autodiff
 from bbvi.checks.draws import check_draws, directions
 from bbvi.checks.evidence import nearest_slope
-from bbvi.checks.verdicts import fail, require_close
+from bbvi.checks.verdicts import CheckFailedError, fail, place_of, require_close, without_frames
 from bbvi.nets import astype
 from bbvi.types import Array, Theta
 from bbvi.validation import as_count, check_members, check_rng
 
 
+@without_frames
 def check_model(
     model: Any,
     rng: np.random.Generator,
@@ -144,7 +145,7 @@ def _check_values(model: Any, theta: Theta, x: Array, z: Array) -> None:
     try:
         log_p = autodiff.unchecked_target(model, theta, x).value(z)
     except ValueError as error:
-        raise AssertionError(f"log_joint failed: {error}") from error
+        raise CheckFailedError(f"log_joint failed: {error}{place_of(error)}") from None
     if not np.isfinite(log_p).all():
         fail(
             "log_joint is NaN or infinite at the model's own draws.",
@@ -174,11 +175,12 @@ def _check_gradients(
             warnings.simplefilter("error")
             _, dz, dtheta = target.value_and_grads(z)
     except Exception as error:
-        raise AssertionError(
-            f"log_joint could not be differentiated ({type(error).__name__}: {error}). Likely "
-            "mistake: plain numpy or scipy instead of autograd.numpy, item assignment, float(...), "
-            "or a log_joint that ignores theta or z."
-        ) from error
+        fail(
+            f"log_joint could not be differentiated ({type(error).__name__}: {error})"
+            f"{place_of(error)}.",
+            "plain numpy or scipy instead of autograd.numpy, item assignment, float(...), "
+            "or a log_joint that ignores theta or z",
+        )
     scale = 1 + float(np.abs(target.value(z)).max())
     for d in range(z.shape[-1]):
         unit = np.eye(z.shape[-1])[d]

@@ -1,7 +1,9 @@
-"""Turning a wrong number into the likely mistake (floor 5)."""
+"""Turning a wrong number into the likely mistake, and showing that alone (floor 5)."""
 
-from collections.abc import Iterable
-from typing import NamedTuple, NoReturn
+import functools
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import NamedTuple, NoReturn, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -15,9 +17,74 @@ class Suspect(NamedTuple):
     consequence: Array
 
 
+class CheckFailedError(AssertionError):
+    """The AssertionError of a check: Jupyter shows its message and no frames."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows, and nbclient and nbgrader keep, instead of a traceback."""
+        return [str(self)]
+
+    def __reduce__(self) -> tuple[type[AssertionError], tuple[str]]:
+        """A copy in another process is the built-in error, whose name this class bears."""
+        return AssertionError, (str(self),)
+
+
+# Readers know the built-in name: plain Python, Jupyter and doctest print it.
+CheckFailedError.__name__ = CheckFailedError.__qualname__ = "AssertionError"
+CheckFailedError.__module__ = "builtins"
+
+
 def fail(what: str, mistake: str) -> NoReturn:
     """Raise the AssertionError of a check: the property that failed and the likely mistake."""
-    raise AssertionError(f"{what} Likely mistake: {mistake}.")
+    raise CheckFailedError(f"{what} Likely mistake: {mistake}.")
+
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+def without_frames(check: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Decorate a public check: its frames, whose source holds the solution, are not shown.
+
+    A failed check keeps the caller's line alone.  Any other exception, of a student's function
+    say, keeps the lines of that function.
+    """
+
+    @functools.wraps(check)
+    def door(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        try:
+            return check(*args, **kwargs)
+        except Exception as error:
+            failed = isinstance(error, CheckFailedError)
+            error.__traceback__ = None if failed else _others(error.__traceback__)
+            if error.__context__ is not None:
+                error.__context__.__traceback__ = _others(error.__context__.__traceback__)
+                error.__suppress_context__ = error.__suppress_context__ or failed
+            raise  # a bare raise adds no frame of this function
+
+    return door
+
+
+def place_of(error: Exception) -> str:
+    """The user's line that raised, as " (FILE, line N)"; empty where the library's alone did."""
+    place, trace = "", error.__traceback__
+    while trace is not None:
+        frame = trace.tb_frame
+        module = str(frame.f_globals.get("__name__")).partition(".")[0]
+        if module not in ("bbvi", "autograd", "numpy", "scipy"):
+            place = f" ({frame.f_code.co_filename}, line {trace.tb_lineno})"
+        trace = trace.tb_next
+    return place
+
+
+def _others(trace: TracebackType | None) -> TracebackType | None:
+    """The traceback without the frames of bbvi.checks."""
+    if trace is None:
+        return None
+    rest = _others(trace.tb_next)
+    if str(trace.tb_frame.f_globals.get("__name__")).startswith("bbvi.checks"):
+        return rest
+    return TracebackType(rest, trace.tb_frame, trace.tb_lasti, trace.tb_lineno)
 
 
 def require_close(

@@ -4,10 +4,11 @@ import numpy as np
 
 from bbvi.checks.exercises.answers import Answer, call, check_answer, name_of
 from bbvi.checks.exercises.densities import D, N, S
-from bbvi.checks.verdicts import Suspect, fail
+from bbvi.checks.verdicts import Suspect, fail, without_frames
 from bbvi.types import Array
 
 
+@without_frames
 def check_leave_one_out(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``leave_one_out(f)``: b_s = the mean of the other samples' f, (S, N) -> (S, N).
 
@@ -53,6 +54,7 @@ def check_leave_one_out(answer: Answer, rng: np.random.Generator) -> None:
     )
 
 
+@without_frames
 def check_moving_average(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``moving_average(f, decay)``: b_1 = 0, b_{s+1} = decay b_s + (1 - decay) f_s, (S, N).
 
@@ -98,6 +100,7 @@ def _running_pooled(f: Array, decay: float) -> Array:
     return _running(np.broadcast_to(f.mean(axis=1, keepdims=True), f.shape), decay)
 
 
+@without_frames
 def check_optimal_baseline(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``optimal_baseline(f, score)``: E[f h_p^2] / E[h_p^2] by sample means, (N, P).
 

@@ -12,10 +12,11 @@ from bbvi.checks.exercises.densities import (
     check_far_away,
     log_mean_exp,
 )
-from bbvi.checks.verdicts import Suspect
+from bbvi.checks.verdicts import Suspect, without_frames
 from bbvi.types import Array
 
 
+@without_frames
 def check_elbo(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``elbo(log_joint, log_q)``: mean over samples of log p(x, z_s) - log q(z_s), (N,).
 
@@ -47,6 +48,7 @@ def check_elbo(answer: Answer, rng: np.random.Generator) -> None:
     check_answer(answer, {"log_joint": log_joint, "log_q": log_q}, log_w.mean(axis=0), suspects)
 
 
+@without_frames
 def check_kl_to_prior(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``kl(mean, log_scale)``: KL(N(mean, diag(sigma^2)) || N(0, I)), (N,), nats.
 
@@ -93,6 +95,7 @@ def check_kl_to_prior(answer: Answer, rng: np.random.Generator) -> None:
     check_answer(answer, {"mean": mean, "log_scale": log_scale}, right.sum(axis=1), suspects)
 
 
+@without_frames
 def check_gaussian_kl(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``kl(mean_q, cov_q, mean_p, cov_p)``: KL(q || p) of two Gaussians, (N,), nats.
 
@@ -153,6 +156,7 @@ def _wrong_precisions(means: Array, covs: Array, log_det: Array) -> list[Suspect
     ]
 
 
+@without_frames
 def check_iwae_bound(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``bound(log_joint, log_q)``: log (1/S) sum_s p(x, z_s) / q(z_s), (N,), nats.
 
@@ -186,6 +190,7 @@ def check_iwae_bound(answer: Answer, rng: np.random.Generator) -> None:
     check_far_away(answer, {"log_joint": log_joint - 2000, "log_q": log_q}, right - 2000)
 
 
+@without_frames
 def check_gap_split(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``split(log_evidence, elbo, elbo_optimum)`` -> (approximation, amortization) gaps.
 
@@ -214,6 +219,7 @@ def check_gap_split(answer: Answer, rng: np.random.Generator) -> None:
         check_answer(answer, arguments, own, suspects, part=part)
 
 
+@without_frames
 def check_posterior_mean(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``posterior_mean(log_w, values)``: sum_s w_s values_s / sum_s w_s, (N, Dx).
 

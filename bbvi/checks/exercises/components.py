@@ -4,10 +4,11 @@ import numpy as np
 
 from bbvi.checks.exercises.answers import Answer, check_answer
 from bbvi.checks.exercises.densities import NOT_ADDED, D, N, S, check_far_away
-from bbvi.checks.verdicts import Suspect
+from bbvi.checks.verdicts import Suspect, without_frames
 from bbvi.types import Array
 
 
+@without_frames
 def check_full_covariance_transform(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``transform(eps, mean, factor)``: z = mean + L eps for each datapoint, (S, N, D).
 
@@ -41,6 +42,7 @@ def check_full_covariance_transform(answer: Answer, rng: np.random.Generator) ->
     check_answer(answer, {"eps": eps, "mean": mean, "factor": factor}, through(factor), suspects)
 
 
+@without_frames
 def check_log_mixture(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``log_mixture(log_weights, log_densities)``: log sum_k w_k N_k(z), (..., K) -> (...).
 

@@ -13,7 +13,7 @@ from bbvi.checks.exercises.answers import (
     name_of,
     require_answer,
 )
-from bbvi.checks.verdicts import Suspect, fail, require_close
+from bbvi.checks.verdicts import Suspect, fail, require_close, without_frames
 from bbvi.logs import LOG_2PI, log_mean_exp, log_sum_exp
 from bbvi.types import Array
 
@@ -23,6 +23,7 @@ UNDERFLOW = "exp underflowed to 0: subtract the largest term before exp and add 
 NOT_ADDED = "the largest term was subtracted before exp but not added after the log"
 
 
+@without_frames
 def check_log_normal(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``log_normal(z, mean, log_scale)``: log N(z; mean, diag(sigma^2)), (S, N), nats.
 
@@ -96,6 +97,7 @@ def _log_normal_slips(z: Array, mean: Array, log_scale: Array) -> list[Suspect]:
     ]
 
 
+@without_frames
 def check_ancestral_sampling(answer: Answer, rng: np.random.Generator, num: int = 4000) -> None:
     """Check ``sample(rng, W, b, log_sigma, num)`` of z ~ N(0, I), x ~ N(W z + b, sigma^2 I).
 
@@ -191,6 +193,7 @@ def _check_moments(
     require_close(f"variance of {name}", squares.value, variance, limit, otherwise=cause)
 
 
+@without_frames
 def check_log_evidence(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``log_evidence(log_likelihood)``: log (1/S) sum_s p(x | z_s), (S, N) -> (N,), nats.
 

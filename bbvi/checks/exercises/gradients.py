@@ -4,10 +4,11 @@ import numpy as np
 
 from bbvi.checks.exercises.answers import Answer, check_answer
 from bbvi.checks.exercises.densities import D, N, S
-from bbvi.checks.verdicts import Suspect
+from bbvi.checks.verdicts import Suspect, without_frames
 from bbvi.types import Array
 
 
+@without_frames
 def check_score(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``score(z, mean, log_scale)``: d log q(z) / d(mean, log sigma), (S, N, 2 D).
 
@@ -49,6 +50,7 @@ def check_score(answer: Answer, rng: np.random.Generator) -> None:
     check_answer(answer, arguments, both(in_mean, in_log_scale), suspects)
 
 
+@without_frames
 def check_score_gradient(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``reinforce(f, score)``: (1/S) sum_s f_s d log q(z_s)/dlam, (N, P).
 
@@ -84,6 +86,7 @@ def check_score_gradient(answer: Answer, rng: np.random.Generator) -> None:
     check_answer(answer, {"f": f, "score": score}, terms.mean(axis=0), suspects)
 
 
+@without_frames
 def check_pathwise_gradient(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``pathwise(df_dz, eps, log_scale)``: (1/S) sum_s df/dz . dz/d(mean, log sigma).
 
@@ -141,6 +144,7 @@ def check_pathwise_gradient(answer: Answer, rng: np.random.Generator) -> None:
     check_answer(answer, arguments, right.mean(axis=0), suspects)
 
 
+@without_frames
 def check_score_variance(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``score_variance(mean, sigma, k)``: Var of (z - k)^2 d log q(z)/d mean for one sample.
 
@@ -179,6 +183,7 @@ def _wrong_moments(d: Array, sigma: Array) -> Array:
     return (d**4 + 2 * d**2 * sigma**2 + 3 * sigma**4) / sigma**2
 
 
+@without_frames
 def check_bernoulli_score(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``score(z, logits)``: d log Bernoulli(z; sigmoid(l)) / dl, (S, N, D).
 

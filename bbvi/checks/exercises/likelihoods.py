@@ -4,10 +4,11 @@ import numpy as np
 
 from bbvi.checks.exercises.answers import Answer, call, check_answer, name_of
 from bbvi.checks.exercises.densities import DX, LOG_2PI, D, N, S
-from bbvi.checks.verdicts import Suspect, fail
+from bbvi.checks.verdicts import Suspect, fail, without_frames
 from bbvi.types import Array
 
 
+@without_frames
 def check_bernoulli_log_likelihood(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``log_likelihood(x, logits)``: sum_j log Bernoulli(x_j; sigmoid(l_j)), (S, N), nats.
 
@@ -57,6 +58,7 @@ def _ink(x: Array, logits: Array) -> Array:
     return (x * _log_bernoulli(x, logits)).sum(axis=-1)
 
 
+@without_frames
 def check_masked_log_likelihood(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``log_likelihood(x, observed, logits)`` over the observed pixels only: (S, N), nats.
 
@@ -93,6 +95,7 @@ def check_masked_log_likelihood(answer: Answer, rng: np.random.Generator) -> Non
     check_answer(answer, arguments, (right * observed).sum(axis=-1), suspects)
 
 
+@without_frames
 def check_lecture_loss(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``loss(x, mean_x, log_scale_x, z, mean_z, log_scale_z)``: one number per image, (N,).
 

@@ -10,7 +10,7 @@ from bbvi.checks.estimator import check_estimator
 from bbvi.checks.exercises.answers import Answer, as_array, call, check_answer, name_of
 from bbvi.checks.exercises.densities import DX, D, N, S
 from bbvi.checks.problem import linear_gaussian_problem, tile_target
-from bbvi.checks.verdicts import Suspect, fail
+from bbvi.checks.verdicts import Suspect, fail, without_frames
 from bbvi.estimators import reparameterized, sticking_the_landing
 from bbvi.evaluation.exact import linear_gaussian_elbo
 from bbvi.families import DiagonalGaussian
@@ -18,6 +18,7 @@ from bbvi.models import LinearGaussian
 from bbvi.types import Array, Estimate, Estimator, Target
 
 
+@without_frames
 def check_step_1(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``step_1(lam, rows, grad, rate)``: the table (N, P) after one step on a minibatch.
 
@@ -67,6 +68,7 @@ def check_step_1(answer: Answer, rng: np.random.Generator) -> None:
     check_answer(answer, arguments, moved(rate * grad), suspects)
 
 
+@without_frames
 def check_step_1_loop(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``fit(estimator, family, target, lam, rng, num_steps, rate)``: lam after Step 1.
 
@@ -148,6 +150,7 @@ def _check_loop(
         )
 
 
+@without_frames
 def check_theta_gradient(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``theta_gradient(gradients, num_data)``: d (sum over all N of ELBO) / d theta, (K,).
 
@@ -180,6 +183,7 @@ def check_theta_gradient(answer: Answer, rng: np.random.Generator) -> None:
     check_answer(answer, arguments, num_data / N * batch, suspects)
 
 
+@without_frames
 def check_encoder_gradient(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``pullback(x, grad)`` of the encoder lam = x A + c: (dA (Dx, P), dc (P,)).
 
@@ -216,6 +220,7 @@ def check_encoder_gradient(answer: Answer, rng: np.random.Generator) -> None:
         check_answer(answer, {"x": x, "grad": grad}, own, suspects, part=part)
 
 
+@without_frames
 def check_antithetic(answer: Estimator, rng: np.random.Generator) -> None:
     """Check an own estimator: unbiased, and on a linear-Gaussian model of less variance.
 
