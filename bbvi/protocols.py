@@ -226,6 +226,16 @@ class EncoderLike(Protocol):
         ...
 
 
+def width_meaning(likelihood: Any) -> str:
+    """Where Dx comes from, for messages."""
+    if isinstance(likelihood, HasObservedDim):
+        return "the decoder's observed variables"
+    return (
+        f"the decoder's outputs, because {type(likelihood).__name__} has no "
+        "observed_dim(num_outputs); add this method where Dx is another number"
+    )
+
+
 def observed_dim(likelihood: Any, num_outputs: int) -> int:
     """Dx of a likelihood behind that many outputs, the same number where it does not tell."""
     if isinstance(likelihood, HasObservedDim):

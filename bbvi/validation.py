@@ -226,17 +226,39 @@ def check_rows(family: Any, lam: Array, **points: Array) -> None:
             )
 
 
-def check_pair(model: Any, x: Array, z: Array, width: int) -> None:
+def check_pair(
+    model: Any, x: Array, z: Array, width: int, theta: Any = None, **shapes: tuple[int, ...]
+) -> None:
     """Raise ValueError unless x is (N, width) and z is (S, N, D): for ``log_joint``.
 
-    Shapes alone are read, as in `check_rows`.
+    Shapes alone are read, as in `check_rows`.  ``shapes`` are those of entries of theta, which
+    broadcasting could hide; a theta that autograd traces comes from a `Target`, which checked it.
     """
-    if x.shape[-1] != width:
+    if x.ndim != 2 or x.shape[1] != width:
+        if x.ndim == 2 and isinstance(model, ChecksData):
+            model.check_data(x)  # says more of where the width comes from
         raise ValueError(
             f"x has shape {x.shape}; expected (N, Dx) with Dx = {width} for {type(model).__name__}."
         )
-    if z.shape[-2:] != (x.shape[-2], model.latent_dim):
+    if z.ndim != 3 or z.shape[1:] != (x.shape[0], model.latent_dim):
         raise ValueError(
-            f"z has shape {z.shape}; expected (S, N, D) with N = {x.shape[-2]} (rows of x) and "
-            f"D = {model.latent_dim}."
+            f"z has shape {z.shape}; expected (S, N, D) with N = {x.shape[0]} (rows of x) and "
+            f"D = {model.latent_dim} (latent_dim of {type(model).__name__})."
+        )
+    if type(theta) is dict:
+        for key, shape in shapes.items():
+            if theta[key].shape != shape:
+                raise ValueError(
+                    f"theta[{key!r}] has shape {theta[key].shape}; expected {shape} for {model!r}. "
+                    "Take theta from init(rng) or a fit of this model."
+                )
+
+
+def check_outputs(model: Any, outputs: Array, width: int) -> None:
+    """Raise ValueError unless a decoder gave ``width`` outputs, as its sizes say."""
+    if outputs.shape[-1] != width:
+        raise ValueError(
+            f"theta's decoder gives {outputs.shape[-1]} outputs; expected {width}, the last of "
+            f"decoder.sizes of this {type(model).__name__}. Take theta from init(rng) or a fit of "
+            "this model."
         )

@@ -62,9 +62,14 @@ def linear_gaussian_elbo(model: Any, theta: Theta, x: Array, family: Any, lam: A
     model.check_theta(theta)
     W, log_sigma = theta["W"], theta["log_sigma"]
     check_width("x", x, model.observed_dim, "observed_dim")
-    if len(x) != len(lam):
+    if np.ndim(x) != 2 or len(x) != len(lam):
         raise ValueError(
-            f"lam has {len(lam)} rows and x has {len(x)}; expected one row of lam per row of x."
+            f"x has shape {np.shape(x)} and lam has {len(lam)} rows; expected x (N, Dx) with one "
+            "row of lam per row of x."
+        )
+    if family.latent_dim != model.latent_dim:
+        raise ValueError(
+            f"family has latent_dim {family.latent_dim}; expected the model's {model.latent_dim}."
         )
     precision = np.exp(-2 * log_sigma)
     m, C = gaussian_moments(family, lam)

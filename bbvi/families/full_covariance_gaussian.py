@@ -164,9 +164,9 @@ class FullCovarianceGaussian:
 
     def entropy_and_grad(self, lam: Array) -> tuple[Array, Array]:
         """H (N,) and dH/dlam, 1 on the log-diagonal: (N, P)."""
-        grad = np.zeros_like(lam)
+        entropy, grad = self.entropy(lam), np.zeros_like(lam)
         grad[:, self._diagonal] = 1
-        return self.entropy(lam), grad
+        return entropy, grad
 
     def kl_standard_normal_and_grad(self, lam: Array) -> tuple[Array, Array]:
         """KL(q || N(0, I)) = (|mu|^2 + |L|_F^2 - D) / 2 - sum_d log L_dd, with its gradient."""

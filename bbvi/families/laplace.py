@@ -118,9 +118,9 @@ class Laplace:
 
     def entropy_and_grad(self, lam: Array) -> tuple[Array, Array]:
         """H (N,) and dH/dlam = (0, 1): (N, P)."""
-        grad = np.zeros_like(lam)
+        entropy, grad = self.entropy(lam), np.zeros_like(lam)
         grad[:, self.latent_dim :] = 1
-        return self.entropy(lam), grad
+        return entropy, grad
 
     def kl_standard_normal_and_grad(self, lam: Array) -> tuple[Array, Array]:
         """KL(q || N(0, I)) = sum_d (m^2 + 2 b^2 + log 2 pi) / 2 - log b - log 2 - 1, with gradient.

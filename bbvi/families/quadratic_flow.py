@@ -149,9 +149,9 @@ class QuadraticFlow:
 
     def entropy_and_grad(self, lam: Array) -> tuple[Array, Array]:
         """H (N,) and dH/dlam, 1 on log sigma: (N, P)."""
-        grad = np.zeros_like(lam)
+        entropy, grad = self.entropy(lam), np.zeros_like(lam)
         grad[:, self.latent_dim : 2 * self.latent_dim] = 1
-        return self.entropy(lam), grad
+        return entropy, grad
 
 
 def _terms(eps: list[Array]) -> list[Array]:

@@ -1,15 +1,16 @@
 """z ~ prior, x ~ likelihood(decoder(z)): the deep latent-variable model (floor 2)."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from bbvi.models.priors import StandardNormal
 from bbvi.nets import MLP, dtype_of, join, part
-from bbvi.protocols import ChecksData, ChecksParams, HasMean, observed_dim
+from bbvi.protocols import ChecksData, ChecksParams, HasMean, observed_dim, width_meaning
 from bbvi.types import Array, Theta
-from bbvi.validation import check_entries, check_members, check_width
+from bbvi.validation import check_entries, check_members, check_outputs, check_pair, check_width
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class DeepLatentModel:
         """D."""
         return self.prior.latent_dim
 
-    @property
+    @cached_property
     def observed_dim(self) -> int:
         """Dx."""
         return observed_dim(self.likelihood, self.decoder.sizes[-1])
@@ -109,8 +110,10 @@ class DeepLatentModel:
 
     def log_joint(self, theta: Theta, x: Array, z: Array) -> Array:
         """log p(z) + log p(x | z): x (N, Dx), z (S, N, D) -> (S, N), nats."""
+        check_pair(self, x, z, self.observed_dim)
         log_prior = self.prior.log_prob(part(theta, "prior"), z)
         outputs = self.decode(theta, z)
+        check_outputs(self, outputs, self.decoder.sizes[-1])
         return log_prior + self.likelihood.log_prob(part(theta, "likelihood"), x, outputs)
 
     def sample(self, rng: np.random.Generator, theta: Theta, num: int) -> tuple[Array, Array]:
@@ -127,6 +130,6 @@ class DeepLatentModel:
 
     def check_data(self, x: Array) -> None:
         """Raise ValueError when x cannot have come from this model."""
-        check_width("x", x, self.observed_dim, "the decoder's observed variables")
+        check_width("x", x, self.observed_dim, width_meaning(self.likelihood))
         if isinstance(self.likelihood, ChecksData):
             self.likelihood.check_data(x)

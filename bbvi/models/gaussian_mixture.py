@@ -8,7 +8,7 @@ import numpy as np
 
 from bbvi.logs import LOG_2PI, log_sum_exp
 from bbvi.types import Array, Theta
-from bbvi.validation import as_count, check_entries, check_inputs, check_width
+from bbvi.validation import as_count, check_entries, check_inputs, check_pair, check_width
 
 NARROWEST = 1e-3
 """Smallest scale of a component, as a share of the data's: one that sits on a single datapoint
@@ -61,6 +61,8 @@ class GaussianMixture:
 
     def log_joint(self, theta: Theta, x: Array, z: Array) -> Array:
         """sum_k z_k log p(x, z = k): (S, N), nats; linear in z, so defined for relaxed z too."""
+        K, Dx = self.num_components, self.observed_dim
+        check_pair(self, x, z, Dx, theta, logits=(K,), mean=(K, Dx), log_scale=(K, Dx))
         return anp.sum(z * self.log_joint_each(theta, x), axis=-1)
 
     def sample(self, rng: np.random.Generator, theta: Theta, num: int) -> tuple[Array, Array]:

@@ -10,7 +10,7 @@ from autograd.scipy.special import logsumexp
 from bbvi.logs import LOG_2PI
 from bbvi.nets import dtype_of
 from bbvi.types import Array, Theta
-from bbvi.validation import as_count, check_entries, check_inputs, check_width
+from bbvi.validation import as_count, check_entries, check_inputs, check_pair, check_width
 
 
 class ChainPosterior(NamedTuple):
@@ -115,6 +115,9 @@ class HiddenMarkovModel:
 
     def _terms(self, theta: Theta, x: Array, z: Array) -> tuple[Array, Array]:
         """log A[z_{t-1}, z_t], with log pi[z_1] first, and log N(x_t; ...): each (S, N, T)."""
+        K = self.num_states
+        shapes = {"initial": (K,), "transition": (K, K), "mean": (K,), "log_scale": (K,)}
+        check_pair(self, x, z, self.num_steps, theta, **shapes)
         h = anp.reshape(z, (*z.shape[:2], self.num_steps, self.num_states))
         first = anp.sum(h[:, :, :1] * self.log_initial(theta), axis=-1)
         moves = anp.sum(anp.dot(h[:, :, :-1], self.log_transition(theta)) * h[:, :, 1:], axis=-1)

@@ -1,6 +1,7 @@
 """Two layers of latent variables, and the exact answers when both are linear (floor 2)."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import autograd.numpy as anp
@@ -11,9 +12,9 @@ from bbvi.models.likelihoods import GaussianLikelihood
 from bbvi.models.linear_gaussian import GaussianPosterior
 from bbvi.models.normal import log_normal
 from bbvi.nets import MLP, dtype_of, join, part
-from bbvi.protocols import ChecksData, observed_dim
+from bbvi.protocols import ChecksData, observed_dim, width_meaning
 from bbvi.types import Array, Theta
-from bbvi.validation import check_entries, check_inputs, check_width
+from bbvi.validation import check_entries, check_inputs, check_outputs, check_pair, check_width
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class HierarchicalModel:
         """D = D_top + D_low."""
         return self.middle.sizes[0] + self.middle.sizes[-1]
 
-    @property
+    @cached_property
     def observed_dim(self) -> int:
         """Dx."""
         return observed_dim(self.likelihood, self.decoder.sizes[-1])
@@ -89,12 +90,15 @@ class HierarchicalModel:
 
     def log_joint(self, theta: Theta, x: Array, z: Array) -> Array:
         """log p(z_top) + log p(z_low | z_top) + log p(x | z_low): (S, N), nats."""
+        shapes = {"low.log_scale": (self.middle.sizes[-1],)}
+        check_pair(self, x, z, self.observed_dim, theta, **shapes)
         top, low = self.split(z)
         log_scale = theta["low.log_scale"]
         standardized = (low - self.middle(part(theta, "middle"), top)) * anp.exp(-log_scale)
         log_top = -0.5 * anp.sum(top**2 + LOG_2PI, axis=-1)
         log_low = -0.5 * anp.sum(standardized**2 + LOG_2PI, axis=-1) - anp.sum(log_scale)
         outputs = self.decoder(part(theta, "decoder"), low)
+        check_outputs(self, outputs, self.decoder.sizes[-1])
         log_likelihood = self.likelihood.log_prob(part(theta, "likelihood"), x, outputs)
         return log_top + log_low + log_likelihood
 
@@ -142,7 +146,7 @@ class HierarchicalModel:
 
     def check_data(self, x: Array) -> None:
         """Raise ValueError when x cannot have come from this model."""
-        check_width("x", x, self.observed_dim, "the decoder's observed variables")
+        check_width("x", x, self.observed_dim, width_meaning(self.likelihood))
         if isinstance(self.likelihood, ChecksData):
             self.likelihood.check_data(x)
 

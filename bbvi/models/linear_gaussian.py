@@ -9,7 +9,14 @@ import numpy as np
 from bbvi.logs import LOG_2PI
 from bbvi.models.conjugate import gaussian_sweep
 from bbvi.types import Array, Theta
-from bbvi.validation import as_count, as_float_array, check_entries, check_inputs, check_width
+from bbvi.validation import (
+    as_count,
+    as_float_array,
+    check_entries,
+    check_inputs,
+    check_pair,
+    check_width,
+)
 
 
 class GaussianPosterior(NamedTuple):
@@ -67,6 +74,8 @@ class LinearGaussian:
 
     def log_joint(self, theta: Theta, x: Array, z: Array) -> Array:
         """log N(z; 0, I) + log N(x; W z + b, sigma^2 I): (S, N), nats."""
+        Dx = self.observed_dim
+        check_pair(self, x, z, Dx, theta, W=(Dx, self.latent_dim), b=(Dx,), log_sigma=())
         log_prior = -0.5 * anp.sum(z**2 + LOG_2PI, axis=-1)
         mean = anp.dot(z, theta["W"].T) + theta["b"]
         standardized = (x - mean) * anp.exp(-theta["log_sigma"])

@@ -10,7 +10,14 @@ from bbvi.logs import LOG_2PI
 from bbvi.models.conjugate import gaussian_sweep
 from bbvi.models.linear_gaussian import GaussianPosterior
 from bbvi.types import Array, Theta
-from bbvi.validation import as_count, as_float_array, check_entries, check_inputs, check_width
+from bbvi.validation import (
+    as_count,
+    as_float_array,
+    check_entries,
+    check_inputs,
+    check_pair,
+    check_width,
+)
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,7 @@ class LinearRegression:
 
     def log_joint(self, theta: Theta, x: Array, z: Array) -> Array:
         """log N(z; 0, s^2 I) + sum_r log N(y_r; design_r z, sigma^2): (S, N), nats."""
+        check_pair(self, x, z, self.num_rows * (self.num_features + 1), theta, log_sigma=())
         design, response = self.unpack(x)
         log_prior = -0.5 * anp.sum((z / self.prior_scale) ** 2 + LOG_2PI, axis=-1)
         log_prior = log_prior - self.latent_dim * float(np.log(self.prior_scale))

@@ -10,7 +10,7 @@ from bbvi.logs import LOG_2PI
 from bbvi.models.conjugate import gaussian_sweep
 from bbvi.nets import MLP, softplus
 from bbvi.types import Array, Theta
-from bbvi.validation import as_count, as_float_array, check_entries, check_width
+from bbvi.validation import as_count, as_float_array, check_entries, check_pair, check_width
 
 # Trapezoids on +-10 standard deviations: spectrally accurate for an analytic function.
 NODES = np.linspace(-10.0, 10.0, 401)
@@ -162,6 +162,7 @@ class LogisticRegression:
 
     def log_joint(self, theta: Theta, x: Array, z: Array) -> Array:
         """log N(z; 0, s^2 I) + (R / B) sum_r y_r l_r - softplus(l_r), l = design z: (S, N)."""
+        check_pair(self, x, z, self.num_rows * (self.num_features + 1))
         design, labels = self.unpack(x)
         log_prior = -0.5 * anp.sum((z / self.prior_scale) ** 2 + LOG_2PI, axis=-1)
         log_prior = log_prior - self.latent_dim * float(np.log(self.prior_scale))

@@ -9,7 +9,7 @@ import numpy as np
 from bbvi.models.log_densities import batched, check_density, check_gradient, with_gradient
 from bbvi.models.transforms import Transform, real
 from bbvi.types import Array, Theta
-from bbvi.validation import as_count
+from bbvi.validation import as_count, check_pair
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Posterior:
             check_gradient(density, gradient, u[0, 1])
             density = with_gradient(density, gradient)
         self._set(latent_dim=transform.inputs, transform=transform, _density=density)
-        check_density(lambda z: self.log_joint({}, self.x, z), z)
+        check_density(lambda z: self.log_joint({}, np.zeros((z.shape[1], 1)), z), z)
         with np.errstate(all="ignore"):
             self._set(names=self._names(np.shape(self.constrain(z))))
 
@@ -120,6 +120,7 @@ class Posterior:
 
     def log_joint(self, theta: Theta, x: Array, z: Array) -> Array:
         """log p(forward(z)) + log |det du/dz|: (S, N), nats up to the density's constant."""
+        check_pair(self, x, z, 1)
         assert self.transform is not None
         return self._density(self.transform.forward(z)) + self.transform.log_jacobian(z)
 

@@ -1,6 +1,7 @@
 """M2: a label and a style make x, and the label is seen for a few datapoints only (floor 2)."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import autograd.numpy as anp
@@ -8,9 +9,16 @@ import numpy as np
 
 from bbvi.logs import LOG_2PI
 from bbvi.nets import MLP, dtype_of, join, part
-from bbvi.protocols import ChecksData, observed_dim
+from bbvi.protocols import ChecksData, observed_dim, width_meaning
 from bbvi.types import Array, Theta
-from bbvi.validation import as_count, as_float_array, check_entries, check_width
+from bbvi.validation import (
+    as_count,
+    as_float_array,
+    check_entries,
+    check_outputs,
+    check_pair,
+    check_width,
+)
 
 UNKNOWN = -1.0
 
@@ -123,7 +131,7 @@ class SemiSupervised:
         """D = K + style_dim."""
         return self.decoder.sizes[0]
 
-    @property
+    @cached_property
     def observed_dim(self) -> int:
         """Dx + 1: the observation and its label."""
         return observed_dim(self.likelihood, self.decoder.sizes[-1]) + 1
@@ -134,9 +142,11 @@ class SemiSupervised:
 
     def log_joint(self, theta: Theta, x: Array, z: Array) -> Array:
         """log p(y) + log p(z) + log p(x | y, z) + log p(label | y): (S, N), nats."""
+        check_pair(self, x, z, self.observed_dim)
         style = z[..., self.num_labels :]
         log_prior = -0.5 * anp.sum(style**2 + LOG_2PI, axis=-1) - float(np.log(self.num_labels))
         outputs = self.decoder(part(theta, "decoder"), z)
+        check_outputs(self, outputs, self.decoder.sizes[-1])
         own = part(theta, "likelihood")
         log_likelihood = self.likelihood.log_prob(own, x[:, :-1], outputs)
         log_label = anp.sum(z[..., : self.num_labels] * self._log_label(x[:, -1]), axis=-1)
@@ -157,7 +167,9 @@ class SemiSupervised:
 
     def check_data(self, x: Array) -> None:
         """Raise ValueError when x cannot have come from this model."""
-        check_width("x", x, self.observed_dim, "the observation, then its label or -1")
+        check_width(
+            "x", x, self.observed_dim, f"{width_meaning(self.likelihood)}, then the label or -1"
+        )
         if isinstance(self.likelihood, ChecksData):
             self.likelihood.check_data(x[:, :-1])
         known = x[:, -1] != UNKNOWN

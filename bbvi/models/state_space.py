@@ -10,7 +10,7 @@ from bbvi.models.linear_gaussian import GaussianPosterior
 from bbvi.models.normal import log_normal
 from bbvi.nets import dtype_of
 from bbvi.types import Array, Theta
-from bbvi.validation import as_count, check_entries, check_inputs, check_width
+from bbvi.validation import as_count, check_entries, check_inputs, check_pair, check_width
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,9 @@ class LinearGaussianStateSpace:
 
     def _terms(self, theta: Theta, x: Array, z: Array) -> tuple[Array, Array]:
         """log p(z_t | z_{t-1}), with log p(z_1) first, and log p(x_t | z_t): each (S, N, T)."""
+        d, p = self.state_dim, self.step_dim
+        shapes = {"A": (d, d), "C": (p, d), "log_q": (d,), "log_r": (p,)}
+        check_pair(self, x, z, self.observed_dim, theta, **shapes)
         states = anp.reshape(z, (*z.shape[:2], self.num_steps, self.state_dim))
         observed = anp.reshape(x, (x.shape[0], self.num_steps, self.step_dim))
         first = -0.5 * anp.sum(states[:, :, :1] ** 2 + LOG_2PI, axis=-1)
