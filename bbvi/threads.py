@@ -43,6 +43,7 @@ class _OneBlasThread:
             self._libraries = ThreadpoolController().select(user_api="blas").lib_controllers
             name = "clear_controlling_thread"
             kinds = {type(library) for library in self._libraries}
+            # Objects of threadpoolctl, whose older versions have no such function.
             self._controls = [getattr(kind, name) for kind in kinds if hasattr(kind, name)]
         if self._held and self._inside == 0:
             self._restore()

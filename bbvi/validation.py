@@ -78,8 +78,17 @@ def check_members(name: str, value: Any, members: tuple[str, ...], example: str)
         )
 
 
+def check_offers(name: str, value: Any, protocol: type, example: str) -> None:
+    """Raise TypeError, naming what is missing, unless ``value`` is an object of that Protocol."""
+    public = [
+        member for kind in protocol.__mro__ for member in vars(kind) if not member.startswith("_")
+    ]
+    check_members(name, value, tuple(public), example)
+
+
 def missing_members(value: Any, members: Iterable[str]) -> list[str]:
-    """Those of the members that the value lacks, to name them in a message."""
+    """Those of the members that the value, which may be anything, lacks: named in a message."""
+    # Anybody's object, and no decision about its kind: this is what `hasattr` is for.
     return [member for member in members if not hasattr(value, member)]
 
 

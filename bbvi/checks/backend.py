@@ -1,6 +1,7 @@
 """Does a back end compute what autograd computes? (floor 5)"""
 
 import copy
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from bbvi.checks.verdicts import Suspect, fail, require_close, without_frames
 from bbvi.nets import astype
 from bbvi.targets import hold_theta
 from bbvi.types import Array, Target, Theta
-from bbvi.validation import check_members, check_rng
+from bbvi.validation import as_count, check_members, check_rng
 
 SIZES = ((1, 1), (1, 4), (5, 1), (3, 4))
 PRECISION = {np.float64: 1e-10, np.float32: 1e-4}
@@ -49,8 +50,8 @@ def check_backends(
     ------
     AssertionError
         With the function and array that differ and the likely mistake.
-    TypeError
-        If model or rng is not what it is to be.
+    TypeError, ValueError
+        If model, rng or sizes is not what it is to be.
 
     Examples
     --------
@@ -60,6 +61,7 @@ def check_backends(
     """
     check_members("model", model, ("latent_dim", "log_joint", "sample"), "LinearGaussian(2, 3)")
     check_rng(rng)
+    _check_sizes(sizes)
     if theta is None:
         theta = {k: v + 0.1 * rng.standard_normal(v.shape) for k, v in model.init(rng).items()}
     for S, N in sizes:
@@ -92,6 +94,20 @@ def _answers(target: Target, z: Array, weights: Array) -> dict[str, Array]:
         answers |= _by_key(f"value_and_grads{name}", dtheta)
     answers["hold_theta: d/dz"] = hold_theta(target).value_and_grads(z)[1]
     return {name: np.array(value) for name, value in answers.items()}
+
+
+def _check_sizes(sizes: Any) -> None:
+    """Raise unless there is something to compare: pairs (S, N) of whole numbers >= 1."""
+    if isinstance(sizes, str) or not isinstance(sizes, Collection) or len(sizes) == 0:
+        raise ValueError(
+            f"sizes is {sizes!r}; expected pairs (S, N), at least one: ((1, 4), (3, 4)). Nothing "
+            "would be compared."
+        )
+    for pair in sizes:
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise ValueError(f"sizes holds {pair!r}; expected pairs (S, N) such as (3, 4).")
+        as_count("S of sizes", pair[0])
+        as_count("N of sizes", pair[1])
 
 
 def _by_key(name: str, dtheta: Theta | None) -> dict[str, Array]:

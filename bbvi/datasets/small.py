@@ -34,6 +34,11 @@ def digits(binarize: bool = True) -> Dataset:
         True returns 0/1 pixels (1 where the ink is at least half of the darkest possible);
         False the grey values in [0, 1].
 
+    Raises
+    ------
+    TypeError
+        If binarize is neither: random pixels are made by `bbvi.datasets.binarize`.
+
     Notes
     -----
     Alpaydin and Kaynak (1998), Optical Recognition of Handwritten Digits.
@@ -44,6 +49,11 @@ def digits(binarize: bool = True) -> Dataset:
     >>> x.shape, sorted(set(x.ravel().tolist())), labels[:5].tolist()
     ((1797, 64), [0.0, 1.0], [0, 1, 2, 3, 4])
     """
+    if not isinstance(binarize, bool | np.bool_):
+        raise TypeError(
+            f"binarize is {binarize!r}; expected True (0/1 pixels) or False (grey values). For "
+            "random 0/1 pixels: bbvi.datasets.binarize(digits(False).x, 'stochastic', rng)."
+        )
     from sklearn.datasets import load_digits
 
     data, labels = load_digits(return_X_y=True)

@@ -13,10 +13,8 @@ because the same one is subtracted and added.
 import numpy as np
 
 from bbvi.estimators.arguments import check_arguments, check_reparameterizable
-from bbvi.families import DiagonalGaussian, FullCovarianceGaussian
+from bbvi.protocols import Gaussian
 from bbvi.types import Array, Estimate, Target
-
-Gaussian = DiagonalGaussian | FullCovarianceGaussian
 
 
 def linearized_pathwise(
@@ -101,8 +99,9 @@ def check_gaussian(family: object, estimator: str) -> None:
     check_reparameterizable(family, estimator)
     if not isinstance(family, Gaussian):
         raise TypeError(
-            f"{estimator} got the family {type(family).__name__}; expected DiagonalGaussian or "
-            "FullCovarianceGaussian, whose z is linear in normal noise. Use reparameterized."
+            f"{estimator} got the family {type(family).__name__}; expected a Gaussian one "
+            "(DiagonalGaussian, FullCovarianceGaussian, or one with gaussian_moments), whose z is "
+            "linear in normal noise. Use reparameterized."
         )
 
 

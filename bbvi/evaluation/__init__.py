@@ -36,7 +36,7 @@ from bbvi.evaluation.monte_carlo import MonteCarlo, elbo
 from bbvi.evaluation.psis_evidence import PsisEvidence, UnreliableWarning, log_evidence_psis
 from bbvi.evaluation.quadrature import QuadratureEvidence, log_evidence_quadrature
 from bbvi.evaluation.tail_index import InfiniteVarianceWarning, TailIndex
-from bbvi.importance_weights import PSIS
+from bbvi.importance_weights import PSIS, psis
 
 __all__ = [
     "PSIS",
@@ -81,6 +81,7 @@ __all__ = [
     "moments_of",
     "multi_sample_bound",
     "parameter_blocks",
+    "psis",
     "quadratic_expectation",
     "support_nodes",
     "to_arviz",

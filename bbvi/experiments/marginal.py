@@ -62,8 +62,10 @@ def restore(
     ------
     ValueError
         If y is no observation of this kind, e.g. a mask hides all of an image.
+    TypeError
+        If the likelihood has no mean.
     """
-    model.likelihood.check_data(y)
+    model.check_data(y)
     total = np.zeros((len(y), model.decoder.sizes[-1]), y.dtype)
     for _ in range(as_count("num_samples", num_samples)):
         z = family.transform(lam, family.noise(rng, 1, len(y), y.dtype))

@@ -179,8 +179,7 @@ def step_1(
 
 def _without_theta(model: Any) -> bool:
     """Whether the model has no parameters: no ``init``, or one that draws none."""
-    init = getattr(model, "init", None)
-    return init is None or init(np.random.Generator(np.random.PCG64(0))) == {}
+    return not isinstance(model, Model) or model.init(np.random.Generator(np.random.PCG64(0))) == {}
 
 
 def _chosen(

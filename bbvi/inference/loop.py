@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from bbvi import backends
+from bbvi.estimators.arguments import NotFiniteArgument
 from bbvi.inference.counting import Counter
 from bbvi.inference.records import NotFiniteError, State
 from bbvi.inference.settings import progress_bar
@@ -53,7 +54,10 @@ def run(
         batch, order, position = next_batch(rng, state.order, state.position, batch_size)
         x_batch = x[batch]
         target = counter.watch(target_of(model, state.theta, x_batch))
-        state, estimate = step(state, batch, x_batch, target)
+        try:
+            state, estimate = step(state, batch, x_batch, target)
+        except NotFiniteArgument as error:
+            raise _not_finite(name, "lam", state) from error
         seconds = time.perf_counter() - start
         state.trace.append((number, float(estimate.elbo.mean()), seconds, counter.evaluations))
         state = state._replace(order=order, position=position)
@@ -111,11 +115,15 @@ def check_finite(estimate: Estimate, state: State, name: str) -> None:
         # Sums instead of a mask: NaN and infinity survive them, and nothing large is allocated.
         # Sums over the first axis of a matrix are twice as fast as over all of it.
         if not np.isfinite(np.sum(np.sum(array, axis=0))):
-            raise NotFiniteError(
-                f"{name}: {what} is not finite at step {len(state.trace) + 1}; expected finite "
-                "numbers. Try a smaller step size or more samples; .state is the last finite one.",
-                state=state,
-            )
+            raise _not_finite(name, what, state)
+
+
+def _not_finite(name: str, what: str, state: State) -> NotFiniteError:
+    return NotFiniteError(
+        f"{name}: {what} is not finite at step {len(state.trace) + 1}; expected finite numbers. "
+        "Try a smaller step size or more samples; .state is the last finite one.",
+        state=state,
+    )
 
 
 def encode_all(encoder: MLP, phi: Theta, x: Array, backend: str) -> Array:

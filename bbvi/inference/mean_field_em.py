@@ -14,7 +14,7 @@ from bbvi.inference.settings import check_parts, prepare, state_or_start
 from bbvi.nets import MLP
 from bbvi.optimizers import Optimizer
 from bbvi.types import Array, Conjugate, Estimate, Estimator, Family, Model, Target, Theta
-from bbvi.validation import as_count
+from bbvi.validation import as_count, missing_members
 
 
 def fit_mean_field_em(
@@ -132,11 +132,7 @@ def fit_mean_field_em(
 def _check_conjugate(model: Any, family: Any, learning: Learning) -> None:
     """Raise unless the E and the M step are known in closed form."""
     if not isinstance(model, Conjugate):
-        missing = [
-            name
-            for name in ("coordinate_update", "maximize")
-            if not callable(getattr(model, name, None))
-        ]
+        missing = missing_members(model, ("coordinate_update", "maximize"))
         raise TypeError(
             f"model is {type(model).__name__}, which has no closed-form {' and '.join(missing)}; "
             "expected a conjugate model: LinearGaussian, GaussianMixture, LinearRegression, "

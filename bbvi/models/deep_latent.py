@@ -2,15 +2,29 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from bbvi.models.priors import StandardNormal
 from bbvi.nets import MLP, dtype_of, join, part
-from bbvi.protocols import ChecksData, ChecksParams, HasMean, observed_dim, width_meaning
+from bbvi.protocols import (
+    ChecksData,
+    ChecksParams,
+    HasMean,
+    Likelihood,
+    Prior,
+    observed_dim,
+    width_meaning,
+)
 from bbvi.types import Array, Theta
-from bbvi.validation import check_entries, check_members, check_outputs, check_pair, check_width
+from bbvi.validation import (
+    check_entries,
+    check_members,
+    check_offers,
+    check_outputs,
+    check_pair,
+    check_width,
+)
 
 
 @dataclass(frozen=True)
@@ -21,12 +35,13 @@ class DeepLatentModel:
 
     Parameters
     ----------
-    prior
-        E.g. ``StandardNormal(latent_dim)``.
+    prior : Prior
+        E.g. ``StandardNormal(latent_dim)``, or one of yours: see `bbvi.protocols`.
     decoder : MLP
         Maps z (..., D) to the likelihood's parameters.
-    likelihood
-        E.g. ``BernoulliLikelihood()``.
+    likelihood : Likelihood
+        E.g. ``BernoulliLikelihood()``, or one of yours.  Where Dx is not the number of
+        the decoder's outputs it needs ``observed_dim(num_outputs)``.
 
     Raises
     ------
@@ -50,15 +65,14 @@ class DeepLatentModel:
     (1, 5)
     """
 
-    prior: Any
+    prior: Prior
     decoder: MLP
-    likelihood: Any
+    likelihood: Likelihood
 
     def __post_init__(self) -> None:
-        members = ("init", "log_prob", "sample")
-        check_members("prior", self.prior, ("latent_dim", *members), "StandardNormal(2)")
+        check_offers("prior", self.prior, Prior, "StandardNormal(2)")
         check_members("decoder", self.decoder, ("init", "sizes"), "MLP((2, 64, 784))")
-        check_members("likelihood", self.likelihood, members, "BernoulliLikelihood()")
+        check_offers("likelihood", self.likelihood, Likelihood, "BernoulliLikelihood()")
         if self.decoder.sizes[0] != self.prior.latent_dim:
             raise ValueError(
                 f"decoder.sizes is {self.decoder.sizes}: its input width is "

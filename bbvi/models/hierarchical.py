@@ -12,9 +12,16 @@ from bbvi.models.likelihoods import GaussianLikelihood
 from bbvi.models.linear_gaussian import GaussianPosterior
 from bbvi.models.normal import log_normal
 from bbvi.nets import MLP, dtype_of, join, part
-from bbvi.protocols import ChecksData, observed_dim, width_meaning
+from bbvi.protocols import ChecksData, Likelihood, observed_dim, width_meaning
 from bbvi.types import Array, Theta
-from bbvi.validation import check_entries, check_inputs, check_outputs, check_pair, check_width
+from bbvi.validation import (
+    check_entries,
+    check_inputs,
+    check_offers,
+    check_outputs,
+    check_pair,
+    check_width,
+)
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,7 @@ class HierarchicalModel:
     likelihood: Any
 
     def __post_init__(self) -> None:
+        check_offers("likelihood", self.likelihood, Likelihood, "BernoulliLikelihood()")
         if self.decoder.sizes[0] != self.middle.sizes[-1]:
             raise ValueError(
                 f"decoder.sizes is {self.decoder.sizes}: its input width is "

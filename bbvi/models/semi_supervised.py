@@ -9,12 +9,13 @@ import numpy as np
 
 from bbvi.logs import LOG_2PI
 from bbvi.nets import MLP, dtype_of, join, part
-from bbvi.protocols import ChecksData, observed_dim, width_meaning
+from bbvi.protocols import ChecksData, Likelihood, observed_dim, width_meaning
 from bbvi.types import Array, Theta
 from bbvi.validation import (
     as_count,
     as_float_array,
     check_entries,
+    check_offers,
     check_outputs,
     check_pair,
     check_width,
@@ -114,6 +115,7 @@ class SemiSupervised:
 
     def __post_init__(self) -> None:
         as_count("num_labels", self.num_labels, minimum=2)
+        check_offers("likelihood", self.likelihood, Likelihood, "BernoulliLikelihood()")
         if self.decoder.sizes[0] <= self.num_labels:
             raise ValueError(
                 f"decoder.sizes is {self.decoder.sizes}: its input width is "

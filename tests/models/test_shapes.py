@@ -82,7 +82,7 @@ def problem(model, num_samples=2, num_data=5):
 
 
 def wrong_z(z):
-    S, N, _ = z.shape
+    _S, _N, _ = z.shape
     yield "too narrow", z[..., :1]
     yield "too wide", np.concatenate([z, z], axis=-1)
     yield "one row", z[:, :1]
@@ -182,10 +182,10 @@ def test_the_exact_elbo_refuses_them(family):
     lam = q.init(5)
     assert linear_gaussian_elbo(model, theta, x, q, lam).elbo.shape == (5,)
     for bad in (x[:, :1], x[:1], x[0], x[None]):
-        with pytest.raises(ValueError, match="^x has shape"):
+        with pytest.raises(ValueError, match=r"^x has shape"):
             linear_gaussian_elbo(model, theta, bad, q, lam)
     for bad in (lam[:, :1], np.concatenate([lam, lam], axis=-1)):
-        with pytest.raises(ValueError, match="^lam has shape"):
+        with pytest.raises(ValueError, match=r"^lam has shape"):
             linear_gaussian_elbo(model, theta, x, q, bad)
     with pytest.raises(ValueError, match="latent_dim 1; expected the model's 3"):
         linear_gaussian_elbo(model, theta, x, family(1), family(1).init(5))

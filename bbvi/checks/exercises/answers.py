@@ -96,7 +96,8 @@ def require_answer(
 ) -> None:
     """Raise AssertionError unless an array is the expected one, in shape and value."""
     # Wide enough for an answer in float32, and far below what any mistake makes.
-    precision = 1e-3 if getattr(found, "dtype", None) == np.float32 else 1e-5
+    single = isinstance(found, np.ndarray | np.generic) and found.dtype == np.float32
+    precision = 1e-3 if single else 1e-5
     found, expected = as_array(name, found), np.asarray(expected, dtype=float)
     suspects = list(suspects)
     if found.shape != expected.shape:

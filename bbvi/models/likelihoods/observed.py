@@ -27,6 +27,7 @@ from autograd import make_vjp
 
 from bbvi.models.likelihoods.bernoulli import BernoulliLikelihood
 from bbvi.nets import softplus
+from bbvi.protocols import HasMean
 from bbvi.types import Array, Theta
 from bbvi.validation import as_count, as_float_array, check_width
 
@@ -49,12 +50,23 @@ def restored_mean(likelihood: Any, params: Theta, y: Array, outputs: Array) -> A
     outputs : ndarray (S, N, pixels)
         The decoder's logits.
 
+    Raises
+    ------
+    TypeError
+        If the likelihood has no mean.
+
     Notes
     -----
     Fisher's identity; Kingma and Welling, the AEVB review, section 2.1, "marginal inference".
     """
+    mean = likelihood.mean if isinstance(likelihood, HasMean) else None
+    if mean is None:
+        raise TypeError(
+            f"likelihood is {type(likelihood).__name__}, which has no mean(params, outputs); "
+            "expected the mean of the whole image given z."
+        )
     pullback, log_p = make_vjp(lambda logits: likelihood.log_prob(params, y, logits))(outputs)
-    return likelihood.mean(params, outputs) + pullback(np.ones_like(log_p))
+    return mean(params, outputs) + pullback(np.ones_like(log_p))
 
 
 @dataclass(frozen=True)
