@@ -28,6 +28,8 @@ class Published(NamedTuple):
         Of "within".
     resolution : float
         The widest comparison that still means something; a wider one is no agreement.
+    obstacle : str
+        What the source does not tell and a comparison would need.
     """
 
     quantity: str
@@ -38,6 +40,7 @@ class Published(NamedTuple):
     error: float = 0.0
     tolerance: float = 0.0
     resolution: float = float("inf")
+    obstacle: str = ""
 
     @property
     def value(self) -> float:

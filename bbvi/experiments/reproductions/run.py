@@ -15,6 +15,8 @@ from bbvi.experiments.reproductions.entries import Reproduction
 from bbvi.experiments.reproductions.verdicts import Comparison, compare, summary
 from bbvi.experiments.sweep import Cell, run_sweep
 
+COLUMNS = ("quantity", "value", "exact", "panel", "series", "x", "drawn")
+"""Stored; the parameters of a cell are in the catalogue."""
 DIGITS = 8
 """Significant digits of a stored value."""
 
@@ -124,7 +126,8 @@ def reproduce(
 
 def store(result: Result, folder: Path) -> None:
     """NAME.csv, the rows, and NAME.json, what they cost and on which machine."""
-    write_csv(folder / f"{result.name}.csv", result.rows)
+    rows = [{key: row[key] for key in COLUMNS if key in row} for row in result.rows]
+    write_csv(folder / f"{result.name}.csv", rows)
     record = {
         "name": result.name,
         "quick": result.quick,

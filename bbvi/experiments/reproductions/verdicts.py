@@ -11,8 +11,8 @@ With t the quantile of K - 1 degrees of freedom, the reach of a comparison is
 
 * agrees: |m - theirs| <= reach;
 * differs by m - theirs: otherwise;
-* cannot be compared: ours was not measured, has a single seed, is not finite, or the reach is
-  wider than the resolution that the entry asks for.
+* cannot be compared: the source does not tell what is needed; ours was not measured, has a single
+  seed or is not finite; or the reach is wider than the resolution that the entry asks for.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -104,6 +104,8 @@ def _compare(theirs: Published, ours: np.ndarray[Any, Any], level: float) -> Com
     mean, low, high = mean_interval(ours, level)
     reach = _reach(theirs, K, low, high, level)
     measured = (mean, low, high, K, reach)
+    if theirs.obstacle:
+        return _said(theirs, measured, "cannot be compared", theirs.obstacle)
     if not np.isfinite(ours).all():
         return _said(theirs, measured, "cannot be compared", "ours is not finite")
     if not np.isfinite(reach):
