@@ -154,11 +154,14 @@ def verdict(family: Any, targets: Targets, solution: Solution, rng: np.random.Ge
     left, norm, cost = _left(family, target, lam, fresh, many)
     converged = solution.settled.copy()
     converged[rows] = np.where(np.isnan(left), converged[rows], left <= NATS_LEFT)
-    unsettled = np.setdiff1d(np.flatnonzero(~converged), rows)
+    # Where fresh noise contradicts the solver in some rows, it is asked in all others too.
+    doubted_rows = ~converged | bool((solution.settled[rows] & ~converged[rows]).any())
+    unsettled = np.setdiff1d(np.flatnonzero(doubted_rows), rows)
     if len(unsettled):
         some = family, targets(unsettled), solution.lam[unsettled], fresh, DOUBT_SAMPLES
         doubted, _, more = _left(*some)
-        converged[unsettled] = doubted <= NATS_LEFT
+        known = ~np.isnan(doubted)
+        converged[unsettled[known]] = doubted[known] <= NATS_LEFT
         cost += more
     converged &= ~(solution.rival < RIVAL)
     return Verdict(
