@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bbvi.cli.output import arguments_of, output
 from bbvi.experiments.catalogue import CATALOGUE, Entry, entry_of, problem_of
 from bbvi.experiments.compare_results import report, write_tables
 from bbvi.experiments.compare_seeds import SeedComparison, compare_seeds
@@ -15,12 +16,8 @@ from bbvi.experiments.executors import cluster
 from bbvi.experiments.methods import DEFAULT, METHODS, QUICK, Method, Settings
 from bbvi.experiments.own import is_own, own_methods
 from bbvi.experiments.problem import Problem
-from bbvi.experiments.records import (
-    check_folder,
-    environment,
-    write_csv,
-    write_json,
-)
+from bbvi.experiments.records import environment, write_csv
+from bbvi.experiments.store import check_folder, finish
 from bbvi.experiments.tuning import tune
 from bbvi.plotting import compare as plotting
 from bbvi.plotting.style import save
@@ -112,12 +109,13 @@ def run(args: argparse.Namespace) -> int:
     problem = source()
     start = time.perf_counter()
     with contextlib.ExitStack() as stack:
+        identity = stack.enter_context(output(args, args.out))
         where: dict[str, Any] = {"workers": args.workers}
         if args.scheduler:
             where = {"executor": stack.enter_context(cluster(args.scheduler))}
         table, result, timed = _measure(args, source, settings, table, methods, where)
-    seconds = time.perf_counter() - start
-    write(args, problem, settings, table, result, timed, seconds)
+        seconds = time.perf_counter() - start
+        write(args, identity, problem, settings, table, result, timed, seconds)
     print(report(problem, result))
     print(f"\n{seconds:.0f} s; rows, curves, fits, manifest and figure are in {args.out}")
     return 1 if result.failures else 0
@@ -214,6 +212,7 @@ def check_arguments(args: argparse.Namespace, table: Any, methods: list[str]) ->
 
 def write(
     args: argparse.Namespace,
+    identity: dict[str, Any],
     problem: Problem,
     settings: Settings,
     table: Any,
@@ -224,9 +223,8 @@ def write(
     """CSV tables, fits, manifest.json and compare.png in the results folder."""
     out = args.out
     write_tables(out, result, timed)
-    arguments = {key: value for key, value in vars(args).items() if key != "run"}
     manifest = {
-        "command": arguments,
+        "command": arguments_of(args),
         "settings": settings._asdict(),
         "methods": {
             line["method"]: {
@@ -243,7 +241,7 @@ def write(
         "seconds": seconds,
         "environment": environment(),
     }
-    write_json(out / "manifest.json", manifest)
+    finish(out, identity, manifest)
     if result.summary:
         # A dollar sign would start a formula.
         name = problem.name.replace("$", r"\$")

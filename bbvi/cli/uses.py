@@ -6,15 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from bbvi.cli.output import arguments_of, output
 from bbvi.experiments.images import load_images
-from bbvi.experiments.records import (
-    check_folder,
-    environment,
-    format_table,
-    write_csv,
-    write_json,
-)
-from bbvi.experiments.uses import uses
+from bbvi.experiments.records import environment, format_table, write_csv
+from bbvi.experiments.store import check_folder, finish
+from bbvi.experiments.uses import Uses, uses
 from bbvi.plotting import uses as plotting
 from bbvi.plotting.style import save
 from bbvi.validation import as_count
@@ -48,30 +44,38 @@ def run(args: argparse.Namespace) -> int:
     check_folder(out)
     latent_dim, steps = DEFAULTS[args.dataset]
     data_rng, rng = np.random.default_rng(as_count("--seed", args.seed, minimum=0)).spawn(2)
-    found = uses(
-        load_images(args.dataset, data_rng, root=args.root, download=args.download),
-        rng,
-        latent_dim=latent_dim if args.latent_dim is None else args.latent_dim,
-        hidden=args.hidden,
-        num_steps=steps if args.steps is None else args.steps,
-        num_restored=args.images,
-    )
+    images = load_images(args.dataset, data_rng, root=args.root, download=args.download)
+    with output(args, out) as identity:
+        found = uses(
+            images,
+            rng,
+            latent_dim=latent_dim if args.latent_dim is None else args.latent_dim,
+            hidden=args.hidden,
+            num_steps=steps if args.steps is None else args.steps,
+            num_restored=args.images,
+        )
+        write(args, out, identity, found)
     print("A linear classifier on as many numbers:\n")
     print(_table(found.representation))
     print("\nRestoring what is not seen, mean squared error per pixel:\n")
     print(_table(found.restoration))
+    print(f"\nrows, manifest and pictures are in {out}")
+    return 0
+
+
+def write(args: argparse.Namespace, out: Path, identity: dict[str, Any], found: Uses) -> None:
+    """Both tables, manifest and pictures."""
     write_csv(out / "representation.csv", found.representation)
     write_csv(out / "restoration.csv", found.restoration)
-    arguments = {key: value for key, value in vars(args).items() if key != "run"}
-    write_json(
-        out / "manifest.json",
-        {"command": arguments, "network": repr(found.network), "environment": environment()},
-    )
     for restored in found.restored:
         save(plotting.restored_figure(restored), out / f"{restored.task}.png")
     save(plotting.errors_figure(found.restoration), out / "errors.png")
-    print(f"\nrows, manifest and pictures are in {out}")
-    return 0
+    record = {
+        "command": arguments_of(args),
+        "network": repr(found.network),
+        "environment": environment(),
+    }
+    finish(out, identity, record)
 
 
 def _table(rows: list[dict[str, Any]]) -> str:

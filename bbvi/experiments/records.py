@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import platform
+import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -16,11 +17,20 @@ import threadpoolctl
 Row = Mapping[str, Any]
 
 
+STRAY = re.compile(r"\..+\.bbvi-(\d+)-\d+")
+"""Names of `temporary_name`, with the process."""
+
+
+def temporary_name(path: Path) -> Path:
+    """A hidden neighbour of a file, this thread's alone."""
+    # Not tempfile: its files are their owner's alone, and results are shared on a cluster.
+    return path.with_name(f".{path.name}.bbvi-{os.getpid()}-{threading.get_ident()}")
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a whole file or nothing: a temporary neighbour, then a rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Not tempfile: its files are their owner's alone, and results are shared on a cluster.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    temporary = temporary_name(path)
     try:
         with open(temporary, "wb") as file:
             file.write(data)
@@ -39,28 +49,11 @@ def mean_and_error(name: str, values: np.ndarray[Any, Any]) -> dict[str, float]:
     return {name: float(values.mean()), f"{name}_se": float(error)}
 
 
-def check_folder(folder: Path) -> None:
-    """Raise unless ``folder`` can be written to, or made: before a long run, not after it.
-
-    Raises
-    ------
-    NotADirectoryError
-        If it, or a folder above it, is a file.
-    PermissionError
-        If it, or the nearest folder above it that exists, cannot be written to.
-    """
-    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not nearest.is_dir():
-        raise NotADirectoryError(f"{folder} cannot hold results: {nearest} is a file, no folder.")
-    if not os.access(nearest, os.W_OK):
-        raise PermissionError(f"{folder} cannot hold results: {nearest} cannot be written to.")
-
-
 def write_csv(path: Path, rows: Sequence[Row]) -> None:
     """Write tidy rows with the union of their columns, in order of appearance."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
     lines: list[list[Any]] = [columns]
-    lines += [[_plain(row.get(column, "")) for column in columns] for row in rows]
+    lines += [[plain(row.get(column, "")) for column in columns] for row in rows]
     handle = _Lines()
     csv.writer(handle, lineterminator="\n").writerows(lines)
     write_atomically(Path(path), "".join(handle).encode())
@@ -74,7 +67,7 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 def write_json(path: Path, record: Row) -> None:
     """Write a record as JSON, numpy scalars and arrays as plain numbers and lists."""
-    text = json.dumps(record, indent=2, default=_plain)
+    text = json.dumps(record, indent=2, default=plain)
     write_atomically(Path(path), f"{text}\n".encode())
 
 
@@ -82,10 +75,10 @@ def environment() -> dict[str, Any]:
     """Versions, BLAS and machine of this run, for a manifest."""
     names = ("bbvi", "numpy", "scipy", "autograd", "scikit-learn", "matplotlib")
     return {
-        "python": platform.python_version(),
+        "python": platform.pythonversion_of(),
         "platform": platform.platform(),
         "cpus": os.cpu_count(),
-        "versions": {name: _version(name) for name in names},
+        "versions": {name: version_of(name) for name in names},
         "blas": [
             {
                 key: info.get(key)
@@ -95,6 +88,15 @@ def environment() -> dict[str, Any]:
             if info.get("user_api") == "blas"
         ],
     }
+
+
+def blas_names() -> list[str]:
+    """What decides BLAS's last digits: library, version and routines."""
+    return sorted(
+        " ".join(str(info.get(key)) for key in ("internal_api", "version", "architecture"))
+        for info in threadpoolctl.threadpool_info()
+        if info.get("user_api") == "blas"
+    )
 
 
 def format_table(rows: Sequence[Row], columns: Iterable[str]) -> str:
@@ -112,7 +114,8 @@ class _Lines(list[str]):
     write = list.append
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """What JSON writes for a NumPy scalar or array, or a path."""
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):
@@ -122,7 +125,8 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _version(name: str) -> str:
+def version_of(name: str) -> str:
+    """A package's version, as installed."""
     try:
         return version(name)
     except PackageNotFoundError:

@@ -21,8 +21,9 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from bbvi.experiments.executors import compute
-from bbvi.experiments.records import environment
-from bbvi.experiments.sweep_files import Outcome, claim_folder, digest, read_cell, write_cell
+from bbvi.experiments.records import blas_names, plain
+from bbvi.experiments.store import claim, digest, sweep_strays, this_bbvi
+from bbvi.experiments.sweep_files import Outcome, read_cell, write_cell
 from bbvi.validation import as_count
 
 Cell = dict[str, Any]
@@ -93,7 +94,7 @@ def run_sweep(
     replicates : int
         Independent repetitions of every cell.
     settings : mapping of plain values, optional
-        For the manifest, beside the cells, the seed and the environment.
+        What else determines the rows; with cells, seed and version it is the folder's identity.
     executor : concurrent.futures.Executor, optional
         Any executor, e.g. that of `bbvi.experiments.executors.cluster`; it is left open.
     workers : int, optional
@@ -110,7 +111,8 @@ def run_sweep(
     TypeError
         If a parameter is not plain, or the function cannot be sent to workers.
     ValueError
-        If there are no cells, two are equal, or the folder holds another experiment.
+        If there are no cells, two are equal, the folder holds another experiment, or a worker has
+        another bbvi than this process.
 
     Notes
     -----
@@ -121,10 +123,13 @@ def run_sweep(
     seed, replicates = as_count("seed", seed, 0), as_count("replicates", replicates)
     workers = as_count("workers", (os.cpu_count() or 1) if workers is None else workers)
     home = None if folder is None else Path(folder)
+    identity = _identity(experiment, seed, replicates, grid, settings, executor is None)
+    run = digest(identity)
     if home is not None:
-        claim_folder(home, _identity(experiment, seed, replicates, grid), settings)
+        claim(home, identity, settings)
+        sweep_strays(home / "cells")
     units = [Unit(json.dumps(cell), r) for cell in grid for r in range(replicates)]
-    found, notes = _finished(home, units)
+    found, notes = _finished(home, units, run)
     bar = tqdm(
         total=len(units),
         initial=len(found),
@@ -139,7 +144,7 @@ def run_sweep(
         for unit, result in compute(partial(_run_unit, function, seed), todo, executor, workers):
             found[unit] = _outcome(unit, result)
             if home is not None:
-                write_cell(home, found[unit])
+                write_cell(home, found[unit], run)
             bar.update()
     return _collect([found[unit] for unit in units], notes)
 
@@ -157,18 +162,45 @@ def _run_unit(function: CellFunction, seed: int, unit: Unit) -> str:
     cell = json.loads(unit.cell)
     try:
         rows = [dict(row) for row in function(cell, cell_rng(seed, cell, unit.replicate))]
-        return json.dumps({"rows": rows}, default=_plain_number)
+        _check_names(rows, {**cell, "replicate": unit.replicate})
+        return json.dumps({"rows": rows, "bbvi": this_bbvi()}, default=_plain_number)
     except (Exception, SystemExit) as error:
         own = error.__traceback__.tb_next if error.__traceback__ else None
         lines = traceback.format_exception(type(error), error, own)
-        return json.dumps({"error": "".join(lines)})
+        return json.dumps({"error": "".join(lines), "bbvi": this_bbvi()})
+
+
+def _check_names(rows: list[dict[str, Any]], parameters: Mapping[str, Any]) -> None:
+    """Raise ValueError if a row would overwrite a parameter of its cell."""
+    for row in rows:
+        for key in row.keys() & parameters.keys():
+            if row[key] != parameters[key]:
+                raise ValueError(
+                    f"a row has {key} {row[key]!r}, but its cell's {key} is {parameters[key]!r}; "
+                    "expected another name. Rename the column."
+                )
 
 
 def _outcome(unit: Unit, result: Any) -> Outcome:
     """What a worker answered, or the exception of an executor that could not reach it."""
+    parameters = {"cell": json.loads(unit.cell), "replicate": unit.replicate}
     if isinstance(result, BaseException):
-        result = json.dumps({"error": "".join(traceback.format_exception(result))})
-    return {"cell": json.loads(unit.cell), "replicate": unit.replicate, **json.loads(result)}
+        return {**parameters, "error": "".join(traceback.format_exception(result))}
+    answer = json.loads(result)
+    other, mine = answer.pop("bbvi", None), this_bbvi()
+    if other != mine:
+        raise ValueError(
+            f"a worker computes with another bbvi: {_named(other)}, this process has "
+            f"{_named(mine)}. Nothing of it was kept. Install the same on every machine, start the "
+            "workers anew, and run this again."
+        )
+    return {**parameters, **answer}
+
+
+def _named(bbvi: Any) -> str:
+    if not isinstance(bbvi, dict):
+        return "an earlier one"
+    return f"version {bbvi.get('version')}, code {bbvi.get('code')}"
 
 
 def _plain_number(value: Any) -> Any:
@@ -183,6 +215,8 @@ def _plain_cells(cells: Iterable[Mapping[str, Any]]) -> list[Cell]:
     for i, cell in enumerate(cells):
         if not isinstance(cell, Mapping):
             raise TypeError(f"cells[{i}] is {cell!r}; expected a dict of plain parameters.")
+        if "replicate" in cell:
+            raise ValueError(f"cells[{i}] has a parameter replicate; expected another name.")
         try:
             text = json.dumps(dict(cell), default=_plain_number, allow_nan=False)
         except (TypeError, ValueError) as error:
@@ -202,24 +236,38 @@ def _plain_cells(cells: Iterable[Mapping[str, Any]]) -> list[Cell]:
     return grid
 
 
-def _identity(experiment: str, seed: int, replicates: int, grid: list[Cell]) -> dict[str, Any]:
-    return {
+def _identity(
+    experiment: str,
+    seed: int,
+    replicates: int,
+    grid: list[Cell],
+    settings: Mapping[str, Any] | None,
+    local: bool,
+) -> dict[str, Any]:
+    """All that the rows depend on.  On a cluster, BLAS is the workers' own."""
+    identity = {
         "experiment": experiment,
         "seed": seed,
         "replicates": replicates,
-        "version": environment()["versions"]["bbvi"],
         "cells": grid,
+        "settings": dict(settings or {}),
+        **this_bbvi(),
+        "blas": blas_names() if local else None,
     }
+    plain_identity: dict[str, Any] = json.loads(json.dumps(identity, default=plain))
+    return plain_identity
 
 
-def _finished(home: Path | None, units: list[Unit]) -> tuple[dict[Unit, Outcome], list[str]]:
+def _finished(
+    home: Path | None, units: list[Unit], run: str
+) -> tuple[dict[Unit, Outcome], list[str]]:
     """Cells that an earlier run finished, and what is said of the files that cannot be used."""
     found: dict[Unit, Outcome] = {}
     notes: list[str] = []
     if home is None:
         return found, notes
     for unit in units:
-        outcome, trouble = read_cell(home, json.loads(unit.cell), unit.replicate)
+        outcome, trouble = read_cell(home, json.loads(unit.cell), unit.replicate, run)
         if trouble:
             notes.append(f"{trouble}: computed again.")
         elif outcome is not None and "rows" in outcome:

@@ -1,0 +1,252 @@
+"""The folder of a run: who may write in it (floor 6).
+
+    folder/manifest.json             whose run it is (``identity``), and how it was made
+
+`claim` makes a folder the home of one run.  The manifest is made in one step that fails if there
+is one already, so that of two runs that begin at once one has the folder.  A folder of another
+run, or with files that are nobody's run, is refused before any work, and nothing is written.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from bbvi.experiments.records import STRAY, environment, plain, temporary_name, write_json
+
+MANIFEST = "manifest.json"
+HOUR = 3600.0
+NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of the canonical JSON of plain values: the same on every machine and run.
+
+    Examples
+    --------
+    >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+    True
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def code_digest() -> str:
+    """SHA-256 (16 digits) of the package's source files: two machines with one have one bbvi."""
+    top = Path(__file__).parents[1]
+    total = hashlib.sha256()
+    for path in sorted(top.rglob("*.py")):
+        content = path.read_bytes()
+        total.update(f"{path.relative_to(top).as_posix()} {len(content)}\n".encode() + content)
+    return total.hexdigest()[:16]
+
+
+def this_bbvi() -> dict[str, str]:
+    """Version and code of the package that computes in this process."""
+    return {"version": environment()["versions"]["bbvi"], "code": code_digest()}
+
+
+def claim(
+    folder: Path, identity: Mapping[str, Any], settings: Mapping[str, Any] | None = None
+) -> bool:
+    """Make ``folder`` the home of one run, or check that it already is.
+
+    Parameters
+    ----------
+    folder : Path
+        A new or empty folder (hidden files do not count), or the one of the same run.
+    identity : mapping of plain values
+        Everything that determines the results.
+    settings : mapping of plain values, optional
+        What else the manifest is to say.
+
+    Returns
+    -------
+    bool
+        True if the folder was claimed by this call, False if it was this run's already.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be made or written to.
+    ValueError
+        If it holds another run, or files without a manifest.  Nothing is written then.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(
+            f"folder is {folder}, which is a file; expected a folder or a new name (--out)."
+        )
+    check_folder(folder)
+    if not (folder / MANIFEST).exists():
+        others = visible(folder)
+        if others:
+            more = " ..." if len(others) > 3 else ""
+            raise ValueError(
+                f"folder {folder} holds files but no {MANIFEST} ({', '.join(others[:3])}{more}), "
+                "so they are not this run's; nothing was written. Choose a new or empty folder "
+                "(--out)."
+            )
+        record = {"settings": settings or {}, "environment": environment(), "identity": identity}
+        if _made(folder, record):
+            return True
+    sweep_strays(folder)
+    check_identity(folder, identity)
+    return False
+
+
+@contextmanager
+def claimed(
+    folder: Path, identity: Mapping[str, Any], settings: Mapping[str, Any] | None = None
+) -> Iterator[None]:
+    """Claim a folder for a run; give it back if the run ends in an error before it wrote a file."""
+    above = [path for path in (folder, *folder.parents) if not path.exists()]
+    new = claim(folder, identity, settings)
+    try:
+        yield
+    except BaseException:
+        if new and visible(folder) == [MANIFEST]:
+            (folder / MANIFEST).unlink(missing_ok=True)
+            for path in above:
+                if any(path.iterdir()):
+                    break
+                path.rmdir()
+        raise
+
+
+def finish(folder: Path, identity: Mapping[str, Any], record: Mapping[str, Any]) -> None:
+    """Write what a finished run has to say into the manifest of its folder."""
+    write_json(folder / MANIFEST, {**record, "identity": identity})
+
+
+def check_identity(folder: Path, identity: Mapping[str, Any]) -> None:
+    """Raise ValueError unless the folder's manifest has this identity."""
+    path = folder / MANIFEST
+    try:
+        stored = json.loads(path.read_text("utf-8"))["identity"]
+    except (ValueError, KeyError, TypeError, RecursionError, MemoryError, OSError) as error:
+        raise ValueError(
+            f"{path} cannot be read ({type(error).__name__}: {error}), so what the folder holds is "
+            "unknown; nothing was written. Choose another folder (--out), or move this one away."
+        ) from None
+    wanted = json.loads(json.dumps(dict(identity), default=plain))
+    if stored != wanted:
+        raise ValueError(
+            f"folder {folder} holds another run: {_difference(stored, wanted)}. Nothing was "
+            "written. Choose another folder (--out), or repeat the settings of its manifest.json."
+        )
+
+
+def check_folder(folder: Path) -> None:
+    """Raise unless ``folder`` can be written to, or made: before a long run, not after it.
+
+    Raises
+    ------
+    NotADirectoryError
+        If it, or a folder above it, is a file, or a link to nothing.
+    PermissionError
+        If it, or the nearest folder above it that exists, cannot be written to.
+    """
+    for path in (folder, *folder.absolute().parents):
+        if path.is_symlink() and not path.exists():
+            raise NotADirectoryError(
+                f"{folder} cannot hold results: {path} is a link to {os.readlink(path)}, which "
+                "does not exist. Choose another folder (--out)."
+            )
+        if path.exists():
+            break
+    if not path.is_dir():
+        raise NotADirectoryError(
+            f"{folder} cannot hold results: {path} is a file, no folder. Choose another folder "
+            "(--out)."
+        )
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise PermissionError(
+            f"{folder} cannot hold results: {path} cannot be written to. Choose another folder "
+            "(--out)."
+        )
+
+
+def visible(folder: Path) -> list[str]:
+    """Names of what is in a folder and not hidden, in order."""
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return sorted(name for name in names if not name.startswith("."))
+
+
+def sweep_strays(folder: Path) -> None:
+    """Delete the temporary files of killed runs: names that only `write_atomically` makes.
+
+    The file of a process that is alive is kept for an hour: it may be about to be renamed.
+    """
+    for path in folder.iterdir() if folder.is_dir() else ():
+        match = STRAY.fullmatch(path.name)
+        with suppress(OSError):
+            if match and not (_alive(int(match[1])) and _age(path) < HOUR):
+                path.unlink()
+
+
+def _age(path: Path) -> float:
+    return time.time() - path.stat().st_mtime
+
+
+def _alive(process: int) -> bool:
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
+def _made(folder: Path, record: Mapping[str, Any]) -> bool:
+    """Make folder and manifest; False if another run's manifest came first."""
+    path = folder / MANIFEST
+    content = f"{json.dumps(record, indent=2, default=plain)}\n".encode()
+    temporary = temporary_name(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            temporary.write_bytes(content)
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            # Some file systems have no links: a new file, which whoever comes second cannot make.
+            if error.errno not in NO_LINKS:
+                raise
+            try:
+                with open(path, "xb") as file:
+                    file.write(content)
+            except FileExistsError:
+                return False
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise type(error)(
+            f"{folder} cannot hold results: {error}. Choose another folder (--out)."
+        ) from None
+    return True
+
+
+def _difference(stored: Any, wanted: Mapping[str, Any]) -> str:
+    if not isinstance(stored, dict):
+        return "its manifest.json is not a record"
+    for key in dict.fromkeys([*wanted, *stored]):
+        if stored.get(key) != wanted.get(key):
+            old, new = (_short(record.get(key)) for record in (stored, wanted))
+            return f"its {key} is {old}, here it is {new}"
+    return "its manifest.json has other entries"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 300 else f"{text[:290]}... ({len(text)} characters)"
