@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from bbvi.experiments.executors import cluster
+from bbvi.experiments.identity import digest
 from bbvi.experiments.records import write_csv
+from bbvi.experiments.store import claim
 from bbvi.experiments.sweep import cell_rng, run_sweep
-from bbvi.experiments.store import claim, digest
 from bbvi.experiments.sweep_files import cell_path
 
 CELLS = [{"scale": scale, "size": size} for scale in (0.1, 1.0, 3.0) for size in (5, 40)]

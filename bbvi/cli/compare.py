@@ -109,13 +109,13 @@ def run(args: argparse.Namespace) -> int:
     problem = source()
     start = time.perf_counter()
     with contextlib.ExitStack() as stack:
-        identity = stack.enter_context(output(args, args.out))
+        stack.enter_context(output(args, args.out))
         where: dict[str, Any] = {"workers": args.workers}
         if args.scheduler:
             where = {"executor": stack.enter_context(cluster(args.scheduler))}
         table, result, timed = _measure(args, source, settings, table, methods, where)
         seconds = time.perf_counter() - start
-        write(args, identity, problem, settings, table, result, timed, seconds)
+        write(args, problem, settings, table, result, timed, seconds)
     print(report(problem, result))
     print(f"\n{seconds:.0f} s; rows, curves, fits, manifest and figure are in {args.out}")
     return 1 if result.failures else 0
@@ -212,7 +212,6 @@ def check_arguments(args: argparse.Namespace, table: Any, methods: list[str]) ->
 
 def write(
     args: argparse.Namespace,
-    identity: dict[str, Any],
     problem: Problem,
     settings: Settings,
     table: Any,
@@ -241,7 +240,7 @@ def write(
         "seconds": seconds,
         "environment": environment(),
     }
-    finish(out, identity, manifest)
+    finish(out, manifest)
     if result.summary:
         # A dollar sign would start a formula.
         name = problem.name.replace("$", r"\$")

@@ -7,8 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from bbvi.plotting.figures import FIGURES, write
+from bbvi.experiments.store import claimed
+from bbvi.plotting.figures import FIGURES, Drawn, write
 from bbvi.plotting.notebooks import notebook_figures
+from bbvi.validation import as_count
+
+NOTEBOOKS = "notebooks"
+"""Folder in the results folder for the figures of notebooks."""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -44,16 +49,30 @@ def run(args: argparse.Namespace) -> int:
             f"no figure {unknown[0]!r}; expected some of: {', '.join(FIGURES)}, or the path of a "
             "notebook's source, notebooks/NN_topic.py."
         )
+    seed = as_count("--seed", args.seed, minimum=0)
     for name in names:
         start = time.perf_counter()
         if name in FIGURES:
-            # A generator for each, so that no figure depends on which others are drawn.
-            paths = write(args.out, FIGURES[name](np.random.default_rng(args.seed), args.quick))
+            identity = {"command": "figures", "seed": seed, "quick": args.quick}
+            with claimed(args.out, identity, beside=[NOTEBOOKS]):
+                # A generator for each, so that no figure depends on which others are drawn.
+                paths = write(args.out, FIGURES[name](np.random.default_rng(seed), args.quick))
         else:
-            paths = write(args.out / "notebooks", notebook_figures(Path(name), args.quick))
+            folder = args.out / NOTEBOOKS
+            with claimed(folder, {"command": "figures of notebooks", "quick": args.quick}):
+                paths = write(folder, _of_notebook(Path(name), args.quick))
         seconds = time.perf_counter() - start
         print(f"{name}: {', '.join(map(str, paths))} ({seconds:.0f} s)", flush=True)
     return 0
+
+
+def _of_notebook(source: Path, quick: bool) -> dict[str, Drawn]:
+    """The figures of a file; its own mistakes in one line."""
+    try:
+        return notebook_figures(source, quick)
+    except (Exception, SystemExit) as error:
+        told = " ".join(str(error).split())
+        raise ValueError(f"{source} ends in {type(error).__name__}: {told}") from None
 
 
 def _is_notebook(name: str) -> bool:

@@ -8,15 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from bbvi.cli.output import arguments_of, output
 from bbvi.experiments.posterior_cases import load_cases
 from bbvi.experiments.posteriors import examine_all, parameter_rows, rows
-from bbvi.experiments.records import (
-    check_folder,
-    environment,
-    format_table,
-    write_csv,
-    write_json,
-)
+from bbvi.experiments.records import environment, format_table, write_csv
+from bbvi.experiments.store import check_folder, finish
 from bbvi.plotting import posteriors as plotting
 from bbvi.plotting.style import save
 from bbvi.validation import as_count
@@ -52,25 +48,23 @@ def run(args: argparse.Namespace) -> int:
     num_draws = as_count("--draws", args.draws, minimum=100)
     cases = load_cases(args.what)
     start, found = time.perf_counter(), []
-    for examined in examine_all(cases, rng, num_draws):
-        found.append(examined)
-        print(f"{examined.case.name}\n    {examined.verdict}", flush=True)
-    table = [row for examined in found for row in rows(examined)]
-    print(f"\n{report(table)}")
-    write_csv(args.out / "posteriors.csv", table)
-    write_csv(args.out / "parameters.csv", [row for e in found for row in parameter_rows(e)])
-    arguments = {key: value for key, value in vars(args).items() if key != "run"}
-    write_json(
-        args.out / "manifest.json",
-        {
-            "command": arguments,
+    with output(args, args.out):
+        for examined in examine_all(cases, rng, num_draws):
+            found.append(examined)
+            print(f"{examined.case.name}\n    {examined.verdict}", flush=True)
+        table = [row for examined in found for row in rows(examined)]
+        write_csv(args.out / "posteriors.csv", table)
+        write_csv(args.out / "parameters.csv", [row for e in found for row in parameter_rows(e)])
+        if table:
+            save(plotting.posteriors_figure(table), args.out / "posteriors.png")
+        record = {
+            "command": arguments_of(args),
             "verdicts": {examined.case.name: examined.verdict for examined in found},
             "seconds": time.perf_counter() - start,
             "environment": environment(),
-        },
-    )
-    if table:
-        save(plotting.posteriors_figure(table), args.out / "posteriors.png")
+        }
+        finish(args.out, record)
+    print(f"\n{report(table)}")
     silent = [
         f"{r['posterior']}, {r['method']}" for r in table if r.get("off") and not r["flagged"]
     ]

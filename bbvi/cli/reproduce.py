@@ -5,10 +5,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bbvi.experiments.records import check_folder, format_table
+from bbvi.experiments.records import format_table
 from bbvi.experiments.reproductions.catalogue import REPRODUCTIONS
 from bbvi.experiments.reproductions.run import Result, find, reproduce
 from bbvi.experiments.reproductions.verdicts import summary
+from bbvi.experiments.store import claimed
 from bbvi.plotting.reproductions import figure_of
 from bbvi.plotting.style import save
 
@@ -44,21 +45,25 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("no NAME is given; expected names of --list, or --quick alone.")
     for name in names:
         find(name)
-    check_folder(args.out)
-    failures = 0
-    for name in names:
-        result = reproduce(
-            name, quick=args.quick, seed=args.seed, folder=args.out, workers=args.workers
-        )
-        if result.rows:
-            picture = figure_of(find(name), result.rows, result.comparisons)
-            save(picture, args.out / f"{name}.png")
-        print(report(result), flush=True)
-        for failure in result.failures:
-            print(failure["error"], file=sys.stderr)
-        failures += len(result.failures)
+    identity = {"command": "reproduce", "seed": args.seed, "quick": args.quick}
+    with claimed(args.out, identity):
+        failures = sum(_reproduced(name, args) for name in names)
     print(f"\nrows, verdicts and pictures are in {args.out}")
     return 1 if failures else 0
+
+
+def _reproduced(name: str, args: argparse.Namespace) -> int:
+    """Measure one, write and print it; the number of cells that failed."""
+    result = reproduce(
+        name, quick=args.quick, seed=args.seed, folder=args.out, workers=args.workers
+    )
+    if result.rows:
+        picture = figure_of(find(name), result.rows, result.comparisons)
+        save(picture, args.out / f"{name}.png")
+    print(report(result), flush=True)
+    for failure in result.failures:
+        print(failure["error"], file=sys.stderr)
+    return len(result.failures)
 
 
 def catalogue() -> str:

@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     latent_dim, steps = DEFAULTS[args.dataset]
     data_rng, rng = np.random.default_rng(as_count("--seed", args.seed, minimum=0)).spawn(2)
     images = load_images(args.dataset, data_rng, root=args.root, download=args.download)
-    with output(args, out) as identity:
+    with output(args, out):
         found = uses(
             images,
             rng,
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
             num_steps=steps if args.steps is None else args.steps,
             num_restored=args.images,
         )
-        write(args, out, identity, found)
+        write(args, out, found)
     print("A linear classifier on as many numbers:\n")
     print(_table(found.representation))
     print("\nRestoring what is not seen, mean squared error per pixel:\n")
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def write(args: argparse.Namespace, out: Path, identity: dict[str, Any], found: Uses) -> None:
+def write(args: argparse.Namespace, out: Path, found: Uses) -> None:
     """Both tables, manifest and pictures."""
     write_csv(out / "representation.csv", found.representation)
     write_csv(out / "restoration.csv", found.restoration)
@@ -75,7 +75,7 @@ def write(args: argparse.Namespace, out: Path, identity: dict[str, Any], found: 
         "network": repr(found.network),
         "environment": environment(),
     }
-    finish(out, identity, record)
+    finish(out, record)
 
 
 def _table(rows: list[dict[str, Any]]) -> str:

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from bbvi.cli.output import arguments_of
 from bbvi.experiments.images import load_images
 from bbvi.experiments.latent import vae_pictures
 from bbvi.experiments.networks import lecture_network
-from bbvi.experiments.records import environment, write_csv, write_json
+from bbvi.experiments.records import environment, write_csv
+from bbvi.experiments.store import finish
 from bbvi.experiments.vae import evaluate_encoder, train_vae
 from bbvi.plotting import vae as plotting
 from bbvi.validation import as_count
@@ -68,21 +70,21 @@ def run(args: argparse.Namespace) -> int:
     held_out = evaluate_encoder(
         network, trained.theta, trained.phi, images.test.x, picture_rng, num_samples=16
     )
-    print(f"held-out objective: {held_out:.2f}")
     write_csv(out / "iterations.csv", trained.iterations)
     write_csv(out / "epochs.csv", trained.epochs)
     manifest = {
-        "command": {key: value for key, value in vars(args).items() if key != "run"},
+        "command": arguments_of(args),
         "network": repr(network),
         "held_out_objective": held_out,
         "environment": environment(),
     }
-    write_json(out / "manifest.json", manifest)
+    finish(out, manifest)
     x, labels = images.test
     assert labels is not None
     pictures = vae_pictures(network, trained.theta, trained.phi, x, labels, picture_rng)
     figures = plotting.vae_figures(pictures, trained.iterations, trained.epochs)
     plotting.save_figures(out, figures)
+    print(f"held-out objective: {held_out:.2f}")
     print(f"log, checkpoint and {len(figures)} pictures are in {out}")
     return 0
 

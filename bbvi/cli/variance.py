@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bbvi.cli.output import arguments_of
 from bbvi.estimators.noise import NOISE_SOURCES
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.experiments.catalogue import CATALOGUE
@@ -148,8 +149,7 @@ def write(args: argparse.Namespace, sweep: Sweep, seconds: float) -> None:
     write_csv(out / "reproducible.csv", without_clock(sweep.rows))
     if sweep.failures:
         write_csv(out / "failures.csv", sweep.failures)
-    arguments = {key: value for key, value in vars(args).items() if key != "run"}
-    record = {"command": arguments, "seconds": seconds, "notes": sweep.notes}
+    record = {"command": arguments_of(args), "seconds": seconds, "notes": sweep.notes}
     write_json(out / "run.json", record)
     for name, block, rows in variance_rows.pictures(sweep.rows):
         for kind, figure in plotting.figures(name, block, rows).items():

@@ -25,6 +25,7 @@ from bbvi.experiments.compare import (
     check_methods,
     run_method,
 )
+from bbvi.experiments.identity import described, digest
 from bbvi.experiments.methods import DEFAULT, METHODS, Method, Settings
 from bbvi.experiments.problem import Problem
 from bbvi.experiments.sweep import Cell, cell_rng, run_sweep
@@ -131,19 +132,32 @@ def compare_seeds(
     check_methods(methods, table)
     settings, K = checked(settings or Settings()), as_count("num_seeds", num_seeds)
     chosen = {name: table[name] for name in methods}
-    try_methods(source(), chosen, settings)
+    problem = source()
+    try_methods(problem, chosen, settings)
     sweep = run_sweep(
         partial(run_cell, source, chosen, settings, seed, theta),
         [{"method": name, "seed": k} for k in range(K) for name in methods],
         experiment="compare",
         seed=seed,
-        settings=settings._asdict(),
+        settings=run_settings(problem, chosen, settings, theta),
         folder=folder,
         executor=executor,
         workers=workers,
         progress=progress,
     )
     return _collect(sweep.rows, sweep.failures)
+
+
+def run_settings(
+    problem: Problem, table: Mapping[str, Method], settings: Settings, theta: Any = None
+) -> dict[str, Any]:
+    """All beside the seed that a comparison's numbers depend on, data included."""
+    return {
+        **settings._asdict(),
+        "problem": digest(described(problem)),
+        "methods": described(table),
+        "theta": None if theta is None else digest(described(theta)),
+    }
 
 
 def run_cell(

@@ -15,7 +15,7 @@ import numpy as np
 
 from bbvi.experiments.budget import learn
 from bbvi.experiments.compare import run_method
-from bbvi.experiments.compare_seeds import Source
+from bbvi.experiments.compare_seeds import Source, run_settings
 from bbvi.experiments.methods import Method, Settings
 from bbvi.experiments.sweep import Cell, cell_rng, run_sweep
 from bbvi.inference import Fit
@@ -74,17 +74,18 @@ def cross_table(
     """
     thetas = {f"{name}/{seed}": fit.theta for (name, seed), fit in fits.items()}
     methods = list(dict.fromkeys(name for name, _ in fits))
+    used = {name: table[name] for name in methods}
     cells = [
         {"learned_by": name, "method": method, "seed": seed}
         for name, seed in fits
         for method in methods
     ]
     sweep = run_sweep(
-        partial(_cell, source, thetas, {name: table[name] for name in methods}, settings),
+        partial(_cell, source, thetas, used, settings),
         cells,
         experiment="cross",
         seed=0,
-        settings=settings._asdict(),
+        settings=run_settings(source(), used, settings, thetas),
         folder=folder,
         executor=executor,
         workers=workers,

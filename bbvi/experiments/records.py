@@ -75,7 +75,7 @@ def environment() -> dict[str, Any]:
     """Versions, BLAS and machine of this run, for a manifest."""
     names = ("bbvi", "numpy", "scipy", "autograd", "scikit-learn", "matplotlib")
     return {
-        "python": platform.pythonversion_of(),
+        "python": platform.python_version(),
         "platform": platform.platform(),
         "cpus": os.cpu_count(),
         "versions": {name: version_of(name) for name in names},

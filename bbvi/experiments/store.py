@@ -8,13 +8,11 @@ run, or with files that are nobody's run, is refused before any work, and nothin
 """
 
 import errno
-import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,36 +23,11 @@ HOUR = 3600.0
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
-def digest(value: Any) -> str:
-    """SHA-256 of the canonical JSON of plain values: the same on every machine and run.
-
-    Examples
-    --------
-    >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
-    True
-    """
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-@lru_cache(maxsize=1)
-def code_digest() -> str:
-    """SHA-256 (16 digits) of the package's source files: two machines with one have one bbvi."""
-    top = Path(__file__).parents[1]
-    total = hashlib.sha256()
-    for path in sorted(top.rglob("*.py")):
-        content = path.read_bytes()
-        total.update(f"{path.relative_to(top).as_posix()} {len(content)}\n".encode() + content)
-    return total.hexdigest()[:16]
-
-
-def this_bbvi() -> dict[str, str]:
-    """Version and code of the package that computes in this process."""
-    return {"version": environment()["versions"]["bbvi"], "code": code_digest()}
-
-
 def claim(
-    folder: Path, identity: Mapping[str, Any], settings: Mapping[str, Any] | None = None
+    folder: Path,
+    identity: Mapping[str, Any],
+    settings: Mapping[str, Any] | None = None,
+    beside: Sequence[str] = (),
 ) -> bool:
     """Make ``folder`` the home of one run, or check that it already is.
 
@@ -66,6 +39,8 @@ def claim(
         Everything that determines the results.
     settings : mapping of plain values, optional
         What else the manifest is to say.
+    beside : sequence of str
+        Names in the folder that belong to runs of their own.
 
     Returns
     -------
@@ -85,7 +60,7 @@ def claim(
         )
     check_folder(folder)
     if not (folder / MANIFEST).exists():
-        others = visible(folder)
+        others = [name for name in visible(folder) if name not in beside]
         if others:
             more = " ..." if len(others) > 3 else ""
             raise ValueError(
@@ -103,11 +78,14 @@ def claim(
 
 @contextmanager
 def claimed(
-    folder: Path, identity: Mapping[str, Any], settings: Mapping[str, Any] | None = None
+    folder: Path,
+    identity: Mapping[str, Any],
+    settings: Mapping[str, Any] | None = None,
+    beside: Sequence[str] = (),
 ) -> Iterator[None]:
     """Claim a folder for a run; give it back if the run ends in an error before it wrote a file."""
     above = [path for path in (folder, *folder.parents) if not path.exists()]
-    new = claim(folder, identity, settings)
+    new = claim(folder, identity, settings, beside)
     try:
         yield
     except BaseException:
@@ -120,9 +98,18 @@ def claimed(
         raise
 
 
-def finish(folder: Path, identity: Mapping[str, Any], record: Mapping[str, Any]) -> None:
-    """Write what a finished run has to say into the manifest of its folder."""
-    write_json(folder / MANIFEST, {**record, "identity": identity})
+def finish(folder: Path, record: Mapping[str, Any]) -> None:
+    """Add what a finished run has to say to the manifest of its folder."""
+    stored = json.loads((folder / MANIFEST).read_text("utf-8"))
+    write_json(folder / MANIFEST, {**stored, **record})
+
+
+def is_claimed(folder: Path) -> bool:
+    """Whether a folder has the manifest of a run, whichever."""
+    try:
+        return "identity" in json.loads((folder / MANIFEST).read_text("utf-8"))
+    except (ValueError, TypeError, RecursionError, OSError):
+        return False
 
 
 def check_identity(folder: Path, identity: Mapping[str, Any]) -> None:

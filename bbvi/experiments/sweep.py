@@ -21,8 +21,9 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from bbvi.experiments.executors import compute
+from bbvi.experiments.identity import digest, this_bbvi
 from bbvi.experiments.records import blas_names, plain
-from bbvi.experiments.store import claim, digest, sweep_strays, this_bbvi
+from bbvi.experiments.store import claim, sweep_strays
 from bbvi.experiments.sweep_files import Outcome, read_cell, write_cell
 from bbvi.validation import as_count
 

@@ -5,7 +5,8 @@
 
 Every file is written to a temporary neighbour and renamed, so that a killed run leaves whole
 files or none.  A cell file carries a checksum of its rows and the digest of its run's identity; a
-file that fails either is computed again.  Nothing here is pickled: a results folder is data, and opening it runs no code.
+file that fails either is computed again.  Nothing here is pickled: a results folder is data, and
+opening it runs no code.
 """
 
 import json
@@ -13,8 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bbvi.experiments.identity import digest
 from bbvi.experiments.records import write_atomically
-from bbvi.experiments.store import digest
 
 Outcome = dict[str, Any]
 """A computed cell: "cell", "replicate", and either "rows" or the traceback "error"."""

@@ -18,7 +18,7 @@ from bbvi import backends
 from bbvi.evaluation import elbo
 from bbvi.experiments.budget import checked, learn
 from bbvi.experiments.compare import check_methods
-from bbvi.experiments.compare_seeds import Source
+from bbvi.experiments.compare_seeds import Source, run_settings
 from bbvi.experiments.methods import DEFAULT, METHODS, Learned, Method, Settings
 from bbvi.experiments.problem import Problem
 from bbvi.experiments.sweep import Cell, cell_rng, run_sweep
@@ -102,7 +102,7 @@ def tune(
         cells,
         experiment="tune",
         seed=seed,
-        settings=settings._asdict(),
+        settings=run_settings(source(), chosen, settings),
         folder=folder,
         executor=executor,
         workers=workers,

@@ -13,7 +13,7 @@ from bbvi.estimators import reparameterized_mc
 from bbvi.evaluation.monte_carlo import log_weights
 from bbvi.experiments.checkpoints import NAME, foreign_files, load_checkpoint, save_checkpoint
 from bbvi.experiments.networks import Network, lecture_objective, parameter_norm
-from bbvi.experiments.records import check_folder
+from bbvi.experiments.store import MANIFEST, check_folder, claim, is_claimed, visible
 from bbvi.inference import Fit, State, fit_amortized
 from bbvi.inference.settings import begin_with_encoder
 from bbvi.nets import astype
@@ -126,9 +126,9 @@ def train_vae(
     optimizer = adam(rate)
     plain = {"batch_size": batch_size, "rate": rate, "log_every": log_every}
     settings = _settings(network, x, rng, estimator, evaluation_samples=evaluation_samples, **plain)
-    if folder is not None:
-        # Now rather than after an epoch, in case it cannot be had.
-        folder.mkdir(parents=True, exist_ok=True)
+    if folder is not None and not (folder / NAME).exists():
+        # Now rather than after an epoch, in case it cannot be had, or two begin at once.
+        claim(folder, settings, beside=visible(folder))
     theta = astype(network.model.init(rng), x.dtype)
     state = begin_with_encoder(network.encoder, theta, x, rng, optimizer)
     state, logs = _continue(folder if resume else None, settings, state, rng)
@@ -241,6 +241,8 @@ def _refuse_to_overwrite(folder: Path | None, resume: bool) -> None:
             "another folder."
         )
     others = foreign_files(folder)
+    if is_claimed(folder):
+        others.remove(MANIFEST)
     if others and not begun:
         raise ValueError(
             f"{folder} holds {', '.join(others[:3])}{' ...' if len(others) > 3 else ''} but no "

@@ -1,0 +1,72 @@
+"""What a run is: everything that its numbers depend on, in plain values (floor 6)."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bbvi.experiments.records import version_of
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of the canonical JSON of plain values: the same on every machine and run.
+
+    Examples
+    --------
+    >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+    True
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def code_digest() -> str:
+    """SHA-256 (16 digits) of the package's source files: two machines with one have one bbvi."""
+    top = Path(__file__).parents[1]
+    total = hashlib.sha256()
+    for path in sorted(top.rglob("*.py")):
+        content = path.read_bytes()
+        total.update(f"{path.relative_to(top).as_posix()} {len(content)}\n".encode() + content)
+    return total.hexdigest()[:16]
+
+
+def this_bbvi() -> dict[str, str]:
+    """Version and code of the package that computes in this process."""
+    return {"version": version_of("bbvi"), "code": code_digest()}
+
+
+def described(value: Any) -> Any:
+    """Plain values that differ if two objects differ: arrays by digest, functions by name.
+
+    Examples
+    --------
+    >>> described({"rate": 0.1, "sizes": (3, 4), "function": digest})
+    {'rate': 0.1, 'sizes': [3, 4], 'function': 'bbvi.experiments.identity.digest'}
+    """
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.ndarray | np.generic):
+        array = np.ascontiguousarray(value)
+        return f"{array.dtype} {array.shape} {hashlib.sha256(array.tobytes()).hexdigest()}"
+    if isinstance(value, partial):
+        return [described(value.func), described(value.args), described(value.keywords)]
+    if isinstance(value, Mapping):
+        return {str(key): described(item) for key, item in value.items()}
+    if isinstance(value, tuple) and type(value) is not tuple:
+        fields: Any = getattr(type(value), "_fields", ())
+        return {name: described(item) for name, item in zip(fields, value)}
+    if isinstance(value, list | tuple):
+        return [described(item) for item in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        parts = {f.name: described(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {"type": type(value).__qualname__, **parts}
+    name = getattr(value, "__qualname__", None)
+    if name is None:
+        return f"{type(value).__module__}.{type(value).__qualname__}"
+    return f"{getattr(value, '__module__', '')}.{name}"
