@@ -125,7 +125,7 @@ def check_identity(folder: Path, identity: Mapping[str, Any]) -> None:
     wanted = json.loads(json.dumps(dict(identity), default=plain))
     if stored != wanted:
         raise ValueError(
-            f"folder {folder} holds another run: {_difference(stored, wanted)}. Nothing was "
+            f"folder {folder} holds another experiment: {_difference(stored, wanted)}. Nothing was "
             "written. Choose another folder (--out), or repeat the settings of its manifest.json."
         )
 

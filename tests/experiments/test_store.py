@@ -37,7 +37,7 @@ def test_a_folder_is_claimed_once_and_found_again_by_the_same_run(tmp_path):
 def test_another_run_is_refused_and_writes_nothing(tmp_path, other):
     claim(tmp_path, RUN)
     before = content(tmp_path)
-    with pytest.raises(ValueError, match=r"another run: its .* --out|another run: its"):
+    with pytest.raises(ValueError, match=r"another experiment: its .*--out"):
         claim(tmp_path, {**RUN, **other})
     assert content(tmp_path) == before
 
@@ -184,7 +184,7 @@ def test_no_command_writes_over_another_run_or_a_users_file(tmp_path, capsys, co
     capsys.readouterr()
     assert main([*line, "--seed", "5"]) == 2
     told = capsys.readouterr().err
-    assert "another run: its seed is 0, here it is 5" in told
+    assert "another experiment: its seed is 0, here it is 5" in told
     assert "--out" in told
     assert told.count("\n") == 1
     assert content(out) == before
