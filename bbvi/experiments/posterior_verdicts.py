@@ -1,5 +1,7 @@
 """Moments held against moments, and what there is to complain of (floor 6)."""
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +12,8 @@ KHAT = 0.7
 """Up to this weights can be trusted (Vehtari et al. 2024)."""
 MEAN_OFF, SD_OFF = 0.1, 0.1
 """An error of a mean, in standard deviations, and of a ratio of two, that count."""
+DISAGREE = 0.5
+"""The same of two weighted moments, beyond what noise does to them."""
 CAUTION = 0.7
 """A complaint comes from this part of them on: what it is held against has noise of its own."""
 
@@ -46,6 +50,20 @@ def farthest(moments: Moments, truth: Moments, names: tuple[str, ...]) -> dict[s
     }
 
 
+def several_modes(weighted: Sequence[Moments], names: tuple[str, ...]) -> str:
+    """A complaint where weights that look trustworthy disagree: they have seen different modes.
+
+    k-hat cannot know of a mode that no draw has come near.
+    """
+    sound = [moments for moments in weighted if moments.khat <= KHAT]
+    for one, other in pairwise(sound):
+        worst = farthest(one, other, names)
+        low, high = 1 - worst["sd_ratio_min"], worst["sd_ratio_max"] - 1
+        if max(worst["mean_error"], low, high) > DISAGREE:
+            return f"weighted draws disagree on {worst['mean_error_of']}: several modes"
+    return ""
+
+
 def complaint(moments: Moments, names: tuple[str, ...], said: str, truth: Moments | None) -> str:
     """What is wrong with an approximation, in words; empty where nothing is.
 
@@ -74,3 +92,22 @@ def complaint(moments: Moments, names: tuple[str, ...], said: str, truth: Moment
         if worst["mean_error"] >= CAUTION * MEAN_OFF:
             parts.append(f"mean of {worst['mean_error_of']} is {worst['mean_error']:.2f} sd off")
     return ", ".join(parts)
+
+
+def told(parts: Sequence[tuple[str, Moments, str]], without_response: str) -> str:
+    """The complaints of (method, moments, complaint) in one line, and what to use instead.
+
+    ``without_response`` says why there is no linear response, where there is none.
+    """
+    said = {method: why for method, _, why in parts}
+    line = [f"{name}: {why or 'good'}" for name, why in said.items() if "weighted" not in name]
+    if "linear response" not in said:
+        line.append(f"linear response: none ({without_response})")
+    if said["full covariance"]:
+        sound = [
+            ("weighted" in method, moments.khat, method)
+            for method, moments, why in parts
+            if not why and method != "mean field"
+        ]
+        line.append(f"use {min(sound)[2]}" if sound else "trust none of these")
+    return "; ".join(line)

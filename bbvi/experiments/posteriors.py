@@ -14,14 +14,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bbvi import backends
-from bbvi.evaluation import linear_response
+from bbvi.evaluation import UnreliableWarning, linear_response
 from bbvi.evaluation.draws import Draws, draw, heavier_draws, weighted_moments
 from bbvi.experiments.posterior_cases import Case
-from bbvi.experiments.posterior_verdicts import KHAT, Moments, complaint, farthest
+from bbvi.experiments.posterior_verdicts import (
+    KHAT,
+    Moments,
+    complaint,
+    farthest,
+    several_modes,
+    told,
+)
 from bbvi.families import DiagonalGaussian, FullCovarianceGaussian
 from bbvi.families.diagonal_gaussian import GaussianMoments
 from bbvi.importance_weights import psis
 from bbvi.inference import infer
+from bbvi.inference.verdict import RIVAL
 from bbvi.models.posterior import Posterior
 from bbvi.types import Array, Target
 from bbvi.validation import as_count, check_rng
@@ -76,6 +84,7 @@ class _Fitted(NamedTuple):
     moments: Moments
     said: str
     seconds: float
+    modes: bool = False
 
 
 def examine(case: Case, rng: np.random.Generator, num_draws: int = 10_000) -> Examined:
@@ -115,17 +124,26 @@ def examine(case: Case, rng: np.random.Generator, num_draws: int = 10_000) -> Ex
     best = min(weighted, key=lambda method: weighted[method].moments.khat)
     truth = weighted[best].moments if weighted[best].moments.khat <= KHAT else None
     names = posterior.names
+    modes = several_modes([found.moments for found in weighted.values()], names)
+    if full.modes or diagonal.modes:
+        modes = modes or "another optimum: several modes, one of them covered"
+    if modes:
+        truth = None
     # Where no weights can be trusted, linear response is better than nothing.
     better = truth or (response.moments if response is not None else None)
     parts = []
     for found in (full, diagonal, *fitted[1:]):
-        for part in (found, weighted.get(found.method)):
-            if part is not None:
-                parts.append(
-                    _approximation(part, complaint(part.moments, names, part.said, better))
-                )
+        again = [weighted[found.method]] if found.method in weighted else []
+        for part in (found, *again):
+            said = ", ".join(filter(None, (part.said, modes)))
+            why = complaint(part.moments, names, said, better)
+            parts.append(_approximation(part, why))
     evidence = _log_mean_weight(weighted[best].draws) if truth is not None else np.nan
-    return Examined(case, tuple(parts), evidence, _verdict(parts, diagonal.said))
+    verdict = told(
+        [(part.method, part.moments, part.complaint) for part in parts],
+        diagonal.said or "mean field is at no maximum",
+    )
+    return Examined(case, tuple(parts), evidence, verdict)
 
 
 def examine_all(
@@ -196,12 +214,17 @@ def _fit(
     method: str, family: Any, posterior: Posterior, target: Target, rng: np.random.Generator, S: int
 ) -> _Fitted:
     start = time.perf_counter()
-    fit, said = _heard(lambda: infer(posterior, family, {}, posterior.x, rng, progress=False))
+    fit, _ = _heard(lambda: infer(posterior, family, rng=rng, progress=False))
     seconds = time.perf_counter() - start
+    judged = fit.verdict
+    modes = bool((judged.rival < RIVAL).any())
+    said = "" if judged.all_converged or modes else "not converged"
+    if said and np.isfinite(judged.nats_left).any():
+        said += f" ({np.nanmax(judged.nats_left):.2g} nats seem left)"
     draws = draw(family, target, fit.local, rng, S, of=posterior.constrain)
     values = draws.values[:, 0]
     moments = Moments(values.mean(axis=0), values.std(axis=0, ddof=1), _khat(draws))
-    return _Fitted(method, family.moments(fit.local), draws, moments, said, seconds)
+    return _Fitted(method, family.moments(fit.local), draws, moments, said, seconds, modes)
 
 
 def _respond(
@@ -218,7 +241,7 @@ def _respond(
     def of(z: Array) -> Array:
         return np.concatenate([z, posterior.constrain(z)], axis=-1)
 
-    found, said = _heard(lambda: linear_response(DiagonalGaussian(D), target, lam, rng, of=of))
+    found, warned = _heard(lambda: linear_response(DiagonalGaussian(D), target, lam, rng, of=of))
     if not np.isfinite(found.covariance).all():
         return None
     gaussian = GaussianMoments(diagonal.gaussian.mean, found.covariance[:, :D, :D])
@@ -227,6 +250,7 @@ def _respond(
     draws = draw(family, target, family.from_moments(*gaussian), rng, S, of=posterior.constrain)
     sd = np.sqrt(np.diagonal(found.covariance[0])[D:])
     moments = Moments(diagonal.moments.mean, sd, _khat(draws))
+    said = "not at the optimum" if warned else ""
     return _Fitted("linear response", gaussian, draws, moments, said, seconds)
 
 
@@ -265,24 +289,12 @@ def _log_mean_weight(draws: Draws) -> float:
     return float(log_w.max() + np.log(np.exp(log_w - log_w.max()).mean()))
 
 
-def _verdict(parts: list[Approximation], said: str) -> str:
-    """The complaints in one line, and what to use instead."""
-    told = {part.method: part.complaint for part in parts}
-    line = [
-        f"{method}: {why or 'good'}" for method, why in told.items() if "weighted" not in method
-    ]
-    if "linear response" not in told:
-        line.append(f"linear response: none ({said or 'mean field is at no maximum'})")
-    if told["full covariance"]:
-        sound = [part for part in parts if not part.complaint and part.method != "mean field"]
-        sound.sort(key=lambda part: ("weighted" in part.method, part.moments.khat))
-        line.append(f"use {sound[0].method}" if sound else "trust none of these")
-    return "; ".join(line)
+def _heard(function: Callable[[], Any]) -> tuple[Any, bool]:
+    """The function's value, and whether it warned that it is not to be trusted.
 
-
-def _heard(function: Callable[[], Any]) -> tuple[Any, str]:
-    """The function's value, and the warnings that came with it: they are part of the verdict."""
-    with warnings.catch_warnings(record=True) as caught:
+    Warnings become part of the verdict; of overflow on the way only the end counts.
+    """
+    with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
         warnings.simplefilter("always")
         value = function()
-    return value, " ".join(str(warning.message) for warning in caught)
+    return value, any(issubclass(warning.category, UnreliableWarning) for warning in caught)

@@ -16,8 +16,8 @@ from bbvi.inference.solvers import Solver, Targets, ascend, natural_gradient, st
 from bbvi.inference.verdict import Verdict, verdict, warn_unless_converged
 from bbvi.optimizers import Optimizer
 from bbvi.targets import hold_theta
-from bbvi.types import Array, Estimator, Family, Model, Target, Theta
-from bbvi.validation import check_theta
+from bbvi.types import Array, Estimator, Family, Model, Target, Theta, WithoutData
+from bbvi.validation import check_rng, check_theta
 
 __all__ = ["Start", "ascend", "infer", "step_1"]
 
@@ -30,9 +30,9 @@ Start = Callable[[Any, Targets, Array, np.random.Generator], Array]
 def infer(
     model: Model,
     family: Family,
-    theta: Theta | None,
-    x: Array,
-    rng: np.random.Generator,
+    theta: Theta | None = None,
+    x: Array | None = None,
+    rng: np.random.Generator | None = None,
     *,
     lam: Array | None = None,
     start: Start | None = None,
@@ -52,7 +52,7 @@ def infer(
         p_theta(x, z), q_lam(z) and the parameters theta, of x's dtype; {} or None for a model
         without parameters.
     x : ndarray (N, Dx)
-        New data.
+        New data; left out for a `bbvi.Posterior`: ``infer(posterior, family, rng=rng)``.
     rng : numpy Generator
         For the samples.
     lam : ndarray (N, P), optional
@@ -87,6 +87,10 @@ def infer(
         If log p or a gradient is not finite where the solver needs it; its ``state`` is the last
         finite lam.
     """
+    check_rng(rng)
+    assert rng is not None
+    if x is None:
+        x = _without_data(model)
     fit = step_1(
         model,
         family,
@@ -175,6 +179,16 @@ def step_1(
         solution = solver(family, targets, lam, rng, observe)
     judged = judge(family, targets, solution, rng)
     return Fit(theta, None, solution.lam, as_trace(rows), None, judged)
+
+
+def _without_data(model: Any) -> Array:
+    """The row that stands for no data."""
+    if not isinstance(model, WithoutData):
+        raise TypeError(
+            f"infer got no x for {type(model).__name__}; expected data (N, Dx). Only a "
+            "bbvi.Posterior has its data inside."
+        )
+    return model.x
 
 
 def _without_theta(model: Any) -> bool:

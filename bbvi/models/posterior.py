@@ -51,7 +51,7 @@ class Posterior:
     >>> import bbvi
     >>> correlated = Posterior(lambda z: -(z[0] ** 2) - (z[1] - z[0]) ** 2, 2)
     >>> q = bbvi.FullCovarianceGaussian(2)
-    >>> fit = bbvi.infer(correlated, q, {}, correlated.x, np.random.default_rng(0))
+    >>> fit = bbvi.infer(correlated, q, rng=np.random.default_rng(0))
     >>> q.moments(fit.local).covariance[0].round(1)
     array([[0.5, 0.5],
            [0.5, 1. ]])

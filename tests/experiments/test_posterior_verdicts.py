@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bbvi.experiments.posterior_verdicts import Moments, complaint, farthest
+from bbvi.experiments.posterior_verdicts import Moments, complaint, farthest, several_modes, told
 
 TRUE = Moments(np.array([1.0, -2.0, 0.0]), np.array([1.0, 10.0, 0.1]), 0.1)
 NAMES = ("a", "b", "c")
@@ -61,3 +61,32 @@ def test_the_words(moments, said, words):
 def test_without_anything_better_only_khat_and_the_fit_speak():
     wrong = moved(mean=(3, 3, 3), ratio=(0.1, 1, 9), khat=0.3)
     assert complaint(wrong, NAMES, "", None) == ""
+
+
+def test_weights_that_disagree_have_seen_different_modes():
+    assert several_modes([TRUE, moved(mean=(0.2, 0, 0))], NAMES) == ""
+    assert several_modes([TRUE], NAMES) == ""
+    assert several_modes([TRUE, moved(mean=(0, 9, 0))], NAMES) == (
+        "weighted draws disagree on b: several modes"
+    )
+    assert "several modes" in several_modes([TRUE, moved(ratio=(1, 1, 0.3))], NAMES)
+    # Weights that cannot be trusted are no witnesses.
+    assert several_modes([TRUE, moved(mean=(0, 9, 0), khat=0.9)], NAMES) == ""
+
+
+def test_the_line_and_what_to_use():
+    good = [("full covariance", moved(), ""), ("mean field", moved(), "bad")]
+    assert told([*good, ("linear response", moved(), "")], "") == (
+        "full covariance: good; mean field: bad; linear response: good"
+    )
+    bad = [("full covariance", moved(), "bad"), ("mean field", moved(), "")]
+    assert told(bad, "why") == (
+        "full covariance: bad; mean field: good; linear response: none (why); trust none of these"
+    )
+    more = [
+        ("full covariance, weighted", moved(khat=0.5), ""),
+        ("linear response, weighted", moved(khat=0.2), ""),
+    ]
+    response = ("linear response", moved(khat=0.6), "bad")
+    assert told([*bad, response, *more], "").endswith("; use linear response, weighted")
+    assert told([*bad, (*response[:2], ""), *more], "").endswith("; use linear response")

@@ -76,6 +76,20 @@ def test_what_cannot_be_fitted_does_not_stop_the_others():
     assert second.verdict.startswith("full covariance: good")
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_two_modes_are_not_called_good(seed):
+    two = Posterior(
+        lambda z: anp.logaddexp(
+            -0.5 * anp.sum((z - 5) ** 2, axis=-1), -0.5 * anp.sum((z + 5) ** 2, axis=-1)
+        ),
+        2,
+    )
+    found = examine(Case("two", two, None), np.random.default_rng(seed))
+    assert all("several modes" in part.complaint for part in found.approximations)
+    assert np.isnan(found.log_evidence)
+    assert found.verdict.endswith("trust none of these")
+
+
 def test_what_is_refused():
     with pytest.raises(TypeError, match="case is Posterior"):
         examine(gaussian(0.0).posterior, np.random.default_rng(0))

@@ -95,10 +95,18 @@ def test_reports_and_names():
 @pytest.mark.parametrize("density", [all_axes, one_vector])
 def test_step_1_ends_on_a_gaussian_posterior(density):
     model, q = Posterior(density, 3), bbvi.FullCovarianceGaussian(3)
-    fit = bbvi.infer(model, q, {}, model.x, np.random.default_rng(0))
+    fit = bbvi.infer(model, q, rng=np.random.default_rng(0))
     moments = q.moments(fit.local)
     np.testing.assert_allclose(moments.mean[0], MEAN, atol=2e-2)
     np.testing.assert_allclose(moments.covariance[0], np.linalg.inv(PRECISION), atol=5e-2)
+
+
+def test_only_a_posterior_has_its_data_inside():
+    q, rng = bbvi.DiagonalGaussian(2), np.random.default_rng(0)
+    with pytest.raises(TypeError, match="infer got no x for LinearGaussian"):
+        bbvi.infer(bbvi.LinearGaussian(2, 3), q, bbvi.LinearGaussian(2, 3).init(rng), rng=rng)
+    with pytest.raises(TypeError, match="rng is NoneType"):
+        bbvi.infer(Posterior(all_axes, 3), bbvi.DiagonalGaussian(3))
 
 
 @pytest.mark.parametrize(
