@@ -58,16 +58,6 @@ class GenerativeModel(Model, Protocol):
 
 
 @runtime_checkable
-class WithoutData(Model, Protocol):
-    """A model of one posterior, whose data are inside of it: nobody has to hand over x."""
-
-    @property
-    def x(self) -> Array:
-        """One row (1, 1) in the place of data."""
-        ...
-
-
-@runtime_checkable
 class Conjugate(Model, Protocol):
     """A model whose E and M step are known in closed form (`bbvi.fit_mean_field_em`)."""
 

@@ -14,9 +14,10 @@ from bbvi.inference.records import Fit, as_trace
 from bbvi.inference.settings import check_lam, check_parts, prepare, progress_bar
 from bbvi.inference.solvers import Solver, Targets, ascend, natural_gradient, stochastic
 from bbvi.inference.verdict import Verdict, verdict, warn_unless_converged
+from bbvi.models.posterior import Posterior
 from bbvi.optimizers import Optimizer
 from bbvi.targets import hold_theta
-from bbvi.types import Array, Estimator, Family, Model, Target, Theta, WithoutData
+from bbvi.types import Array, Estimator, Family, Model, Target, Theta
 from bbvi.validation import check_rng, check_theta
 
 __all__ = ["Start", "ascend", "infer", "step_1"]
@@ -183,7 +184,7 @@ def step_1(
 
 def _without_data(model: Any) -> Array:
     """The row that stands for no data."""
-    if not isinstance(model, WithoutData):
+    if not isinstance(model, Posterior):
         raise TypeError(
             f"infer got no x for {type(model).__name__}; expected data (N, Dx). Only a "
             "bbvi.Posterior has its data inside."
