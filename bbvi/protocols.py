@@ -15,6 +15,7 @@ member                              of                         without it
 ``observed_dim``                    model                      the width of x is not checked
 ``observed_dim(num_outputs)``       likelihood                 Dx is the decoder's last width
 ``mean(params, outputs)``           likelihood                 no E[x | z]
+``given_columns``                   model                      all of x is drawn from p(x, z)
 ``log_evidence(theta, x)``          model                      log p(x) by quadrature or sampling
 ``log_joint_blankets(theta, x, z)`` model                      Rao-Blackwellization drops less
 ``standard_normal_prior``           model                      no closed-form KL to the prior
@@ -141,6 +142,16 @@ class HasLogEvidence(Protocol):
 
     def log_evidence(self, theta: Theta, x: Array) -> Array:
         """log p(x): (N,), nats."""
+        ...
+
+
+@runtime_checkable
+class HasGivenColumns(Protocol):
+    """A model of some columns of x given the others: log p(z) + log p(y | z, features)."""
+
+    @property
+    def given_columns(self) -> Array:
+        """The columns of x that ``log_joint`` is conditioned on: whole numbers below Dx."""
         ...
 
 

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from bbvi.backends import autodiff
-from bbvi.checks.evidence import invariance, normalization, tolerance
-from bbvi.checks.normalizers import UncheckedWarning, reciprocal_normalizer
+from bbvi.checks.evidence import invariance, tolerance
+from bbvi.checks.normalizers import UncheckedWarning, bridge
 from bbvi.checks.verdicts import require_close
+from bbvi.protocols import HasGivenColumns
 from bbvi.types import Array, Theta
 
 
@@ -87,45 +88,34 @@ def _require_invariance(what: str, log_weight: Any, cause: str) -> None:
 def _check_normalization(
     model: Any, rng: np.random.Generator, theta: Theta, x: Array, z: Array
 ) -> None:
-    D = z.shape[1]
-
-    def log_density(points: Array) -> Array:
-        return autodiff.unchecked_target(model, theta, points[:, D:]).value(points[None, :, :D])[0]
-
-    shares = normalization(rng, np.concatenate([z, x], axis=1), log_density)
-    if shares is None:
-        _check_reciprocal(model, theta, x, z)
-        return
-    drawn, integral = shares
-    limit = tolerance(drawn, drawn.value) + tolerance(integral, integral.value)
-    require_close(
-        "exp(log_joint) is not normalized: the integral over a region, against the share of draws",
-        integral.value,
-        drawn.value,
-        limit,
-        otherwise="log p(z) or a constant dropped, e.g. -0.5 log 2 pi or -log sigma per dimension",
-    )
-
-
-def _check_reciprocal(model: Any, theta: Theta, x: Array, z: Array) -> None:
     def log_joint(x: Array, z: Array) -> Array:
         return autodiff.unchecked_target(model, theta, x).value(z[None])[0]
 
-    found = reciprocal_normalizer(z, x, log_joint)
-    if found is None:
+    means = bridge(rng, z, x, log_joint, _given(model, x))
+    if means is None:
         warnings.warn(
             f"check_model could not tell whether exp({type(model).__name__}.log_joint) integrates "
-            "to 1: no region of z holds enough of the draws. Use more draws (num_draws), or a "
-            "smaller model of the same kind.",
+            "to 1: no simple density comes near enough to the draws. Use more draws (num_draws), "
+            "or a smaller model of the same kind.",
             UncheckedWarning,
             stacklevel=4,
         )
         return
     require_close(
-        "exp(log_joint) is not normalized: its integral is not 1, by E[r / p] over the draws",
-        found.value,
-        1.0,
-        tolerance(found, np.ones(())),
-        otherwise="a constant dropped from log p(z) or log p(x | z): -0.5 log 2 pi per dimension, "
-        "-log sigma, or -log x!",
+        "exp(log_joint) is not normalized: its mean over a region, by draws of a known density, "
+        "against the mean by draws of the model",
+        means.proposed,
+        means.drawn,
+        means.limit,
+        otherwise="log p(z) or a constant dropped from log p(z) or log p(x | z): -0.5 log 2 pi or "
+        "-log sigma per dimension, or -log x!; or columns of x that log_joint is conditioned on, "
+        "which the model's given_columns is to list",
     )
+
+
+def _given(model: Any, x: Array) -> Array:
+    """Which columns of x the density is conditioned on: (Dx,)."""
+    given = np.zeros(x.shape[1], dtype=bool)
+    if isinstance(model, HasGivenColumns):
+        given[model.given_columns] = True
+    return given

@@ -33,9 +33,9 @@ def check_model(
     4. Autograd's gradients in z and theta are finite and equal difference quotients.
     5. ``sample`` draws from exp(``log_joint``): moving theta, z or the scale of z by t leaves
        E[p_t(x, z) / p(x, z)] = 1, and the share of draws in a region is its probability.
-    6. exp(``log_joint``) integrates to 1: by that share, or by E[r(x) / p(x, z)] over draws with z
-       in a box.  A factor outside 1 +- five standard errors is seen.  Where these are above 0.75,
-       or x has more than 12 columns and no region holds enough draws, `UncheckedWarning` says so.
+    6. exp(``log_joint``) integrates to 1, over z and all columns of x but ``given_columns``: by
+       draws of the model and of a density fitted to them (`bbvi.checks.normalizers`).  Where no
+       such density comes near the draws, `UncheckedWarning` says that this was not checked.
 
     Requires
     --------

@@ -1,88 +1,191 @@
-"""Does exp(log_joint) integrate to 1, where no region holds enough draws of x? (floor 5)
+"""Does exp(log_joint) integrate to 1?  Two samples, compared over a bridge (floor 5).
 
-With draws (x, z) ~ p, a box B of z, and any density r of x,
+p~ = kappa p is the density under test, of whose p there are draws (x, z); g is a density fitted to
+other draws, in a region where p is simple.  For any c > 0
 
-    E_p[1[z in B] r(x) / (volume(B) p(x, z))] = 1,
+    E_p[c g / (c g + p~)] = E_g[c p~ / (c g + p~)] / kappa,
 
-if and only if p is normalized.  r is fitted to other draws with z in B: frequencies for columns of
-whole numbers, a narrowed Gaussian for the rest, so that r has lighter tails than p.
+so that the two means, over draws of p and of g, agree if and only if p~ is normalized, however
+bad g is.  No term is above 1 (or c): unlike E_p[g / p~], whose largest terms may all be missing
+from the draws, neither mean hides its error.  Where g misses p both are near 0: no verdict then.
+Columns of x that p is conditioned on, as a regression's features, are those of the draws in g too.
+
+Notes
+-----
+Meng and Wong (1996), "Simulating ratios of normalizing constants via a simple identity".
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
+from scipy.special import ndtr, ndtri
 
-from bbvi.checks.evidence import LIMIT, Mean, mean_of
+from bbvi.checks.evidence import LIMIT, mean_of
 from bbvi.logs import LOG_2PI
 from bbvi.types import Array
 
-NARROWER = 0.8
-"""The variance of r's Gaussian, in units of that of the draws."""
-
-
 LARGEST_MARGIN = 0.75
-"""Five standard errors of the mean, beyond which a value near 1 says nothing."""
+"""A margin of the means' difference, in units of the mean, beyond which equality says nothing."""
 
-LARGEST_WIDTH = 12
-"""Columns of x beyond which a density fitted to some hundred draws is too far from p."""
+PROPOSED = 4
+"""Draws of g for each draw of p."""
+
+FEWEST = 100
+"""Draws in the region that g is fitted to."""
 
 
 class UncheckedWarning(UserWarning):
     """A property of a model could not be checked."""
 
 
-def reciprocal_normalizer(
-    z: Array, x: Array, log_joint: Callable[[Array, Array], Array]
-) -> Mean | None:
-    """The mean of 1[z in B] r(x) / (volume(B) p(x, z)), 1 for a normalized p.
+class Bridge(NamedTuple):
+    """The two means of the identity, and how far apart chance may put them."""
 
-    None where the draws are too few, x is too wide, or the ratios vary too much to tell.
+    drawn: float
+    proposed: float
+    limit: float
+
+
+class _Region(NamedTuple):
+    """Discrete latents at their most frequent values, the others in a box of half width w."""
+
+    discrete: Array
+    pattern: Array
+    mean: Array
+    L: Array
+    width: float
+
+
+def bridge(
+    rng: np.random.Generator,
+    z: Array,
+    x: Array,
+    log_joint: Callable[[Array, Array], Array],
+    given: Array,
+) -> Bridge | None:
+    """The two means for draws of a model; None where they cannot tell a factor of 2.5 from 1.
 
     Parameters
     ----------
+    rng : numpy Generator
+        For draws of g.
     z, x : ndarray (M, D), (M, Dx)
-        Draws of the model; the first half makes B and r, the second is averaged.
+        Draws of the model; g is fitted to the first half, the second is averaged.
     log_joint : callable
         (x, z) -> log p(x, z) of each draw.
+    given : ndarray of bool (Dx,)
+        Columns of x that p is conditioned on.
     """
     half = len(z) // 2
-    discrete = (z == np.round(z)).all(axis=0)
-    patterns, counts = np.unique(z[:half, discrete], axis=0, return_counts=True)
-    inside, log_volume = (z[:, discrete] == patterns[np.argmax(counts)]).all(axis=1), 0.0
-    free = z[:, ~discrete]
-    K = free.shape[1]
-    if inside[:half].sum() < 100 or K > 8 or x.shape[1] > LARGEST_WIDTH:
-        return None
-    if K > 0:
-        known = free[:half][inside[:half]]
-        L = np.linalg.cholesky(np.cov(known.T).reshape(K, K))
-        radius = np.abs(np.linalg.solve(L, (free - known.mean(axis=0)).T)).max(axis=0)
-        width = np.quantile(radius[:half][inside[:half]], 0.35)
-        inside &= radius < width
-        log_volume = K * np.log(2 * width) + np.log(np.diagonal(L)).sum()
+    region = _region(z[:half])
+    u, inside = _coordinates(region, z)
     first, second = np.flatnonzero(inside[:half]), half + np.flatnonzero(inside[half:])
-    log_r = _fitted(x[first], x[second])
-    ratios = np.zeros(len(z) - half)
-    log_ratio = log_r - log_volume - log_joint(x[second], z[second])
-    ratios[second - half] = np.exp(np.minimum(log_ratio, 50.0))
-    mean = mean_of(ratios)
-    unclear = LIMIT * mean.error > LARGEST_MARGIN and abs(mean.value - 1) < 0.9
-    return None if unclear else mean
+    if len(first) < max(FEWEST, 3 * _columns(u, x, given)):
+        return None
+    conditional = _Conditional(u[first], x[first], given)
+    both = np.concatenate([z, x], axis=1)
+    low, high = both[:half].min(axis=0), both[:half].max(axis=0)
+    share = len(first) / half
+
+    def log_g(u: Array, x: Array) -> Array:
+        uniform = np.log(2 * ndtr(region.width) - 1)
+        log_u = -0.5 * np.sum(u**2 + LOG_2PI, axis=1) - u.shape[1] * uniform
+        return log_u - np.log(np.diagonal(region.L)).sum() + conditional.log_density(u, x)
+
+    def ratios(u: Array, z: Array, x: Array) -> tuple[Array, Array]:
+        """c g / (c g + p~) and c p~ / (c g + p~), 0 beyond the range of a column of draws.
+
+        A density of positive numbers need not be defined elsewhere.
+        """
+        both = np.concatenate([z, x], axis=1)
+        possible = ((both >= low) & (both <= high)).all(axis=1)
+        terms = np.zeros((2, len(x)))
+        log_p = np.nan_to_num(log_joint(x[possible], z[possible]), nan=-np.inf)
+        # Where neither is above 0 there is nothing to share out.
+        difference = np.clip(log_p - log_g(u[possible], x[possible]) - np.log(share), -700, 700)
+        terms[0, possible] = 1 / (1 + np.exp(difference))
+        terms[1, possible] = share / (1 + np.exp(-difference))
+        return terms[0], terms[1]
+
+    drawn = np.zeros(len(z) - half)
+    drawn[second - half] = ratios(u[second], z[second], x[second])[0]
+    num = PROPOSED * len(drawn)
+    edge = ndtr(region.width)
+    u_g = ndtri(rng.uniform(1 - edge, edge, size=(num, u.shape[1])))
+    z_g = np.empty((num, z.shape[1]))
+    z_g[:, region.discrete] = region.pattern
+    z_g[:, ~region.discrete] = region.mean + u_g @ region.L.T
+    x_g = conditional.sample(rng, u_g, np.tile(x[half:], (PROPOSED, 1)))
+    proposed = ratios(u_g, z_g, x_g)[1].reshape(PROPOSED, -1).mean(axis=0)
+    a, b = float(drawn.mean()), float(proposed.mean())
+    # Bernstein's inequality: what a rare large term may add beyond the standard error.
+    rare = LIMIT**2 / 3 * (1 / len(drawn) + share / num)
+    limit = LIMIT * float(mean_of(drawn - proposed).error) + rare
+    if limit > LARGEST_MARGIN * max(a, b) and abs(a - b) <= limit:
+        return None
+    return Bridge(a, b, limit)
 
 
-def _fitted(seen: Array, x: Array) -> Array:
-    """log r(x) of a density fitted to the rows seen: (M,); -inf where a value was never seen."""
-    whole = (seen == np.round(seen)).all(axis=0)
-    log_r = np.zeros(len(x))
-    for j in np.flatnonzero(whole):
-        values, counts = np.unique(seen[:, j], return_counts=True)
-        place = np.minimum(np.searchsorted(values, x[:, j]), len(values) - 1)
-        known = values[place] == x[:, j]
-        log_r += np.where(known, np.log(counts[place] / counts.sum()), -np.inf)
-    if (~whole).any():
-        center, K = seen[:, ~whole].mean(axis=0), int((~whole).sum())
-        C = NARROWER * np.cov(seen[:, ~whole].T).reshape(K, K)
-        L = np.linalg.cholesky(C + 1e-9 * np.trace(C) / K * np.eye(K))
-        w = np.linalg.solve(L, (x[:, ~whole] - center).T)
-        log_r += -0.5 * np.sum(w**2 + LOG_2PI, axis=0) - np.log(np.diagonal(L)).sum()
-    return log_r
+def _columns(u: Array, x: Array, given: Array) -> int:
+    """How many numbers a column's regression and the covariance of all columns learn."""
+    return (1 + u.shape[1]) * (1 + int(given.sum())) + int((~given).sum())
+
+
+def _region(z: Array) -> _Region:
+    discrete = (z == np.round(z)).all(axis=0)
+    patterns, counts = np.unique(z[:, discrete], axis=0, return_counts=True)
+    pattern = patterns[np.argmax(counts)]
+    known = z[(z[:, discrete] == pattern).all(axis=1)][:, ~discrete]
+    K = known.shape[1]
+    if K == 0 or len(known) < FEWEST:
+        return _Region(discrete, pattern, np.zeros(K), np.eye(K), np.inf)
+    mean, L = known.mean(axis=0), np.linalg.cholesky(np.cov(known.T).reshape(K, K))
+    radius = np.abs(np.linalg.solve(L, (known - mean).T)).max(axis=0)
+    return _Region(discrete, pattern, mean, L, float(np.quantile(radius, 0.9)))
+
+
+def _coordinates(region: _Region, z: Array) -> tuple[Array, Array]:
+    """The whitened continuous latents u (M, K), and which rows lie in the region (M,)."""
+    u = np.linalg.solve(region.L, (z[:, ~region.discrete] - region.mean).T).T
+    inside = (z[:, region.discrete] == region.pattern).all(axis=1)
+    return u, inside & (np.abs(u) < region.width).all(axis=1)
+
+
+class _Conditional:
+    """g(x | u, given): frequencies for whole numbers, a linear regression for other columns."""
+
+    def __init__(self, u: Array, x: Array, given: Array):
+        whole = (x == np.round(x)).all(axis=0)
+        self.given, self.whole = given, np.flatnonzero(whole & ~given)
+        self.real = np.flatnonzero(~whole & ~given)
+        self.values = [np.unique(x[:, j], return_counts=True) for j in self.whole]
+        design = self._design(u, x)
+        self.slopes = np.linalg.lstsq(design, x[:, self.real], rcond=None)[0]
+        rest = x[:, self.real] - design @ self.slopes
+        C, K = rest.T @ rest / max(1, len(x) - design.shape[1]), len(self.real)
+        self.L = np.linalg.cholesky(C + 1e-9 * np.trace(C) / max(1, K) * np.eye(K))
+
+    def _design(self, u: Array, x: Array) -> Array:
+        """1, u, the given columns and their products with u."""
+        ones, c = np.ones((len(u), 1)), x[:, self.given]
+        products = (u[:, :, None] * c[:, None, :]).reshape(len(u), -1)
+        return np.concatenate([ones, u, c, products], axis=1)
+
+    def log_density(self, u: Array, x: Array) -> Array:
+        log_g = np.zeros(len(x))
+        for j, (values, counts) in zip(self.whole, self.values):
+            place = np.minimum(np.searchsorted(values, x[:, j]), len(values) - 1)
+            log_share = np.log(counts[place] / counts.sum())
+            log_g += np.where(values[place] == x[:, j], log_share, -np.inf)
+        w = np.linalg.solve(self.L, (x[:, self.real] - self._design(u, x) @ self.slopes).T)
+        return log_g - 0.5 * np.sum(w**2 + LOG_2PI, axis=0) - np.log(np.diagonal(self.L)).sum()
+
+    def sample(self, rng: np.random.Generator, u: Array, x: Array) -> Array:
+        """x with all columns drawn anew but the given ones."""
+        x = x.copy()
+        for j, (values, counts) in zip(self.whole, self.values):
+            x[:, j] = rng.choice(values, size=len(u), p=counts / counts.sum())
+        noise = rng.standard_normal((len(u), len(self.L)))
+        x[:, self.real] = self._design(u, x) @ self.slopes + noise @ self.L.T
+        return x

@@ -61,6 +61,12 @@ class LinearRegression:
         """D: an intercept, then one weight per feature."""
         return self.num_features + 1
 
+    @property
+    def given_columns(self) -> Array:
+        """The columns of x that hold features: log_joint is conditioned on them."""
+        columns = np.arange(self.num_rows * (self.num_features + 1))
+        return columns[columns % (self.num_features + 1) != self.num_features]
+
     def pack(self, features: Array, response: Array) -> Array:
         """A feature table (R, F) and a response (R,) as the one row x (1, R (F + 1)).
 

@@ -92,6 +92,12 @@ class LogisticRegression:
         """R / B, how often each row counts."""
         return 1.0 if self.num_total is None else self.num_total / self.num_rows
 
+    @property
+    def given_columns(self) -> Array:
+        """The columns of x that hold features: log_joint is conditioned on them."""
+        columns = np.arange(self.num_rows * (self.num_features + 1))
+        return columns[columns % (self.num_features + 1) != self.num_features]
+
     def pack(self, features: Array, labels: Array) -> Array:
         """A feature table (R, F) and labels (R,) of 0 and 1 as the one row x (1, R (F + 1)).
 
