@@ -212,7 +212,8 @@ class Evaluation(NamedTuple):
     """
 
     log_p: Array
-    dz: Array | None
+    # Any: who asked for it need not ask again whether it is None.
+    dz: Any
     dtheta: Theta | None
 
 
@@ -252,7 +253,7 @@ class Target(NamedTuple):
     def value_and_dz(self, z: Array) -> tuple[Array, Array]:
         """log p (S, N) and d log p / dz (S, N, D)."""
         log_p, dz, _ = self.evaluate(z, dz=True)
-        return log_p, dz  # type: ignore[return-value]
+        return log_p, dz
 
     def value_and_dtheta(
         self, z: Array, weights: Array | None = None
@@ -265,7 +266,7 @@ class Target(NamedTuple):
         self, z: Array, weights: Array | None = None
     ) -> tuple[Array, Array, Theta | None]:
         """log p (S, N), d log p / dz (S, N, D) and dtheta, in one pass."""
-        return self.evaluate(z, dz=True, dtheta=True, weights=weights)  # type: ignore[return-value]
+        return self.evaluate(z, dz=True, dtheta=True, weights=weights)
 
 
 class Estimate(NamedTuple):

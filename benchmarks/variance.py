@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from bbvi.backends import autodiff
-from bbvi.estimators.record import draw_noise, prepared
+from bbvi.estimators.specification import draw_noise, prepared
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.evaluation.gradients import gradient_statistics
 from bbvi.experiments.records import environment, format_table, write_csv, write_json

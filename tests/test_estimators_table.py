@@ -15,12 +15,11 @@ from bbvi.estimators import (
     contract_markdown,
     contract_rows,
     draw_noise,
-    elbo_integrand,
     expectations,
     find,
     leave_one_out,
-    plain_integrand,
     prepared,
+    prepared_expectation,
     require,
     score_function,
 )
@@ -34,6 +33,7 @@ from bbvi.evaluation import (
     quadratic_expectation,
     support_nodes,
 )
+from bbvi.evaluation.exact_sums import weighted_sum
 from bbvi.families import (
     Bernoulli,
     Categorical,
@@ -106,9 +106,9 @@ ELBO_CASES = [
 ]
 
 
-def learn(record, family, target, lam, x, integrand=elbo_integrand):
+def learn(record, family, target, lam, x, prepared=prepared):
     """The estimator, with what it learns beforehand learned at this one row of lam."""
-    return prepared(record, family, target, lam, x, np.random.default_rng(8), integrand)
+    return prepared(record, family, target, lam, x, np.random.default_rng(8))
 
 
 @pytest.mark.parametrize(("name", "problem"), ELBO_CASES)
@@ -147,9 +147,9 @@ PLAIN_CASES = [
 def test_plain_expectations_against_the_closed_form(name, integrand, k):
     family, lam = DiagonalGaussian(2), np.array([[0.3, -0.6, 0.2, -0.4]])
     target = {"quadratic": quadratic, "cosine": cosine}[integrand](k, latent_dim=2)
-    exact = gauss_hermite(family, target, lam, integrand=plain_integrand)
+    exact = weighted_sum(family, target, lam, hermite_nodes(family, lam))
     record = ESTIMATORS[name]
-    estimator = learn(record, family, target, lam, None, plain_integrand)
+    estimator = learn(record, family, target, lam, None, prepared_expectation)
 
     def at(estimator):
         rng, draws = np.random.default_rng(0), record.draws_for(family)
@@ -170,8 +170,8 @@ def test_plain_expectations_against_the_closed_form(name, integrand, k):
 def test_the_bernoulli_toy_against_enumeration(name):
     record = ESTIMATORS[name]
     family, lam, target = Bernoulli(2), np.array([[0.8, -0.4]]), quadratic(0.3, latent_dim=2)
-    exact = enumeration(family, target, lam, plain_integrand)
-    estimator = learn(record, family, target, lam, None, plain_integrand)
+    exact = weighted_sum(family, target, lam, support_nodes(family, lam))
+    estimator = learn(record, family, target, lam, None, prepared_expectation)
 
     def at(estimator):
         rng, draws = np.random.default_rng(0), record.draws_for(family)
@@ -428,14 +428,15 @@ def test_a_bound_has_no_plain_expectation():
             quadratic(1.0),
             np.zeros((1, 2)),
             None,
-            plain_integrand,
+            prepared_expectation,
         )
 
 
 def test_quadratic_and_gauss_hermite_agree():
     lam = np.array([[0.3, 0.2]])
     truth = quadratic_expectation(DiagonalGaussian(1), 0.5, lam)
-    found = gauss_hermite(DiagonalGaussian(1), quadratic(0.5), lam, integrand=plain_integrand)
+    q = DiagonalGaussian(1)
+    found = weighted_sum(q, quadratic(0.5), lam, hermite_nodes(q, lam))
     np.testing.assert_allclose(found.grad, truth.grad, rtol=1e-10)
 
 

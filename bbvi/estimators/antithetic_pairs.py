@@ -8,7 +8,6 @@ import numpy as np
 from scipy.special import expit
 
 from bbvi.estimators.arguments import check_arguments
-from bbvi.estimators.elbo import Integrand, elbo_integrand
 from bbvi.families import Bernoulli
 from bbvi.types import Array, Estimate, Target, Theta
 
@@ -18,7 +17,6 @@ def arm(
     target: Target,
     lam: Array,
     eps: Array,
-    integrand: Integrand = elbo_integrand,
 ) -> Estimate:
     """E_u[(f(z(u)) - f(z(1 - u))) (u - 1/2)]: augment, reparameterize, merge.
 
@@ -30,8 +28,6 @@ def arm(
     ----------
     family, target, lam, eps
         lam (N, D); eps (S, N, D), uniform: S pairs.
-    integrand : callable
-        `bbvi.estimators.elbo_integrand`, or `bbvi.estimators.plain_integrand` for E_q[f].
 
     Raises
     ------
@@ -46,7 +42,7 @@ def arm(
     """
     _check_bernoulli(family, "arm")
     check_arguments(family, target, lam, eps)
-    _, f, elbo, dtheta = _pair(family, target, lam, eps, integrand)
+    _, f, elbo, dtheta = _pair(family, target, lam, eps)
     grad = ((f[0] - f[1])[..., None] * (eps - 0.5)).mean(axis=0)
     return Estimate(elbo, grad, dtheta)
 
@@ -56,7 +52,6 @@ def disarm(
     target: Target,
     lam: Array,
     eps: Array,
-    integrand: Integrand = elbo_integrand,
 ) -> Estimate:
     """E[(f(z) - f(z')) (z_d - z'_d) sigmoid(|lam_d|) / 2]: ARM with u integrated out given z, z'.
 
@@ -70,8 +65,6 @@ def disarm(
     ----------
     family, target, lam, eps
         lam (N, D); eps (S, N, D), uniform: S pairs.
-    integrand : callable
-        `bbvi.estimators.elbo_integrand`, or `bbvi.estimators.plain_integrand` for E_q[f].
 
     Raises
     ------
@@ -86,19 +79,19 @@ def disarm(
     """
     _check_bernoulli(family, "disarm")
     check_arguments(family, target, lam, eps)
-    z, f, elbo, dtheta = _pair(family, target, lam, eps, integrand)
+    z, f, elbo, dtheta = _pair(family, target, lam, eps)
     weights = 0.5 * (z[0] - z[1]) * expit(np.abs(lam))
     grad = ((f[0] - f[1])[..., None] * weights).mean(axis=0)
     return Estimate(elbo, grad, dtheta)
 
 
 def _pair(
-    family: Bernoulli, target: Target, lam: Array, eps: Array, integrand: Integrand
+    family: Bernoulli, target: Target, lam: Array, eps: Array
 ) -> tuple[Array, Array, Array, Theta | None]:
     """z (2, S, N, D) and f (2, S, N) at both samples, mean f (N,) and d/dtheta over all 2 S."""
     S = len(eps)
     z = family.transform(lam, np.concatenate([eps, 1 - eps]))
-    f, dtheta = integrand(family, target, lam).value_and_dtheta(z)
+    f, _, dtheta = target.evaluate(z, dtheta=True)
     return z.reshape(2, *eps.shape), f.reshape(2, S, -1), f.mean(axis=0), dtheta
 
 

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from bbvi.estimators.arguments import check_arguments
-from bbvi.estimators.elbo import Integrand, elbo_integrand
 from bbvi.estimators.expectations import Baseline, leave_one_out
 from bbvi.types import Array, Estimate, Family, Target
 
@@ -117,7 +116,6 @@ def control_variate(
     lam: Array,
     eps: Array,
     coefficients: Array | float = 0.0,
-    integrand: Integrand = elbo_integrand,
 ) -> Estimate:
     """E_q[(f(z) - a_p) h_p]: the score as a control variate, one coefficient per parameter.
 
@@ -132,8 +130,6 @@ def control_variate(
         lam (N, P); eps (S, N, ...).
     coefficients : float or ndarray (N, P)
         a.
-    integrand : callable
-        `bbvi.estimators.elbo_integrand`, or `bbvi.estimators.plain_integrand` for E_q[f].
 
     Raises
     ------
@@ -146,7 +142,7 @@ def control_variate(
     """
     check_arguments(family, target, lam, eps)
     z = family.transform(lam, eps)
-    f, dtheta = integrand(family, target, lam).value_and_dtheta(z)
+    f, _, dtheta = target.evaluate(z, dtheta=True)
     a = np.asarray(coefficients, dtype=lam.dtype)
     grad = ((f[..., None] - a) * family.score(lam, z)).mean(axis=0)
     return Estimate(f.mean(axis=0), grad, dtheta)
@@ -157,7 +153,6 @@ def optimal_coefficients(
     target: Target,
     lam: Array,
     eps: Array,
-    integrand: Integrand = elbo_integrand,
 ) -> Array:
     """a_p = sum_s f_s h_sp^2 / sum_s h_sp^2, the estimated optimum of `control_variate`: (N, P).
 
@@ -175,7 +170,7 @@ def optimal_coefficients(
     """
     check_arguments(family, target, lam, eps)
     z = family.transform(lam, eps)
-    f = integrand(family, target, lam).value(z)
+    f = target.evaluate(z).log_p
     return _optimum(f, family.score(lam, z))
 
 
@@ -184,7 +179,6 @@ def cross_fitted_control_variate(
     target: Target,
     lam: Array,
     eps: Array,
-    integrand: Integrand = elbo_integrand,
 ) -> Estimate:
     """`control_variate` whose coefficients come from the other half of the samples.
 
@@ -207,7 +201,7 @@ def cross_fitted_control_variate(
     check_arguments(family, target, lam, eps)
     S = _at_least_two(eps, "cross_fitted_control_variate")
     z = family.transform(lam, eps)
-    f, dtheta = integrand(family, target, lam).value_and_dtheta(z)
+    f, _, dtheta = target.evaluate(z, dtheta=True)
     score = family.score(lam, z)
     halves = slice(0, S // 2), slice(S // 2, S)
     grad = np.zeros_like(lam)
@@ -222,7 +216,6 @@ def var_grad(
     target: Target,
     lam: Array,
     eps: Array,
-    integrand: Integrand = elbo_integrand,
 ) -> Estimate:
     """(1 / (S - 1)) sum_s (f_s - mean f) h_s: half the gradient of the sample variance of f.
 
@@ -247,7 +240,7 @@ def var_grad(
     check_arguments(family, target, lam, eps)
     S = _at_least_two(eps, "var_grad")
     z = family.transform(lam, eps)
-    f, dtheta = integrand(family, target, lam).value_and_dtheta(z)
+    f, _, dtheta = target.evaluate(z, dtheta=True)
     mean = f.mean(axis=0)
     grad = ((f - mean)[..., None] * family.score(lam, z)).sum(axis=0) / (S - 1)
     return Estimate(mean, grad, dtheta)

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bbvi.estimators.record import Record
+from bbvi.estimators.specification import Specification
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.types import Family, Target
 
 
-def find(name: str, table: Mapping[str, Record] = ESTIMATORS) -> Record:
-    """The record of one estimator.
+def find(name: str, table: Mapping[str, Specification] = ESTIMATORS) -> Specification:
+    """The specification of one estimator.
 
     Raises
     ------
@@ -26,9 +26,9 @@ def require(
     family: Any,
     target: Target,
     num_samples: int,
-    table: Mapping[str, Record] = ESTIMATORS,
-) -> Record:
-    """The record of an estimator whose contract this family, target and S keep.
+    table: Mapping[str, Specification] = ESTIMATORS,
+) -> Specification:
+    """The specification of an estimator whose contract this family, target and S keep.
 
     Raises
     ------
@@ -37,45 +37,45 @@ def require(
     ValueError
         If the name is unknown, S is too small or no closed-form KL is known.
     """
-    record = find(name, table)
-    if not isinstance(family, record.family):
+    specification = find(name, table)
+    if not isinstance(family, specification.family):
         fit = [other for other, its in table.items() if isinstance(family, its.family)]
         raise TypeError(
             f"{name} got the family {type(family).__name__}; expected one that is "
-            f"{_family_text(record)}. With this family use one of {', '.join(fit)}."
+            f"{_family_text(specification)}. With this family use one of {', '.join(fit)}."
         )
-    if record.normal_prior and not target.standard_normal_prior:
+    if specification.normal_prior and not target.standard_normal_prior:
         raise ValueError(
             f"{name} got a model whose prior is not known to be N(0, I); expected one with a "
             "StandardNormal prior. Use reparameterized or reparameterized-mc."
         )
-    if num_samples < record.min_samples:
+    if num_samples < specification.min_samples:
         raise ValueError(
-            f"{name} got S = {num_samples}; expected S >= {record.min_samples}. Draw more "
+            f"{name} got S = {num_samples}; expected S >= {specification.min_samples}. Draw more "
             "samples, or leave this estimator out where S is smaller."
         )
-    return record
+    return specification
 
 
-def contract_rows(table: Mapping[str, Record] = ESTIMATORS) -> list[dict[str, str]]:
+def contract_rows(table: Mapping[str, Specification] = ESTIMATORS) -> list[dict[str, str]]:
     """One tidy row of text per estimator: the table of the README."""
     return [
         {
             "estimator": name,
-            "estimates": record.bound,
-            "bias": str(record.bias),
-            "family": _family_text(record),
-            "model": _model_text(record),
-            "smallest S": str(record.min_samples),
-            "evaluations": str(record.cost),
-            "learns": _learned_text(record),
-            "source": record.source,
+            "estimates": specification.bound,
+            "bias": str(specification.bias),
+            "family": _family_text(specification),
+            "model": _model_text(specification),
+            "smallest S": str(specification.min_samples),
+            "evaluations": str(specification.cost),
+            "learns": _learned_text(specification),
+            "source": specification.source,
         }
-        for name, record in table.items()
+        for name, specification in table.items()
     ]
 
 
-def contract_markdown(table: Mapping[str, Record] = ESTIMATORS) -> str:
+def contract_markdown(table: Mapping[str, Specification] = ESTIMATORS) -> str:
     """The same table in Markdown; the README holds it between its two ``estimators`` marks."""
     rows = contract_rows(table)
     columns = list(rows[0])
@@ -83,19 +83,23 @@ def contract_markdown(table: Mapping[str, Record] = ESTIMATORS) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
 
 
-def _family_text(record: Record) -> str:
-    kinds = record.family if isinstance(record.family, tuple) else (record.family,)
+def _family_text(specification: Specification) -> str:
+    kinds = (
+        specification.family if isinstance(specification.family, tuple) else (specification.family,)
+    )
     return " or ".join("any" if kind is Family else kind.__name__ for kind in kinds)
 
 
-def _learned_text(record: Record) -> str:
-    parts = [f"as it goes: {record.as_it_goes}"] if record.as_it_goes else []
-    if record.prepare is not None:
-        parts.append(f"beforehand: {record.prepare.what}, {record.prepare.evaluations}")
+def _learned_text(specification: Specification) -> str:
+    parts = [f"as it goes: {specification.as_it_goes}"] if specification.as_it_goes else []
+    if specification.prepare is not None:
+        parts.append(
+            f"beforehand: {specification.prepare.what}, {specification.prepare.evaluations}"
+        )
     return "; ".join(parts) or "nothing"
 
 
-def _model_text(record: Record) -> str:
-    if record.normal_prior:
+def _model_text(specification: Specification) -> str:
+    if specification.normal_prior:
         return "d/dz, N(0, I) prior"
-    return "d/dz" if record.differentiable else "values"
+    return "d/dz" if specification.differentiable else "values"

@@ -1,40 +1,55 @@
 """Gradients of the ELBO (floor 3): ELBO(lam) = E_{q_lam}[log p(x, z) - log q_lam(z)].
 
-Each estimator is one way of writing that expectation, handed to `bbvi.estimators.expectations`:
+An estimator is written once, of d/dlam E_q[f(z)] for a target f.  Three functions make the ELBO's
+of it:
+
+================= ========================== ==================================================
+function          f                          closed form added
+================= ========================== ==================================================
+`of_elbo`         log p(x, z) - log q_lam(z) nothing
+`with_entropy`    log p(x, z)                H[q] and dH/dlam, to the estimate
+`entropy_inside`  log p(x, z)                H[q], to the objective before it is differenced
+================= ========================== ==================================================
+
+In f = log p - log q the lam inside log q is held fixed: its own derivative is the score, whose
+expectation is zero.  A name in this module is the ELBO's estimator, and the same name in the
+module of its body is the estimator of E_q[f].  The pathwise ones:
 
 ====================== ================== ========================= ==========================
 estimator              integrand f        closed form added         identity
 ====================== ================== ========================= ==========================
-score_function         log p - log q      --                        E_q[f * score]
 reparameterized        log p              dH/dlam                   E_eps[df/dz dz/dlam]
 reparameterized_mc     log p - log q      --                        as above, minus the score
 reparameterized_kl     log p(x | z)       -dKL(q || p(z))/dlam      E_eps[df/dz dz/dlam]
 sticking_the_landing   log p - log q      --                        E_eps[df/dz dz/dlam]
 ====================== ================== ========================= ==========================
 
-In f = log p - log q the lam inside log q is held fixed: its own derivative is the score, whose
-expectation is zero.
+Every estimator raises TypeError or ValueError if the family is not what it requires, or if shapes
+or dtypes disagree.
 """
 
+import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from bbvi.estimators import expectations
+from bbvi.estimators import antithetic_pairs, baselines, expectations, relaxations
 from bbvi.estimators.arguments import check_reparameterizable, check_target
-from bbvi.estimators.expectations import Baseline, no_baseline
+from bbvi.estimators.finite_differences import finite_differences as _finite_differences
+from bbvi.estimators.linearized import linearized as _linearized
+from bbvi.estimators.measure_valued import measure_valued as _measure_valued
+from bbvi.estimators.measure_valued import measure_valued_bernoulli as _measure_valued_bernoulli
+from bbvi.estimators.rebar import rebar as _rebar
+from bbvi.estimators.rebar import relax as _relax
+from bbvi.estimators.spsa import spsa as _spsa
 from bbvi.logs import LOG_2PI
 from bbvi.targets import plus
-from bbvi.types import Array, Estimate, Family, Reparameterizable, Target
+from bbvi.types import Array, Estimate, Reparameterizable, Target
 
-Integrand = Callable[[Family, Target, Array], Target]
-"""(family, target, lam) -> the f of E_q[f]: `elbo_integrand`, or `plain_integrand`."""
-
-
-def plain_integrand(family: Family, target: Target, lam: Array) -> Target:
-    """f(z) = target.value(z) itself, without an entropy term: E_q[f] is a plain expectation."""
-    return target
+Made = Callable[..., Any]
+"""(family, target, lam, eps, ...) -> Estimate."""
 
 
 def elbo_integrand(family: Any, target: Target, lam: Array) -> Target:
@@ -66,34 +81,85 @@ def log_likelihood(target: Target) -> Target:
     return plus(target, minus_log_prior, lambda z: z)
 
 
-def score_function(
-    family: Family, target: Target, lam: Array, eps: Array, baseline: Baseline = no_baseline
-) -> Estimate:
-    """E_q[(log p(x, z) - log q_lam(z) - b) d log q_lam(z)/dlam].
+def of_elbo(estimator: Made) -> Made:
+    """The ELBO's estimator of an estimator of E_q[f]: the same with f = log p - log q.
 
-    Requires
+    Examples
     --------
-    Nothing of the model but values; a score of the family.  Unbiased.
-
-    Parameters
-    ----------
-    family, target, lam, eps
-        lam (N, P); eps (S, N, ...) from ``family.noise``.
-    baseline : callable
-        f (S, N) -> b, e.g. ``functools.partial(score_function, baseline=leave_one_out)``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If shapes or dtypes disagree; if ``leave_one_out`` gets S = 1.
-
-    Notes
-    -----
-    Ermon/Grover notes, "Gradient estimation"; Swaney lecture, section II; Ranganath et al. (2014),
-    equation 3.
+    >>> import numpy as np
+    >>> from bbvi import DiagonalGaussian
+    >>> from bbvi.estimators import baselines
+    >>> from bbvi.models.integrands import quadratic
+    >>> mine = of_elbo(baselines.var_grad)
+    >>> q, eps = DiagonalGaussian(1), np.array([[[-1.0]], [[1.0]]])
+    >>> mine(q, quadratic(0.0), np.zeros((1, 2)), eps).elbo.round(3)
+    array([2.419])
     """
-    f = elbo_integrand(family, target, lam)
-    return expectations.score_function(family, f, lam, eps, baseline)
+
+    @functools.wraps(estimator, _NAMES)
+    def elbo(
+        family: Any, target: Target, lam: Array, eps: Array, *args: Any, **options: Any
+    ) -> Any:
+        return estimator(family, elbo_integrand(family, target, lam), lam, eps, *args, **options)
+
+    return _says(elbo, "f = log p(x, z) - log q_lam(z)")
+
+
+def with_entropy(estimator: Made) -> Made:
+    """The ELBO's estimator of an estimator of E_q[f]: f = log p, the entropy in closed form."""
+
+    @functools.wraps(estimator, _NAMES)
+    def elbo(
+        family: Any, target: Target, lam: Array, eps: Array, *args: Any, **options: Any
+    ) -> Any:
+        return _plus_entropy(estimator(family, target, lam, eps, *args, **options), family, lam)
+
+    return _says(elbo, "f = log p(x, z), and H[q_lam] in closed form")
+
+
+def entropy_inside(estimator: Made) -> Made:
+    """The ELBO's estimator of an estimator with ``closed_form``: f = log p, c = H[q]."""
+
+    @functools.wraps(estimator, _NAMES)
+    def elbo(
+        family: Any, target: Target, lam: Array, eps: Array, *args: Any, **options: Any
+    ) -> Any:
+        return estimator(family, target, lam, eps, *args, closed_form=family.entropy, **options)
+
+    return _says(elbo, "f = log p(x, z) and c = H[q_lam]")
+
+
+_NAMES = ("__name__", "__qualname__", "__doc__")
+
+
+def _says(elbo: Made, f: str) -> Made:
+    elbo.__doc__ = f"For the ELBO, {f}:\n\n{inspect.cleandoc(elbo.__doc__ or '')}"
+    return elbo
+
+
+def _plus_entropy(estimate: Estimate, family: Any, lam: Array) -> Estimate:
+    elbo, grad, grad_theta = estimate
+    entropy, dentropy = family.entropy_and_grad(lam)
+    return Estimate(elbo + entropy, grad + dentropy, grad_theta)
+
+
+score_function = of_elbo(expectations.score_function)
+control_variate = of_elbo(baselines.control_variate)
+optimal_coefficients = of_elbo(baselines.optimal_coefficients)
+cross_fitted_control_variate = of_elbo(baselines.cross_fitted_control_variate)
+var_grad = of_elbo(baselines.var_grad)
+measure_valued = of_elbo(_measure_valued)
+measure_valued_bernoulli = of_elbo(_measure_valued_bernoulli)
+arm = of_elbo(antithetic_pairs.arm)
+disarm = of_elbo(antithetic_pairs.disarm)
+rebar = of_elbo(_rebar)
+relax = of_elbo(_relax)
+concrete = of_elbo(relaxations.concrete)
+straight_through = of_elbo(relaxations.straight_through)
+straight_through_gumbel = of_elbo(relaxations.straight_through_gumbel)
+linearized = with_entropy(_linearized)
+finite_differences = entropy_inside(_finite_differences)
+spsa = entropy_inside(_spsa)
 
 
 def reparameterized(family: Reparameterizable, target: Target, lam: Array, eps: Array) -> Estimate:
@@ -103,19 +169,12 @@ def reparameterized(family: Reparameterizable, target: Target, lam: Array, eps: 
     --------
     A reparameterizable family with a closed-form entropy; a model differentiable in z.  Unbiased.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If the family is not reparameterizable, or shapes or dtypes disagree.
-
     Notes
     -----
     Kingma and Welling (2014), section 2.4; Ermon/Grover notes, "Gradient estimation".
     """
     check_reparameterizable(family, "reparameterized")
-    log_p, grad, dtheta = expectations.pathwise(family, target, lam, eps)
-    entropy, dentropy = family.entropy_and_grad(lam)
-    return Estimate(log_p + entropy, grad + dentropy, dtheta)
+    return _plus_entropy(expectations.pathwise(family, target, lam, eps), family, lam)
 
 
 def reparameterized_mc(
@@ -129,11 +188,6 @@ def reparameterized_mc(
     Requires
     --------
     A reparameterizable family; a model differentiable in z.  Unbiased.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the family is not reparameterizable, or shapes or dtypes disagree.
 
     Notes
     -----
@@ -153,11 +207,6 @@ def reparameterized_kl(
     Requires
     --------
     A model with a standard-normal prior; a family with ``kl_standard_normal_and_grad``.  Unbiased.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If no closed form is known, or shapes or dtypes disagree.
 
     Notes
     -----
@@ -188,11 +237,6 @@ def sticking_the_landing(
     Requires
     --------
     A reparameterizable family; a model differentiable in z.  Unbiased.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the family is not reparameterizable, or shapes or dtypes disagree.
 
     Notes
     -----

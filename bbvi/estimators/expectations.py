@@ -68,7 +68,7 @@ def score_function(
     """
     check_arguments(family, target, lam, eps)
     z = family.transform(lam, eps)
-    f, dtheta = target.value_and_dtheta(z)
+    f, _, dtheta = target.evaluate(z, dtheta=True)
     weighted = (f - baseline(f))[..., None] * family.score(lam, z)
     return Estimate(f.mean(axis=0), weighted.mean(axis=0), dtheta)
 
@@ -92,5 +92,5 @@ def pathwise(family: Reparameterizable, target: Target, lam: Array, eps: Array) 
     check_reparameterizable(family, "pathwise")
     check_arguments(family, target, lam, eps)
     z = family.transform(lam, eps)
-    f, dz, dtheta = target.value_and_grads(z)
+    f, dz, dtheta = target.evaluate(z, dz=True, dtheta=True)
     return Estimate(f.mean(axis=0), family.pullback(lam, eps, dz).mean(axis=0), dtheta)

@@ -17,7 +17,7 @@ from bbvi.protocols import Gaussian
 from bbvi.types import Array, Estimate, Target
 
 
-def linearized_pathwise(
+def linearized(
     family: Gaussian, target: Target, lam: Array, eps: Array, step: float = 0.1
 ) -> Estimate:
     """E_eps[(df/dz - l(z)) dz/dlam] + E_eps[l(z) dz/dlam], for a plain E_q[f].
@@ -45,10 +45,10 @@ def linearized_pathwise(
     Miller et al. (2017), "Reducing reparameterization gradient variance", section 3; they write
     the exact value out for a diagonal q, here it is a cubature that is exact for both Gaussians.
     """
-    check_gaussian(family, "linearized_pathwise")
+    check_gaussian(family, "linearized")
     check_arguments(family, target, lam, eps)
     z = family.transform(lam, eps)
-    f, dz, dtheta = target.value_and_grads(z)
+    f, dz, dtheta = target.evaluate(z, dz=True, dtheta=True)
     intercept, slopes = _linearize(family, target, lam, step)
 
     def line(noise: Array) -> Array:
@@ -60,38 +60,6 @@ def linearized_pathwise(
     exact = family.pullback(lam, nodes, line(nodes)).mean(axis=0)
     rest = family.pullback(lam, eps, dz - line(eps)).mean(axis=0)
     return Estimate(f.mean(axis=0), rest + exact, dtheta)
-
-
-def linearized(
-    family: Gaussian, target: Target, lam: Array, eps: Array, step: float = 0.1
-) -> Estimate:
-    """`linearized_pathwise` of log p(x, z), plus the closed-form dH/dlam: the ELBO's gradient.
-
-    Requires
-    --------
-    A Gaussian family; a model differentiable in z.  Unbiased.
-
-    Parameters
-    ----------
-    family, target, lam, eps
-        lam (N, P); eps (S, N, D), normal.
-    step : float
-        Of the central differences, in standard deviations of q.
-
-    Raises
-    ------
-    TypeError
-        If the family is not Gaussian.
-    ValueError
-        If shapes disagree.
-
-    Notes
-    -----
-    Miller et al. (2017), section 3.
-    """
-    log_p, grad, dtheta = linearized_pathwise(family, target, lam, eps, step)
-    entropy, dentropy = family.entropy_and_grad(lam)
-    return Estimate(log_p + entropy, grad + dentropy, dtheta)
 
 
 def check_gaussian(family: object, estimator: str) -> None:
@@ -117,5 +85,9 @@ def _linearize(family: Gaussian, target: Target, lam: Array, step: float) -> tup
     D = family.latent_dim
     centre = np.zeros((1, len(lam), D), dtype=lam.dtype)
     points = np.concatenate([centre, step * _axes(family, lam)])
-    _, slope = target.value_and_dz(family.transform(lam, points))
+    slope = target.evaluate(family.transform(lam, points), dz=True).dz
     return slope[0], (slope[1 : D + 1] - slope[D + 1 :]) / (2 * step)
+
+
+linearized_pathwise = linearized
+"""The former name, kept for one release."""

@@ -22,7 +22,6 @@ from typing import NamedTuple
 import numpy as np
 
 from bbvi.estimators.arguments import check_arguments
-from bbvi.estimators.elbo import Integrand, elbo_integrand
 from bbvi.families import Bernoulli, DiagonalGaussian
 from bbvi.types import Array, Estimate, Target
 
@@ -67,7 +66,6 @@ def measure_valued(
     lam: Array,
     eps: Array,
     coupling: Coupling = coupled,
-    integrand: Integrand = elbo_integrand,
 ) -> Estimate:
     """(f(mu + sigma R) - f(mu - sigma R)) / (sigma sqrt(2 pi)) and f(mu + sigma M) - f(z).
 
@@ -84,8 +82,6 @@ def measure_valued(
         other.
     coupling : Coupling
         `coupled` or `uncoupled`.
-    integrand : callable
-        `bbvi.estimators.elbo_integrand`, or `bbvi.estimators.plain_integrand` for E_q[f].
 
     Raises
     ------
@@ -108,16 +104,15 @@ def measure_valued(
             "bbvi.estimators.draw_noise, or that many times more samples."
         )
     e = eps.reshape(coupling.draws, -1, *eps.shape[1:])
-    f = integrand(family, target, lam)
     mean, log_scale = family.split(lam)
     sigma = np.exp(log_scale)
     z = family.transform(lam, e[0])
-    at_z, dtheta = f.value_and_dtheta(z)
+    at_z, _, dtheta = target.evaluate(z, dtheta=True)
     weibull_plus, weibull_minus, maxwell = coupling.variates(e)
     columns = np.stack(
         [mean + sigma * weibull_plus, mean - sigma * weibull_minus, mean + sigma * maxwell]
     )
-    plus, minus, wide = _with_one_column(f, z, columns)
+    plus, minus, wide = _with_one_column(target, z, columns)
     dmean = (plus - minus) / (sigma * float(np.sqrt(2 * np.pi)))
     grad = np.concatenate([dmean, wide - at_z[..., None]], axis=-1).mean(axis=0)
     return Estimate(at_z.mean(axis=0), grad, dtheta)
@@ -128,7 +123,6 @@ def measure_valued_bernoulli(
     target: Target,
     lam: Array,
     eps: Array,
-    integrand: Integrand = elbo_integrand,
 ) -> Estimate:
     """sigmoid(lam) sigmoid(-lam) (f(z with z_d = 1) - f(z with z_d = 0)), each latent in turn.
 
@@ -143,8 +137,6 @@ def measure_valued_bernoulli(
     ----------
     family, target, lam, eps
         lam (N, D); eps (S, N, D), uniform.
-    integrand : callable
-        `bbvi.estimators.elbo_integrand`, or `bbvi.estimators.plain_integrand` for E_q[f].
 
     Raises
     ------
@@ -160,9 +152,8 @@ def measure_valued_bernoulli(
     _check_family(family, Bernoulli, "measure_valued_bernoulli")
     check_arguments(family, target, lam, eps)
     z = family.transform(lam, eps)
-    f = integrand(family, target, lam)
-    at_z, dtheta = f.value_and_dtheta(z)
-    (flipped,) = _with_one_column(f, z, (1 - z)[None])
+    at_z, _, dtheta = target.evaluate(z, dtheta=True)
+    (flipped,) = _with_one_column(target, z, (1 - z)[None])
     difference = (at_z[..., None] - flipped) * (2 * z - 1)
     grad = family.mean_pullback(lam, difference).mean(axis=0)
     return Estimate(at_z.mean(axis=0), grad, dtheta)
@@ -178,7 +169,7 @@ def _with_one_column(f: Target, z: Array, columns: Array) -> Array:
     points[...] = z
     for d in range(D):
         points[:, d, :, :, d] = columns[..., d]
-    values = f.value(points.reshape(V * D * S, N, D)).reshape(V, D, S, N)
+    values = f.evaluate(points.reshape(V * D * S, N, D)).log_p.reshape(V, D, S, N)
     return np.moveaxis(values, 1, -1)
 
 

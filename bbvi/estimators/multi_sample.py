@@ -67,9 +67,9 @@ def renyi(
     check_arguments(family, target, lam, eps)
     z = family.transform(lam, eps)
     f = elbo_integrand(family, target, lam)
-    log_w = f.value(z)
+    log_w = f.evaluate(z).log_p
     weights = normalized((1 - alpha) * log_w)
-    _, dz, dtheta = f.value_and_grads(z, weights)
+    _, dz, dtheta = f.evaluate(z, True, True, weights)
     path = family.pullback(lam, eps, dz) - family.score(lam, z)
     grad = (weights[..., None] * path).sum(axis=0)
     if alpha == 1:
@@ -100,9 +100,9 @@ def dreg(family: Reparameterizable, target: Target, lam: Array, eps: Array) -> E
     check_arguments(family, target, lam, eps)
     z = family.transform(lam, eps)
     f = elbo_integrand(family, target, lam)
-    log_w = f.value(z)
+    log_w = f.evaluate(z).log_p
     weights = normalized(log_w)
-    _, dz, dtheta = f.value_and_grads(z, weights)
+    _, dz, dtheta = f.evaluate(z, True, True, weights)
     grad = (weights[..., None] ** 2 * family.pullback(lam, eps, dz)).sum(axis=0)
     return Estimate(log_mean_exp(log_w), grad, dtheta)
 
@@ -136,9 +136,9 @@ def vimco(family: Family, target: Target, lam: Array, eps: Array) -> Estimate:
             "the others. Draw more samples, or use score_function."
         )
     z = family.transform(lam, eps)
-    log_w = elbo_integrand(family, target, lam).value(z)
+    log_w = elbo_integrand(family, target, lam).evaluate(z).log_p
     weights = normalized(log_w)
-    _, dtheta = target.value_and_dtheta(z, weights)
+    dtheta = target.evaluate(z, dtheta=True, weights=weights).dtheta
     bound = log_mean_exp(log_w)
     signal = bound - _leave_one_out_bounds(log_w) - weights
     grad = (signal[..., None] * family.score(lam, z)).sum(axis=0)

@@ -5,7 +5,7 @@ single sample still has the family's own noise distribution; only the dependence
 samples of a datapoint changes.  An average over samples therefore stays unbiased.  An estimator
 that lets samples correct each other (leave-one-out, VIMCO, ...) does *not*: its baselines must be
 independent of the sample that they correct.  `bbvi.estimators.draw_noise` refuses that combination
-(``Record.couples_samples``).
+(``Specification.couples_samples``).
 
 Both special sources wrap the generator that ``family.noise`` draws from, because normal, uniform
 and Gumbel noise are all made from ``standard_normal`` and ``random``.
@@ -107,7 +107,8 @@ def with_noise(family: Any, source: NoiseSource) -> Any:
     Requires
     --------
     An estimator that only averages over its samples, with one draw each: neither
-    ``Record.couples_samples`` nor ``Record.draws`` above 1.  A family cannot see to that.
+    ``Specification.couples_samples`` nor ``Specification.draws`` above 1.  A family cannot see to
+    that.
 
     Parameters
     ----------

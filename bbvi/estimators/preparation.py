@@ -14,7 +14,6 @@ import numpy as np
 
 from bbvi.estimators import nvil, surrogates
 from bbvi.estimators.baselines import constant, moving_average
-from bbvi.estimators.elbo import plain_integrand
 from bbvi.nets import MLP
 from bbvi.targets import hold_theta
 from bbvi.types import Array, Family, Relaxable, Target
@@ -107,7 +106,7 @@ def learn_surrogate(
     state = surrogates.begin(rng, family.num_params)
     for _ in range(STEPS):
         eps = family.noise(rng, 1, len(lam), dtype=lam.dtype)
-        state = surrogates.after(state, family, f, lam, eps, plain_integrand)
+        state = surrogates.after(state, family, f, lam, eps)
     return {"surrogate": surrogates.learned(state)}
 
 

@@ -14,7 +14,6 @@ two derivatives, which move differently with lam at the same point, leave their 
 from collections.abc import Callable
 
 from bbvi.estimators.arguments import check_arguments, check_relaxable
-from bbvi.estimators.elbo import Integrand, elbo_integrand
 from bbvi.estimators.relaxations import check_temperature
 from bbvi.types import Array, Estimate, Relaxable, Target
 
@@ -29,7 +28,6 @@ def rebar(
     eps: Array,
     temperature: float = 0.5,
     scale: float = 1.0,
-    integrand: Integrand = elbo_integrand,
 ) -> Estimate:
     """`relax` with the surrogate c(zeta) = scale f(soften(zeta, temperature)).
 
@@ -44,8 +42,6 @@ def rebar(
         lam (N, P); eps (S, N, P).
     temperature, scale : float
         Of the relaxation, positive; and the weight of the control variate (0: none).
-    integrand : callable
-        `bbvi.estimators.elbo_integrand`, or `bbvi.estimators.plain_integrand` for E_q[f].
 
     Raises
     ------
@@ -63,7 +59,7 @@ def rebar(
     def surrogate(family: Relaxable, f: Target, zeta: Array) -> tuple[Array, Array]:
         return softened(family, f, zeta, temperature, scale)
 
-    return relax(family, target, lam, eps, surrogate, integrand)
+    return relax(family, target, lam, eps, surrogate)
 
 
 def softened(
@@ -71,7 +67,7 @@ def softened(
 ) -> tuple[Array, Array]:
     """c(zeta) = scale f(soften(zeta, temperature)) and dc/dzeta: the surrogate of REBAR."""
     y = family.soften(zeta, temperature)
-    value, dy = f.value_and_dz(y)
+    value, dy, _ = f.evaluate(y, dz=True)
     return scale * value, scale * family.soften_pullback(y, temperature, dy)
 
 
@@ -81,7 +77,6 @@ def relax(
     lam: Array,
     eps: Array,
     surrogate: Surrogate = softened,
-    integrand: Integrand = elbo_integrand,
 ) -> Estimate:
     """E[(f(z) - c(zeta)) d log q(z)/dlam + dc/dzeta d(zeta - zeta~)/dlam] for any surrogate c.
 
@@ -96,8 +91,6 @@ def relax(
         lam (N, P); eps (S, N, P).
     surrogate : callable
         (family, f, zeta) -> c (S, N), dc/dzeta (S, N, P).
-    integrand : callable
-        `bbvi.estimators.elbo_integrand`, or `bbvi.estimators.plain_integrand` for E_q[f].
 
     Raises
     ------
@@ -112,11 +105,10 @@ def relax(
     """
     check_relaxable(family, "relax")
     check_arguments(family, target, lam, eps)
-    f = integrand(family, target, lam)
     zeta = family.perturb(lam, eps)
     z = family.harden(zeta)
-    at_z, dtheta = f.value_and_dtheta(z)
-    c, dc = surrogate(family, f, zeta)
+    at_z, _, dtheta = target.evaluate(z, dtheta=True)
+    c, dc = surrogate(family, target, zeta)
     weighted = (at_z - c)[..., None] * family.score(lam, z)
     grad = (weighted + family.gap_pullback(lam, zeta, dc)).mean(axis=0)
     return Estimate(at_z.mean(axis=0), grad, dtheta)

@@ -1,227 +1,45 @@
-"""One estimator and its contract (floor 3)."""
+"""The former names of `bbvi.estimators.specification`, kept for one release (floor 3)."""
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-
-from bbvi.estimators.bias import UNBIASED, Bias
-from bbvi.estimators.elbo import Integrand, elbo_integrand, plain_integrand
-from bbvi.estimators.noise import NoiseSource, independent
-from bbvi.estimators.preparation import Preparation
+from bbvi.estimators.specification import (
+    Cost,
+    Specification,
+    draw_noise,
+    itself,
+    prepared,
+)
 from bbvi.types import Array, Estimate, Family, Target
 
-
-class Cost(NamedTuple):
-    """Evaluations per datapoint, as a function of S, D, P and K.
-
-        S (samples + samples_dims D + samples_params P + samples_labels K) + once + dims D
-
-    A value and its gradient at one z count as one evaluation of the log joint.  K is the number of
-    values of a label that is summed out.
-
-    Examples
-    --------
-    >>> Cost(samples=1, samples_dims=3)(S=10, D=2, P=4)
-    70
-    >>> str(Cost(samples=1, samples_dims=3)), str(Cost(samples=1, samples_params=2))
-    ('S (1 + 3 D)', 'S (1 + 2 P)')
-    """
-
-    samples: int = 0
-    samples_dims: int = 0
-    once: int = 0
-    dims: int = 0
-    samples_labels: int = 0
-    samples_params: int = 0
-
-    def __call__(self, S: int, D: int, P: int | None = None, K: int = 1) -> int:
-        """Number of evaluations for S samples of a D-dimensional z, P parameters and K labels.
-
-        Raises
-        ------
-        TypeError
-            If P counts but is not given.
-        """
-        if P is None and self.samples_params:
-            raise TypeError(
-                f"the cost {self} depends on P, which is not given; expected family.num_params."
-            )
-        per_sample = self.samples + self.samples_dims * D + self.samples_labels * K
-        per_sample += self.samples_params * (P or 0)
-        return S * per_sample + self.once + self.dims * D
-
-    def __str__(self) -> str:
-        per_sample = _sum_text(
-            self.samples, D=self.samples_dims, P=self.samples_params, K=self.samples_labels
-        )
-        fixed = _sum_text(self.once, D=self.dims)
-        product = {"0": "", "1": "S", "K": "K S", "P": "P S"}.get(per_sample)
-        if product is None:
-            product = f"S ({per_sample})" if "+" in per_sample else f"{per_sample} S"
-        return " + ".join(text for text in (product, fixed) if text not in ("", "0"))
+__all__ = ["Cost", "Record", "draw_noise", "plain_integrand", "prepared"]
 
 
-def _sum_text(constant: int, **times: int) -> str:
-    """E.g. 1 + 3 D, without what is 0."""
-    terms = [str(constant)] if constant else []
-    terms += [name if count == 1 else f"{count} {name}" for name, count in times.items() if count]
-    return " + ".join(terms) or "0"
-
-
-class Record(NamedTuple):
-    """An estimator and its contract.
-
-    Attributes
-    ----------
-    elbo : callable
-        (family, target, lam, eps, ...) -> Estimate of the ELBO (or other bound) and its gradients.
-    expectation : callable or None
-        The same for a plain E_q[f], where ``target.value`` is f; None where only a bound on the
-        evidence makes sense.
-    family : type or tuple of types
-        What q must be: classes or Protocols, asked by ``isinstance``.
-    differentiable : bool
-        Whether gradients of the model in z are used.
-    normal_prior : bool
-        Whether log p(z) must be known to be log N(z; 0, I).
-    bias : Bias
-        What is declared about the mean of the estimate less the gradient of ``bound``:
-        `bbvi.estimators.bias.UNBIASED`, ``UNKNOWN``, or an order in an argument such as a step.
-        `bbvi.checks.check_estimator` and the tests check what is declared.
-    bound : str
-        What is estimated: "ELBO", or a multi-sample bound.
-    min_samples : int
-        Smallest S.
-    couples_samples : bool
-        Whether the S samples of a datapoint meet in a baseline or a bound, so that they must be
-        independent of each other: no antithetic or quasi-Monte Carlo noise.
-    draws : int or callable
-        Rows of noise used up by one sample, or family -> that number: eps is
-        (draws * S, N, ...), see `draw_noise`.
-    cost : Cost
-        Log-joint evaluations of one call as a function of S, D, P and K.
-    prepare : Preparation or None
-        What is learned beforehand from samples of their own, by `prepared`, and what that costs;
-        None where nothing is.  ``elbo`` and ``expectation`` know nothing of it: the score-function
-        estimators that learn are then the plain score function.
-    as_it_goes : str
-        What is learned from call to call or from the other samples of a call, in words.
-    source : str
-        Paper or lecture.
-    """
-
-    elbo: Callable[..., Estimate]
-    expectation: Callable[..., Estimate] | None
-    source: str
-    family: Any = Family
-    differentiable: bool = False
-    normal_prior: bool = False
-    bias: Bias = UNBIASED
-    bound: str = "ELBO"
-    min_samples: int = 1
-    couples_samples: bool = False
-    draws: int | Callable[[Any], int] = 1
-    cost: Cost = Cost(samples=1)
-    prepare: Preparation | None = None
-    as_it_goes: str = ""
-
-    @property
-    def unbiased(self) -> bool:
-        """Whether the mean of the estimate is the gradient of ``bound``, without any bias."""
-        return self.bias == UNBIASED
-
-    def draws_for(self, family: Any) -> int:
-        """Rows of noise used up by one sample with this family."""
-        return self.draws(family) if callable(self.draws) else self.draws
-
-
-def draw_noise(
-    record: Record,
-    family: Family,
-    rng: np.random.Generator,
-    num_samples: int,
-    num_data: int,
-    dtype: Any = np.float64,
-    source: NoiseSource = independent,
-) -> Array:
-    """eps (draws * S, N, ...) for S samples of an estimator.
-
-    Each of the ``draws`` is asked of the source by itself, so that the parts of one sample stay
-    independent of each other whatever the source.
-
-    Raises
-    ------
-    ValueError
-        If the estimator lets samples correct each other and the source makes them dependent.
-    """
-    if record.couples_samples and source is not independent:
-        raise ValueError(
-            f"the noise source is {getattr(source, '__name__', source)}, but this estimator "
-            f"({record.source}) lets samples correct each other and would become biased; expected "
-            "independent noise. Use an estimator that only averages over its samples."
-        )
-    draws = record.draws_for(family)
-    parts = [source(family, rng, num_samples, num_data, dtype) for _ in range(draws)]
-    return parts[0] if draws == 1 else np.concatenate(parts)
-
-
-def prepared(
-    record: Record,
-    family: Family,
-    target: Target,
-    lam: Array,
-    x: Array | None,
-    rng: np.random.Generator,
-    integrand: Integrand = elbo_integrand,
-) -> Callable[..., Estimate]:
-    """The estimator with everything that it learns beforehand already learned, and then fixed.
+def Record(
+    elbo: Callable[..., Estimate],
+    expectation: Callable[..., Estimate] | None,
+    source: str,
+    **contract: Any,
+) -> Specification:
+    """A `Specification` in its former form, of two functions; kept for one release.
 
     Parameters
     ----------
-    record : Record
-        Where ``prepare`` is None the estimator itself is returned.
-    family, target, lam
-        Where it will be used; lam (N, P).
-    x : ndarray (N, Dx) or None
-        The data, for what is learned as a function of x.
-    rng : Generator
-        Draws the samples to learn from; their evaluations are not part of ``cost``, but
-        ``record.prepare.evaluations`` for each row of lam.
-    integrand : callable
-        `bbvi.estimators.elbo_integrand`, or `bbvi.estimators.plain_integrand` for E_q[f].
-
-    Raises
-    ------
-    ValueError
-        If a plain expectation is asked of a bound.
-
-    Examples
-    --------
-    The variance of d/dmu E[(z + 3)^2] at q = N(1, 1), without and with a learned coefficient, whose
-    optimum is 134:
-
-    >>> import numpy as np
-    >>> from bbvi import DiagonalGaussian
-    >>> from bbvi.estimators import ESTIMATORS, plain_integrand
-    >>> from bbvi.models.integrands import quadratic
-    >>> q, rng, R = DiagonalGaussian(1), np.random.default_rng(0), 200_000
-    >>> lam, one, many = np.array([[1.0, 0.0]]), quadratic(-3.0), quadratic(-3.0, num_data=R)
-    >>> for name in ("score-function", "optimal-control-variate", "reparameterized"):
-    ...     record = ESTIMATORS[name]
-    ...     estimator = prepared(record, q, one, lam, None, rng, plain_integrand)
-    ...     eps = draw_noise(record, q, rng, 1, R)
-    ...     grad = estimator(q, many, np.repeat(lam, R, axis=0), eps).grad
-    ...     print(name, float(f"{grad[:, 0].var():.2g}"))
-    score-function 500.0
-    optimal-control-variate 130.0
-    reparameterized 4.0
+    elbo, expectation : callable
+        The estimators of the ELBO and of a plain E_q[f]; None for the second where it has none.
+    source, **contract
+        As of `Specification`.
     """
-    estimator = record.expectation if integrand is plain_integrand else record.elbo
-    if estimator is None:
-        raise ValueError(f"this estimator is for the {record.bound} only; it has no plain E_q[f].")
-    if record.prepare is None:
-        return estimator
-    learned = record.prepare.learn(family, integrand(family, target, lam), lam, x, rng)
-    return partial(estimator, **learned)
+    if expectation is None:
+        return Specification(elbo, source, itself, **contract)
+    return Specification(expectation, source, partial(_instead, elbo), **contract)
+
+
+def _instead(elbo: Callable[..., Estimate], expectation: Callable[..., Estimate]) -> Any:
+    return elbo
+
+
+def plain_integrand(family: Family, target: Target, lam: Array) -> Target:
+    """f = target itself.  An estimator is now of E_q[f] as it stands; kept for one release."""
+    return target

@@ -11,7 +11,6 @@ temperature brings the bias down and the variance up.
 """
 
 from bbvi.estimators.arguments import check_arguments, check_relaxable
-from bbvi.estimators.elbo import Integrand, elbo_integrand
 from bbvi.types import Array, Estimate, Relaxable, Target
 
 
@@ -21,7 +20,6 @@ def concrete(
     lam: Array,
     eps: Array,
     temperature: float = 0.5,
-    integrand: Integrand = elbo_integrand,
 ) -> Estimate:
     """E_eps[df/dy dy/dlam] at the relaxed y = soften(zeta(lam, eps), temperature).
 
@@ -37,8 +35,6 @@ def concrete(
         lam (N, P); eps (S, N, P).
     temperature : float
         Positive.
-    integrand : callable
-        `bbvi.estimators.elbo_integrand`, or `bbvi.estimators.plain_integrand` for E_q[f].
 
     Raises
     ------
@@ -55,7 +51,7 @@ def concrete(
     check_arguments(family, target, lam, eps)
     check_temperature(temperature)
     y = family.soften(family.perturb(lam, eps), temperature)
-    f, dy, dtheta = integrand(family, target, lam).value_and_grads(y)
+    f, dy, dtheta = target.evaluate(y, dz=True, dtheta=True)
     grad = family.soften_pullback(y, temperature, dy).mean(axis=0)
     return Estimate(f.mean(axis=0), grad, dtheta)
 
@@ -65,7 +61,6 @@ def straight_through(
     target: Target,
     lam: Array,
     eps: Array,
-    integrand: Integrand = elbo_integrand,
 ) -> Estimate:
     """E_q[df/dz . d E[z]/dlam]: the step of z treated as if z were its own mean.
 
@@ -78,8 +73,6 @@ def straight_through(
     ----------
     family, target, lam, eps
         lam (N, P); eps (S, N, P).
-    integrand : callable
-        `bbvi.estimators.elbo_integrand`, or `bbvi.estimators.plain_integrand` for E_q[f].
 
     Raises
     ------
@@ -95,7 +88,7 @@ def straight_through(
     check_relaxable(family, "straight_through")
     check_arguments(family, target, lam, eps)
     z = family.transform(lam, eps)
-    f, dz, dtheta = integrand(family, target, lam).value_and_grads(z)
+    f, dz, dtheta = target.evaluate(z, dz=True, dtheta=True)
     return Estimate(f.mean(axis=0), family.mean_pullback(lam, dz).mean(axis=0), dtheta)
 
 
@@ -105,7 +98,6 @@ def straight_through_gumbel(
     lam: Array,
     eps: Array,
     temperature: float = 0.5,
-    integrand: Integrand = elbo_integrand,
 ) -> Estimate:
     """E_q[df/dz . dy/dlam]: hard z forwards, the relaxed y backwards.
 
@@ -120,8 +112,6 @@ def straight_through_gumbel(
         lam (N, P); eps (S, N, P).
     temperature : float
         Positive.
-    integrand : callable
-        `bbvi.estimators.elbo_integrand`, or `bbvi.estimators.plain_integrand` for E_q[f].
 
     Raises
     ------
@@ -139,7 +129,7 @@ def straight_through_gumbel(
     check_temperature(temperature)
     zeta = family.perturb(lam, eps)
     y = family.soften(zeta, temperature)
-    f, dz, dtheta = integrand(family, target, lam).value_and_grads(family.harden(zeta))
+    f, dz, dtheta = target.evaluate(family.harden(zeta), dz=True, dtheta=True)
     grad = family.soften_pullback(y, temperature, dz).mean(axis=0)
     return Estimate(f.mean(axis=0), grad, dtheta)
 

@@ -40,8 +40,8 @@ def reweighted_wake(family: Family, target: Target, lam: Array, eps: Array) -> E
     """
     check_arguments(family, target, lam, eps)
     z = family.transform(lam, eps)
-    log_w = elbo_integrand(family, target, lam).value(z)
+    log_w = elbo_integrand(family, target, lam).evaluate(z).log_p
     weights = normalized(log_w)
-    _, dtheta = target.value_and_dtheta(z, weights)
+    dtheta = target.evaluate(z, dtheta=True, weights=weights).dtheta
     grad = (weights[..., None] * family.score(lam, z)).sum(axis=0)
     return Estimate(log_mean_exp(log_w), grad, dtheta)

@@ -1,11 +1,12 @@
 """SPSA: one difference along a random direction for all parameters at once (floor 3).
 
-    g_sp = (L(lam + h Delta_s, eps_s) - L(lam - h Delta_s, eps_s)) / (2 h Delta_sp),
+    g_sp = (F(lam + h Delta_s, eps_s) - F(lam - h Delta_s, eps_s)) / (2 h Delta_sp),
 
-with L(lam, eps) = log p(x, z(lam, eps)) + H[q_lam] and P fair signs Delta_sp = +-1 for each sample.
+with F(lam, eps) = f(z(lam, eps)) + c(lam), c as in `bbvi.estimators.finite_differences`, and P
+fair signs Delta_sp = +-1 for each sample.
 Two evaluations for each sample serve any number of parameters.  With g the pathwise gradient,
 
-    E[g_sp] - dL/dlam_p = h^2 / 6 (d^3 L/dlam_p^3 + 3 sum_{r != p} d^3 L/dlam_p dlam_r^2) + O(h^4),
+    E[g_sp] - dF/dlam_p = h^2 / 6 (d^3 F/dlam_p^3 + 3 sum_{r != p} d^3 F/dlam_p dlam_r^2) + O(h^4),
     Var(g_sp) = Var(g_p) + sum_{r != p} E[g_r^2] + O(h^2)                for each single sample:
 
 every other parameter's slope is noise, so that the variance grows with P.  For a discrete z the
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from bbvi.estimators.arguments import check_arguments
-from bbvi.estimators.finite_differences import STEP, check_step
+from bbvi.estimators.finite_differences import STEP, ClosedForm, check_step, nothing
 from bbvi.types import Array, Estimate, Family, Target
 
 
@@ -30,8 +31,15 @@ def draws(family: Any) -> int:
     return _draws(family.num_params, width)
 
 
-def spsa(family: Family, target: Target, lam: Array, eps: Array, step: float = STEP) -> Estimate:
-    """(L(lam + h Delta) - L(lam - h Delta)) / (2 h Delta_p), a random sign for each parameter.
+def spsa(
+    family: Family,
+    target: Target,
+    lam: Array,
+    eps: Array,
+    step: float = STEP,
+    closed_form: ClosedForm = nothing,
+) -> Estimate:
+    """(F(lam + h Delta) - F(lam - h Delta)) / (2 h Delta_p), a random sign for each parameter.
 
     Requires
     --------
@@ -47,6 +55,8 @@ def spsa(family: Family, target: Target, lam: Array, eps: Array, step: float = S
         the first for z, the others for the signs.
     step : float
         h, positive, in the units of lam.
+    closed_form : callable
+        c.
 
     Raises
     ------
@@ -62,53 +72,21 @@ def spsa(family: Family, target: Target, lam: Array, eps: Array, step: float = S
     approximation", equation 2.2; a direction of its own for each sample.
     """
     z_eps, signs = _split(family, target, lam, eps)
-    log_p, dtheta = target.value_and_dtheta(family.transform(lam, z_eps))
-    rows = [lam + sign * step * signs for sign in (1, -1)]
-    up, down = (
-        _at_rows(family, target, row, z_eps, step) + _entropies(family, row) for row in rows
-    )
-    grad = _along(up - down, signs, step)
-    return Estimate(log_p.mean(axis=0) + family.entropy(lam), grad, dtheta)
-
-
-def spsa_of_expectation(
-    family: Family, target: Target, lam: Array, eps: Array, step: float = STEP
-) -> Estimate:
-    """`spsa` of L(lam, eps) = f(z(lam, eps)), for a plain E_q[f].
-
-    Requires
-    --------
-    As `spsa`.  Bias O(h^2).
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `spsa` does.
-    """
-    z_eps, signs = _split(family, target, lam, eps)
-    f, dtheta = target.value_and_dtheta(family.transform(lam, z_eps))
-    up, down = (
-        _at_rows(family, target, lam + sign * step * signs, z_eps, step) for sign in (1, -1)
-    )
-    return Estimate(f.mean(axis=0), _along(up - down, signs, step), dtheta)
-
-
-def _along(difference: Array, signs: Array, step: float) -> Array:
-    """The mean over samples of difference / (2 h Delta_p); 1 / Delta = Delta."""
-    return (difference[..., None] * signs).mean(axis=0) / (2 * step)
-
-
-def _at_rows(family: Any, target: Target, rows: Array, eps: Array, step: float) -> Array:
-    """log p or f at z(lam_s, eps_s), with one lam for each sample: rows (S, N, P) -> (S, N)."""
     check_step(step)
-    S, N, P = rows.shape
-    z = family.transform(rows.reshape(S * N, P), eps.reshape(1, S * N, *eps.shape[2:]))
-    return target.value(z.reshape(S, N, -1))
 
+    def objective(rows: Array) -> Array:
+        """F with one lam for each sample: rows (S, N, P) -> (S, N)."""
+        S, N, P = rows.shape
+        flat = rows.reshape(S * N, P)
+        z = family.transform(flat, z_eps.reshape(1, S * N, *z_eps.shape[2:]))
+        f = target.evaluate(z.reshape(S, N, -1)).log_p
+        return f + closed_form(flat).reshape(S, N)
 
-def _entropies(family: Any, rows: Array) -> Array:
-    """H[q] of each row of (S, N, P): (S, N)."""
-    return family.entropy(rows.reshape(-1, rows.shape[-1])).reshape(rows.shape[:2])
+    f, _, dtheta = target.evaluate(family.transform(lam, z_eps), dtheta=True)
+    difference = objective(lam + step * signs) - objective(lam - step * signs)
+    # 1 / Delta = Delta.
+    grad = (difference[..., None] * signs).mean(axis=0) / (2 * step)
+    return Estimate(f.mean(axis=0) + closed_form(lam), grad, dtheta)
 
 
 def _split(family: Any, target: Target, lam: Array, eps: Array) -> tuple[Array, Array]:
@@ -130,3 +108,7 @@ def _split(family: Any, target: Target, lam: Array, eps: Array) -> tuple[Array, 
 
 def _draws(num_params: int, width: int) -> int:
     return 1 + 2 * -(-num_params // width)
+
+
+spsa_of_expectation = spsa
+"""The former name, kept for one release."""

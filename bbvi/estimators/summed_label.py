@@ -36,7 +36,7 @@ def summed_label(family: LabelAndGaussian, target: Target, lam: Array, eps: Arra
     p = family.probabilities(lam)
     z = np.concatenate([family.with_label(lam, eps, k) for k in range(K)])
     weights = np.repeat(p.T / np.asarray(S, lam.dtype), S, axis=0)
-    log_p, dz, dtheta = target.value_and_grads(z, weights)
+    log_p, dz, dtheta = target.evaluate(z, True, True, weights)
     f = log_p.reshape(K, S, N).mean(axis=1).T
     mean = np.sum(p * f, axis=-1)
     dz = dz.reshape(K, S, N, -1)[..., K:]

@@ -9,7 +9,7 @@ The state is explicit; a call uses what was learned before, and the caller keeps
 after:
 
     estimate = relax(family, target, lam, eps, surrogate=learned(state))
-    state = after(state, family, target, lam, eps)
+    state = after(state, family, elbo_integrand(family, target, lam), lam, eps)
 """
 
 from functools import partial
@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bbvi.estimators.arguments import check_relaxable
-from bbvi.estimators.elbo import Integrand, elbo_integrand
 from bbvi.estimators.rebar import Surrogate, softened
 from bbvi.optimizers import Optimizer, adam
 from bbvi.types import Array, Relaxable, Target, Theta
@@ -92,10 +91,9 @@ def learned(state: SurrogateState) -> Surrogate:
 def after(
     state: SurrogateState,
     family: Relaxable,
-    target: Target,
+    f: Target,
     lam: Array,
     eps: Array,
-    integrand: Integrand = elbo_integrand,
 ) -> SurrogateState:
     """The state once an estimate has been used: one step down sum_np g_np^2, g of these samples.
 
@@ -103,8 +101,9 @@ def after(
     ----------
     state : SurrogateState
         It is not changed.
-    family, target, lam, eps, integrand
-        As in the call of `bbvi.estimators.relax` that used it.
+    family, f, lam, eps
+        As in the call of `bbvi.estimators.relax` that used it; f is the target of an expectation,
+        for the ELBO ``elbo_integrand(family, target, lam)``.
 
     Raises
     ------
@@ -116,12 +115,11 @@ def after(
     Grathwohl et al. (2018), section 3.1 and equation 9.
     """
     check_relaxable(family, "relax")
-    f = integrand(family, target, lam)
     zeta = family.perturb(lam, eps)
     z = family.harden(zeta)
     score = family.score(lam, z)
     c, dc = _network(family, f, zeta, state)
-    weighted = (f.value(z) - c)[..., None] * score
+    weighted = (f.evaluate(z).log_p - c)[..., None] * score
     g = (weighted + family.gap_pullback(lam, zeta, dc)).mean(axis=0)
     # Of sum_np g_np^2: the derivatives in c and in dc/dzeta, mean over the datapoints.
     size = len(eps) * len(lam)

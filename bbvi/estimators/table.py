@@ -2,13 +2,15 @@
 
 The table in the README, the choices of the command line and the conformance tests are all made
 from `ESTIMATORS`: a new estimator is one module and one line of it (`benchmarks/readme.py` then
-writes the README's table).  To compare your own estimator with these, make a `Record` of it and
-put it in a dict beside them: ``{**ESTIMATORS, "mine": Record(...)}``.
+writes the README's table).  To compare your own estimator of E_q[f] with these, make a
+`Specification` of it in a dict beside them:
+``{**ESTIMATORS, "mine": Specification(mine, source="...")}``; add ``elbo_by=itself`` where it is
+written of the ELBO.
 """
 
 from functools import partial
 
-from bbvi.estimators import elbo, expectations
+from bbvi.estimators import expectations
 from bbvi.estimators.antithetic_pairs import arm, disarm
 from bbvi.estimators.baselines import (
     control_variate,
@@ -17,13 +19,16 @@ from bbvi.estimators.baselines import (
     var_grad,
 )
 from bbvi.estimators.bias import UNKNOWN, Bias
-from bbvi.estimators.elbo import plain_integrand
-from bbvi.estimators.expectations import leave_one_out
-from bbvi.estimators.finite_differences import (
-    finite_differences,
-    finite_differences_of_expectation,
+from bbvi.estimators.elbo import (
+    entropy_inside,
+    reparameterized_kl,
+    reparameterized_mc,
+    sticking_the_landing,
+    with_entropy,
 )
-from bbvi.estimators.linearized import linearized, linearized_pathwise
+from bbvi.estimators.expectations import leave_one_out
+from bbvi.estimators.finite_differences import finite_differences
+from bbvi.estimators.linearized import linearized
 from bbvi.estimators.measure_valued import (
     coupled,
     measure_valued,
@@ -32,249 +37,231 @@ from bbvi.estimators.measure_valued import (
 )
 from bbvi.estimators.multi_sample import dreg, iwae, renyi, vimco
 from bbvi.estimators.preparation import COEFFICIENTS, MEAN, NETWORK, RUNNING_MEAN, SURROGATE
-from bbvi.estimators.rao_blackwell import rao_blackwellized
+from bbvi.estimators.rao_blackwell import of_elbo_by_factor, rao_blackwellized
 from bbvi.estimators.rebar import rebar, relax
-from bbvi.estimators.record import Cost, Record
 from bbvi.estimators.relaxations import concrete, straight_through, straight_through_gumbel
+from bbvi.estimators.specification import Cost, Specification, itself
 from bbvi.estimators.spsa import draws as spsa_draws
-from bbvi.estimators.spsa import spsa, spsa_of_expectation
+from bbvi.estimators.spsa import spsa
 from bbvi.estimators.summed_label import summed_label
 from bbvi.families import Bernoulli, DiagonalGaussian, FullCovarianceGaussian, LabelAndGaussian
 from bbvi.types import ClosedFormKL, Factorized, Relaxable, Reparameterizable
 
-ESTIMATORS: dict[str, Record] = {
-    "score-function": Record(
-        elbo.score_function,
+ESTIMATORS: dict[str, Specification] = {
+    "score-function": Specification(
         expectations.score_function,
         source="Williams (1992); Ranganath et al. (2014)",
     ),
-    "constant-baseline": Record(
-        elbo.score_function,
+    "constant-baseline": Specification(
         expectations.score_function,
         source="Williams (1992)",
         prepare=MEAN,
     ),
-    "moving-average": Record(
-        partial(elbo.score_function, baseline=moving_average),
+    "moving-average": Specification(
         partial(expectations.score_function, baseline=moving_average),
         source="Williams (1992); Mnih and Gregor (2014)",
         prepare=RUNNING_MEAN,
         as_it_goes="mean of the earlier f",
         couples_samples=True,
     ),
-    "nvil": Record(
-        elbo.score_function,
+    "nvil": Specification(
         expectations.score_function,
         source="Mnih and Gregor (2014)",
         prepare=NETWORK,
     ),
-    "leave-one-out": Record(
-        partial(elbo.score_function, baseline=leave_one_out),
+    "leave-one-out": Specification(
         partial(expectations.score_function, baseline=leave_one_out),
         source="Mnih and Rezende (2016); Kool et al. (2019)",
         min_samples=2,
         couples_samples=True,
     ),
-    "var-grad": Record(
+    "var-grad": Specification(
         var_grad,
-        partial(var_grad, integrand=plain_integrand),
         source="Richter et al. (2020)",
         min_samples=2,
         couples_samples=True,
     ),
-    "optimal-control-variate": Record(
+    "optimal-control-variate": Specification(
         control_variate,
-        partial(control_variate, integrand=plain_integrand),
         source="Ranganath et al. (2014)",
         prepare=COEFFICIENTS,
     ),
-    "cross-fitted-control-variate": Record(
+    "cross-fitted-control-variate": Specification(
         cross_fitted_control_variate,
-        partial(cross_fitted_control_variate, integrand=plain_integrand),
         source="Ranganath et al. (2014)",
         min_samples=2,
         couples_samples=True,
         as_it_goes="coefficients, from the other half of the samples",
     ),
-    "rao-blackwellized": Record(
+    "rao-blackwellized": Specification(
         rao_blackwellized,
-        partial(rao_blackwellized, integrand=plain_integrand),
+        elbo_by=of_elbo_by_factor,
         source="Ranganath et al. (2014)",
         family=Factorized,
     ),
-    "reparameterized": Record(
-        elbo.reparameterized,
+    "reparameterized": Specification(
         expectations.pathwise,
+        elbo_by=with_entropy,
         source="Kingma and Welling (2014); Rezende et al. (2014)",
         family=Reparameterizable,
         differentiable=True,
     ),
-    "reparameterized-mc": Record(
-        elbo.reparameterized_mc,
-        None,
+    "reparameterized-mc": Specification(
+        reparameterized_mc,
         source="Kingma and Welling (2014), estimator A",
+        elbo_by=itself,
         family=Reparameterizable,
         differentiable=True,
     ),
-    "reparameterized-kl": Record(
-        elbo.reparameterized_kl,
-        None,
+    "reparameterized-kl": Specification(
+        reparameterized_kl,
         source="Kingma and Welling (2014), estimator B",
+        elbo_by=itself,
         family=ClosedFormKL,
         differentiable=True,
         normal_prior=True,
     ),
-    "sticking-the-landing": Record(
-        elbo.sticking_the_landing,
-        None,
+    "sticking-the-landing": Specification(
+        sticking_the_landing,
         source="Roeder, Wu and Duvenaud (2017)",
+        elbo_by=itself,
         family=Reparameterizable,
         differentiable=True,
     ),
-    "summed-label": Record(
+    "summed-label": Specification(
         summed_label,
-        None,
         source="Kingma, Rezende, Mohamed and Welling (2014)",
+        elbo_by=itself,
         family=LabelAndGaussian,
         differentiable=True,
         cost=Cost(samples_labels=1),
     ),
-    "linearized": Record(
+    "linearized": Specification(
         linearized,
-        linearized_pathwise,
+        elbo_by=with_entropy,
         source="Miller et al. (2017)",
         family=(DiagonalGaussian, FullCovarianceGaussian),
         differentiable=True,
         cost=Cost(samples=1, once=1, dims=2),
     ),
-    "measure-valued": Record(
+    "measure-valued": Specification(
         measure_valued,
-        partial(measure_valued, integrand=plain_integrand),
         source="Mohamed et al. (2020)",
         family=DiagonalGaussian,
         draws=coupled.draws,
         cost=Cost(samples=1, samples_dims=3),
     ),
-    "measure-valued-uncoupled": Record(
+    "measure-valued-uncoupled": Specification(
         partial(measure_valued, coupling=uncoupled),
-        partial(measure_valued, coupling=uncoupled, integrand=plain_integrand),
         source="Mohamed et al. (2020)",
         family=DiagonalGaussian,
         draws=uncoupled.draws,
         cost=Cost(samples=1, samples_dims=3),
     ),
-    "measure-valued-bernoulli": Record(
+    "measure-valued-bernoulli": Specification(
         measure_valued_bernoulli,
-        partial(measure_valued_bernoulli, integrand=plain_integrand),
         source="Mohamed et al. (2020); Titsias and Lazaro-Gredilla (2015)",
         family=Bernoulli,
         cost=Cost(samples=1, samples_dims=1),
     ),
-    "finite-differences": Record(
+    "finite-differences": Specification(
         finite_differences,
-        finite_differences_of_expectation,
+        elbo_by=entropy_inside,
         source="Kiefer and Wolfowitz (1952); Glasserman (2003)",
         family=Reparameterizable,
         bias=Bias(2, "step"),
         cost=Cost(samples=1, samples_params=2),
     ),
-    "spsa": Record(
+    "spsa": Specification(
         spsa,
-        spsa_of_expectation,
+        elbo_by=entropy_inside,
         source="Spall (1992)",
         family=Reparameterizable,
         bias=Bias(2, "step"),
         draws=spsa_draws,
         cost=Cost(samples=3),
     ),
-    "arm": Record(
+    "arm": Specification(
         arm,
-        partial(arm, integrand=plain_integrand),
         source="Yin and Zhou (2019)",
         family=Bernoulli,
         cost=Cost(samples=2),
     ),
-    "disarm": Record(
+    "disarm": Specification(
         disarm,
-        partial(disarm, integrand=plain_integrand),
         source="Dong, Mnih and Tucker (2020)",
         family=Bernoulli,
         cost=Cost(samples=2),
     ),
-    "rebar": Record(
+    "rebar": Specification(
         rebar,
-        partial(rebar, integrand=plain_integrand),
         source="Tucker et al. (2017)",
         family=Relaxable,
         differentiable=True,
         cost=Cost(samples=2),
     ),
-    "relax": Record(
+    "relax": Specification(
         relax,
-        partial(relax, integrand=plain_integrand),
         source="Grathwohl et al. (2018)",
         family=Relaxable,
         differentiable=True,
         cost=Cost(samples=2),
         prepare=SURROGATE,
     ),
-    "concrete": Record(
+    "concrete": Specification(
         concrete,
-        partial(concrete, integrand=plain_integrand),
         source="Maddison, Mnih and Teh (2017); Jang, Gu and Poole (2017)",
         family=Relaxable,
         differentiable=True,
         bias=UNKNOWN,
     ),
-    "straight-through": Record(
+    "straight-through": Specification(
         straight_through,
-        partial(straight_through, integrand=plain_integrand),
         source="Bengio, Leonard and Courville (2013)",
         family=Relaxable,
         differentiable=True,
         bias=UNKNOWN,
     ),
-    "straight-through-gumbel": Record(
+    "straight-through-gumbel": Specification(
         straight_through_gumbel,
-        partial(straight_through_gumbel, integrand=plain_integrand),
         source="Jang, Gu and Poole (2017)",
         family=Relaxable,
         differentiable=True,
         bias=UNKNOWN,
     ),
-    "iwae": Record(
+    "iwae": Specification(
         iwae,
-        None,
         source="Burda, Grosse and Salakhutdinov (2016)",
+        elbo_by=itself,
         family=Reparameterizable,
         differentiable=True,
         bound="IWAE",
         cost=Cost(samples=2),
         couples_samples=True,
     ),
-    "dreg": Record(
+    "dreg": Specification(
         dreg,
-        None,
         source="Tucker et al. (2019)",
+        elbo_by=itself,
         family=Reparameterizable,
         differentiable=True,
         bound="IWAE",
         cost=Cost(samples=2),
         couples_samples=True,
     ),
-    "vimco": Record(
+    "vimco": Specification(
         vimco,
-        None,
         source="Mnih and Rezende (2016)",
+        elbo_by=itself,
         min_samples=2,
         bound="IWAE",
         cost=Cost(samples=2),
         couples_samples=True,
     ),
-    "renyi": Record(
+    "renyi": Specification(
         renyi,
-        None,
         source="Li and Turner (2016)",
+        elbo_by=itself,
         family=Reparameterizable,
         differentiable=True,
         bound="Renyi",

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bbvi.estimators.arguments import check_table
-from bbvi.estimators.elbo import Integrand, elbo_integrand
+from bbvi.estimators.elbo import elbo_integrand
 from bbvi.protocols import Gaussian
 from bbvi.types import Array, Estimate, Relaxable, Target
 from bbvi.validation import as_count
@@ -88,17 +88,15 @@ def hermite_nodes(family: Any, lam: Array, num_nodes: int = 64) -> Nodes:
     return Nodes(family.transform(lam, eps), w)
 
 
-def enumeration(
-    family: Relaxable, target: Target, lam: Array, integrand: Integrand = elbo_integrand
-) -> Estimate:
-    """The exact E_q[f] of a discrete q and its exact gradients, by summing over the support.
+def enumeration(family: Relaxable, target: Target, lam: Array) -> Estimate:
+    """The exact ELBO of a discrete q and its exact gradients, by summing over the support.
+
+    A plain E_q[f] is ``weighted_sum(family, f, lam, support_nodes(family, lam))``.
 
     Parameters
     ----------
     family, target, lam
         lam (N, P).
-    integrand : callable
-        `bbvi.estimators.elbo_integrand`, or `bbvi.estimators.plain_integrand` for E_q[f].
 
     Raises
     ------
@@ -108,14 +106,13 @@ def enumeration(
     Examples
     --------
     >>> import numpy as np
-    >>> from bbvi.estimators import plain_integrand
     >>> from bbvi.families import Bernoulli
     >>> from bbvi.models.integrands import quadratic
-    >>> toy = enumeration(Bernoulli(1), quadratic(0.499), np.zeros((1, 1)), plain_integrand)
-    >>> float(toy.grad[0, 0].round(6))
-    0.0005
+    >>> float(enumeration(Bernoulli(1), quadratic(0.5), np.zeros((1, 1))).elbo[0].round(6))
+    0.943147
     """
-    return weighted_sum(family, target, lam, support_nodes(family, lam), integrand)
+    f = elbo_integrand(family, target, lam)
+    return weighted_sum(family, f, lam, support_nodes(family, lam))
 
 
 def log_evidence_enumeration(family: Relaxable, target: Target) -> Array:
@@ -160,9 +157,10 @@ def gauss_hermite(
     target: Target,
     lam: Array,
     num_nodes: int = 64,
-    integrand: Integrand = elbo_integrand,
 ) -> Estimate:
-    """E_q[f] of a Gaussian q with D <= 2 and its gradients, by a Gauss-Hermite sum.
+    """The ELBO of a Gaussian q with D <= 2 and its gradients, by a Gauss-Hermite sum.
+
+    A plain E_q[f] is ``weighted_sum(family, f, lam, hermite_nodes(family, lam))``.
 
     Parameters
     ----------
@@ -170,8 +168,6 @@ def gauss_hermite(
         lam (N, P), float64.
     num_nodes : int
         Per dimension; exact for polynomials in z of degree below 2 num_nodes - 2.
-    integrand : callable
-        `bbvi.estimators.elbo_integrand`, or `bbvi.estimators.plain_integrand` for E_q[f].
 
     Raises
     ------
@@ -182,21 +178,40 @@ def gauss_hermite(
     --------
     >>> import numpy as np
     >>> from bbvi import DiagonalGaussian
-    >>> from bbvi.estimators import plain_integrand
     >>> from bbvi.models.integrands import quadratic
     >>> q, lam = DiagonalGaussian(1), np.array([[1.0, 0.0]])
-    >>> gauss_hermite(q, quadratic(-3.0), lam, integrand=plain_integrand).grad.round(9)
+    >>> gauss_hermite(q, quadratic(-3.0), lam).grad.round(9)
+    array([[8., 3.]])
+    """
+    f = elbo_integrand(family, target, lam)
+    return weighted_sum(family, f, lam, hermite_nodes(family, lam, num_nodes))
+
+
+def weighted_sum(family: Any, target: Target, lam: Array, nodes: Nodes) -> Estimate:
+    """E_q[f] = sum_j w_j f(z_j) and its gradients, by the score; ``target.value`` is f.
+
+    Parameters
+    ----------
+    family, target, lam
+        lam (N, P), float64.
+    nodes : Nodes
+        `support_nodes`, `hermite_nodes` or `bbvi.evaluation.grid_sums.grid_nodes`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bbvi import Bernoulli, DiagonalGaussian
+    >>> from bbvi.models.integrands import quadratic
+    >>> q, lam = Bernoulli(1), np.zeros((1, 1))
+    >>> toy = weighted_sum(q, quadratic(0.499), lam, support_nodes(q, lam))
+    >>> float(toy.grad[0, 0].round(6))
+    0.0005
+    >>> q, lam = DiagonalGaussian(1), np.array([[1.0, 0.0]])
+    >>> weighted_sum(q, quadratic(-3.0), lam, hermite_nodes(q, lam)).grad.round(9)
     array([[8., 2.]])
     """
-    return weighted_sum(family, target, lam, hermite_nodes(family, lam, num_nodes), integrand)
-
-
-def weighted_sum(
-    family: Any, target: Target, lam: Array, nodes: Nodes, integrand: Integrand
-) -> Estimate:
-    """sum_j w_j f(z_j) and its gradients, by the score."""
     z, w = nodes
-    f, dtheta = integrand(family, target, lam).value_and_dtheta(z, w)
+    f, _, dtheta = target.evaluate(z, dtheta=True, weights=w)
     grad = ((w * f)[..., None] * family.score(lam, z)).sum(axis=0)
     return Estimate((w * f).sum(axis=0), grad, dtheta)
 

@@ -9,9 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from bbvi.estimators.elbo import elbo_integrand, plain_integrand
 from bbvi.estimators.noise import NOISE_SOURCES
-from bbvi.estimators.record import Record, draw_noise, prepared
+from bbvi.estimators.specification import (
+    Specification,
+    draw_noise,
+    prepared,
+    prepared_expectation,
+)
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.evaluation.gradients import BlockStatistics, GradientStatistics, gradient_statistics
 from bbvi.evaluation.tail_index import InfiniteVarianceWarning
@@ -43,7 +47,7 @@ def variance(
     folder: Path | str | None = None,
     executor: Executor | None = None,
     workers: int | None = None,
-    table: Mapping[str, Record] = ESTIMATORS,
+    table: Mapping[str, Specification] = ESTIMATORS,
     progress: bool | None = None,
 ) -> Sweep:
     """Measure every estimator of a grid at frozen points along a trajectory.
@@ -57,7 +61,8 @@ def variance(
     folder, executor, workers, progress
         As for `bbvi.experiments.sweep.run_sweep`.
     table : mapping
-        The estimators; add your own beside the package's: ``{**ESTIMATORS, "mine": Record(...)}``.
+        The estimators; add your own beside the package's:
+        ``{**ESTIMATORS, "mine": Specification(...)}``.
 
     Returns
     -------
@@ -102,62 +107,66 @@ def variance(
 
 def measure(
     trajectories: Mapping[str, Trajectory],
-    table: Mapping[str, Record],
+    table: Mapping[str, Specification],
     cell: Cell,
     rng: np.random.Generator,
 ) -> list[dict[str, Any]]:
     """The rows of one cell: an estimator at one point, one row for each parameter block."""
     here = trajectories[model_key(cell)]
-    record = table[cell["estimator"]]
-    integrand = plain_integrand if here.plain else elbo_integrand
+    specification = table[cell["estimator"]]
+    learned = prepared_expectation if here.plain else prepared
     source, S = NOISE_SOURCES[cell["noise"]], cell["samples"]
     lam = here.points[cell["point"]]
-    truth = here.exact.get(cell["point"]) if record.bound == "ELBO" else None
+    truth = here.exact.get(cell["point"]) if specification.bound == "ELBO" else None
 
     def learn(target: Target, lam: Array, rng: np.random.Generator) -> Any:
         x = None if here.x is None else np.repeat(here.x, len(lam), axis=0)
-        return prepared(record, here.family, hold_theta(target), lam, x, rng, integrand)
+        return learned(specification, here.family, hold_theta(target), lam, x, rng)
 
-    teach = None if record.prepare is None else learn
+    teach = None if specification.prepare is None else learn
 
     def statistics(rows: Any, replicates: int, prepare: Any = None) -> GradientStatistics:
         with warnings.catch_warnings():
             # Its row says so.
             warnings.simplefilter("ignore", InfiniteVarianceWarning)
             return gradient_statistics(
-                record.expectation if here.plain else record.elbo,  # type: ignore[arg-type]
+                specification.expectation if here.plain else specification.elbo,  # type: ignore[arg-type]
                 here.family,
                 rows,
                 lam,
-                lambda rng, R: draw_noise(record, here.family, rng, S, R, lam.dtype, source),
+                lambda rng, R: draw_noise(specification, here.family, rng, S, R, lam.dtype, source),
                 rng,
                 replicates=replicates,
                 prepare=prepare,
-                learning_rows=1 if record.prepare is None else record.prepare.rows,
+                learning_rows=1 if specification.prepare is None else specification.prepare.rows,
                 exact=None if truth is None else truth.grad[0],
                 exact_theta=None if truth is None else truth.grad_theta,
             )
 
     R = cell["replicates"]
     found = statistics(lambda num_rows: hold_theta(here.rows(num_rows)), R, teach)
-    rows = [_row(block, found, record) for block in found.blocks]
+    rows = [_row(block, found, specification) for block in found.blocks]
     if here.rows_with_squares is not None:
         # The squares are not part of the gradient's price, so it is timed without them.  What is
         # learned beforehand concerns lam alone.
         timed = statistics(here.rows, max(2, R // 8))
         theta = statistics(here.rows_with_squares, R)
-        rows += [_row(block, timed, record) for block in theta.blocks if block.block == "theta"]
+        rows += [
+            _row(block, timed, specification) for block in theta.blocks if block.block == "theta"
+        ]
     return rows
 
 
-def _row(block: BlockStatistics, cost: GradientStatistics, record: Record) -> dict[str, Any]:
+def _row(
+    block: BlockStatistics, cost: GradientStatistics, specification: Specification
+) -> dict[str, Any]:
     return {
         "block": block.block,
         "parameters": len(block.mean),
-        "estimates": record.bound,
-        "unbiased": record.unbiased,
-        "bias_declared": str(record.bias),
-        "uses": "gradients in z" if record.differentiable else "values",
+        "estimates": specification.bound,
+        "unbiased": specification.unbiased,
+        "bias_declared": str(specification.bias),
+        "uses": "gradients in z" if specification.differentiable else "values",
         "bias": block.bias,
         "bias_z": block.bias_z,
         "variance": block.variance,

@@ -7,7 +7,7 @@ import numpy as np
 
 from bbvi.estimators.contracts import find, require
 from bbvi.estimators.noise import NOISE_SOURCES
-from bbvi.estimators.record import Record, draw_noise
+from bbvi.estimators.specification import Specification, draw_noise
 from bbvi.experiments.catalogue import ALIASES, CATALOGUE
 from bbvi.experiments.sweep import Cell
 from bbvi.experiments.trajectory import (
@@ -69,7 +69,7 @@ QUICK = Grid(
 )
 
 
-def check_grid(grid: Grid, table: Mapping[str, Record]) -> None:
+def check_grid(grid: Grid, table: Mapping[str, Specification]) -> None:
     """Raise unless every name is known and every number is possible.
 
     Raises
@@ -121,7 +121,7 @@ def model_key(settings: Mapping[str, Any]) -> str:
     return f"{settings['model']} k={settings['k']} D={settings['dimension']}"
 
 
-def _all_cells(grid: Grid, table: Mapping[str, Record]) -> list[Cell]:
+def _all_cells(grid: Grid, table: Mapping[str, Specification]) -> list[Cell]:
     names = table if grid.estimators is None else grid.estimators
     return [
         {
@@ -141,7 +141,7 @@ def _all_cells(grid: Grid, table: Mapping[str, Record]) -> list[Cell]:
 
 
 def legal_cells(
-    grid: Grid, trajectories: Mapping[str, Trajectory], table: Mapping[str, Record]
+    grid: Grid, trajectories: Mapping[str, Trajectory], table: Mapping[str, Specification]
 ) -> list[Cell]:
     """The cells of the grid whose contracts hold.
 
@@ -164,10 +164,10 @@ def legal_cells(
     return legal
 
 
-def _check_contract(cell: Cell, here: Trajectory, table: Mapping[str, Record]) -> None:
+def _check_contract(cell: Cell, here: Trajectory, table: Mapping[str, Specification]) -> None:
     name, S = cell["estimator"], cell["samples"]
-    record = require(name, here.family, here.rows(1), S, table)
-    if here.plain and record.expectation is None:
+    specification = require(name, here.family, here.rows(1), S, table)
+    if here.plain and specification.expectation is None:
         usable = [other for other, its in table.items() if its.expectation is not None]
         raise ValueError(
             f"{name} estimates a bound on the evidence, but {cell['model']} is a plain expectation "
@@ -175,4 +175,4 @@ def _check_contract(cell: Cell, here: Trajectory, table: Mapping[str, Record]) -
         )
     # The noise source says itself which S it can serve.
     rng = np.random.Generator(np.random.PCG64(0))
-    draw_noise(record, here.family, rng, S, 1, source=NOISE_SOURCES[cell["noise"]])
+    draw_noise(specification, here.family, rng, S, 1, source=NOISE_SOURCES[cell["noise"]])
