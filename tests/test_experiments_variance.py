@@ -170,8 +170,7 @@ def check_orders(grid, rows):
     for name in declared:
         record = ESTIMATORS[name]
         wide = {record.bias.parameter: 2 * record.bias.value(record.elbo)}
-        elbo, plain = (f and partial(f, **wide) for f in (record.elbo, record.expectation))
-        at_2h[name] = record._replace(elbo=elbo, expectation=plain)
+        at_2h[name] = record._replace(estimator=partial(record.estimator, **wide))
     if not declared:
         return
     wider = measured(grid._replace(estimators=tuple(declared)), table={**ESTIMATORS, **at_2h})
