@@ -256,7 +256,7 @@ class TestBlocksAndThreads:
         for S in range(1, 41):
             expected = p.value(z[:S])
             for _ in range(3):
-                assert (evaluate.evaluate_value(held, z[:S], None) == expected).all()
+                assert (evaluate.evaluate(held, None, z[:S]).log_p == expected).all()
         kept = sum(y.nbytes for y in held.seen.values() if y is not None)
         assert 10_000 < kept < 40_000
 

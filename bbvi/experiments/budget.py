@@ -1,6 +1,6 @@
 """Learning by one method within a budget of evaluations or seconds."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
@@ -47,7 +47,7 @@ def try_methods(problem: Problem, table: Mapping[str, Method], settings: Setting
     for method in table.values():
         rng = cell_rng(0, {"try": 0})
         theta = astype(problem.model.init(rng), problem.train.x.dtype)
-        _run(problem, method, theta, rng, settings, False, False, 1, None)
+        _procedure(problem, method, theta, settings, False, False, 1, None)(rng)
 
 
 def learn(
@@ -64,38 +64,37 @@ def learn(
     A falling step size has to know how many steps the budget will buy: a few steps beforehand,
     with random numbers of their own, tell what one costs.
     """
-    run = partial(_run, problem, method, theta)
-    trial = run(rng.spawn(1)[0], settings, known, False, PILOT_STEPS, None).trace
+    procedure = partial(_procedure, problem, method, theta, settings, known)
+    trial = procedure(False, PILOT_STEPS, None)(rng.spawn(1)[0]).trace
     if settings.seconds is not None:
         # The first steps are slower: memory is touched for the first time.
         half = len(trial.step) // 2
         each = (trial.seconds[-1] - trial.seconds[half - 1]) / (len(trial.step) - half)
-        return run(rng, settings, known, progress, max(1, round(settings.seconds / each)), None)
+        return procedure(progress, max(1, round(settings.seconds / each)), None)(rng)
     full = trial.evaluations[0] * _rows_per_batch(len(problem.train.x), settings.batch_size)
     num_steps = max(1, round(settings.evaluations / full))
-    return run(rng, settings, known, progress, num_steps, settings.evaluations)
+    return procedure(progress, num_steps, settings.evaluations)(rng)
 
 
-def _run(
+def _procedure(
     problem: Problem,
     method: Method,
     theta: Theta,
-    rng: np.random.Generator,
     settings: Settings,
     known: bool,
     progress: bool | None,
     num_steps: int,
     budget: int | None,
-) -> Fit:
-    """The method's procedure with its own step sizes, or those of the settings."""
+) -> Callable[[np.random.Generator], Fit]:
+    """The method's procedure, which awaits the rng, with its step sizes or the settings'."""
     rate = method.rate if settings.rate is None else settings.rate
     local_rate = method.local_rate if settings.local_rate is None else settings.local_rate
     inner_steps = method.inner_steps if settings.inner_steps is None else settings.inner_steps
-    return method.procedure(
+    return partial(
+        method.procedure,
         problem.model,
         problem.family,
         problem.train.x,
-        rng,
         encoder=problem.encoder,
         estimator=estimator_of(method),
         num_samples=settings.num_samples,

@@ -127,11 +127,13 @@ def compare(
     settings = checked(settings or Settings())
     start_rng, *rngs = rng.spawn(1 + len(table))
     theta = astype(problem.model.init(start_rng), problem.train.x.dtype)
-    runs = [
-        run_method(problem, name, table[name], theta, method_rng, settings, drawn, progress)
-        for name, method_rng in zip(table, rngs)
-        if name in methods
-    ]
+    runs = []
+    for name, method_rng in zip(table, rngs):
+        if name in methods:
+            method = table[name]
+            runs.append(
+                run_method(problem, name, method, theta, method_rng, settings, drawn, progress)
+            )
     return Comparison(
         [run.row for run in runs],
         [line for run in runs for line in run.curve],

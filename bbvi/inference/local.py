@@ -16,7 +16,6 @@ from bbvi.inference.solvers import Solver, Targets, ascend, natural_gradient, st
 from bbvi.inference.verdict import Verdict, verdict, warn_unless_converged
 from bbvi.models.posterior import Posterior
 from bbvi.optimizers import Optimizer
-from bbvi.targets import hold_theta
 from bbvi.types import Array, Estimator, Family, Model, Target, Theta
 from bbvi.validation import check_rng, check_theta
 
@@ -161,7 +160,8 @@ def step_1(
     def targets(rows: Array) -> Target:
         whole = np.array_equal(rows, np.arange(len(x)))
         some = x if whole else x[rows]
-        return hold_theta(counter.watch(backends.unchecked_target(model, theta, some, backend)))
+        target = backends.unchecked_target(model, theta, some, backend)
+        return counter.watch(target, held=True)
 
     if lam is not None and start is not None:
         raise TypeError("infer got both lam and start; expected one place to start at.")

@@ -1,8 +1,7 @@
 """The passes over blocks: log p(x, z), and its derivatives in z and theta (floor 3)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import TypeVar
 
 import numpy as np
 
@@ -11,9 +10,7 @@ from bbvi.backends.kernel.layers import Pass
 from bbvi.backends.kernel.pieces import Pieces, add, gather, with_data
 from bbvi.nets import join
 from bbvi.threads import deal, run_hands, thread_count
-from bbvi.types import Array, Theta
-
-T = TypeVar("T")
+from bbvi.types import Array, Evaluation, Theta
 
 FEW_BYTES = 700_000
 """Of work in a thread's share, below which one thread does it all: some 100 microseconds."""
@@ -23,46 +20,65 @@ MANY_ROWS = 2
 """Rows for each unit of the last hidden layer from which stacking the biases pays."""
 
 
-def evaluate_value(pieces: Pieces, z: Array, num_threads: int | None) -> Array:
-    """log p (S, N) of z (S, N, D)."""
-    check_samples(pieces, z, None)
-    log_p = np.empty(z.shape[:2], z.dtype)
-    stacked = _stack_for(pieces, z)
+def evaluate(
+    pieces: Pieces,
+    num_threads: int | None,
+    z: Array,
+    dz: bool = False,
+    dtheta: bool = False,
+    weights: Array | None = None,
+) -> Evaluation:
+    """log p (S, N) of z (S, N, D), and what is asked for of its gradients: `Target.evaluate`.
 
-    def work(blocks: Sequence[Block]) -> None:
-        buffers = thread_buffers(z.dtype)
-        for block, y in with_data(pieces, blocks, buffers):
-            rows = features_first(z, block, buffers)
-            u = _forward(pieces, rows, stacked, buffers, slopes=False).outputs
-            value = pieces.prior.value(pieces.prior_state, rows[:-1])
-            value += pieces.likelihood.value(pieces.likelihood_state, y, u, buffers)
-            log_p[block] = value.reshape(log_p[block].shape)
-
-    run_blocks(pieces, z, num_threads, work)
-    return log_p
-
-
-def evaluate_grads(
-    pieces: Pieces, z: Array, weights: Array | None, num_threads: int | None
-) -> tuple[Array, Array, Theta]:
-    """log p (S, N), dz (S, N, D), and dtheta where weights (S, N) are given."""
+    BLAS's threads are never used: they wait for each other in a busy loop, so that with one
+    other process at work on the machine a product can take ten times as long.
+    """
+    if not dtheta:
+        weights = None
+    elif weights is None:
+        weights = np.full(z.shape[:2], 1 / max(1, len(z)), z.dtype)
     check_samples(pieces, z, weights)
-    log_p, dz = np.empty(z.shape[:2], z.dtype), np.empty_like(z)
+    log_p = np.empty(z.shape[:2], z.dtype)
+    slopes = np.empty_like(z) if dz or dtheta else None
     stacked = _stack_for(pieces, z)
 
     def work(blocks: Sequence[Block]) -> Theta:
         buffers = thread_buffers(z.dtype)
-        dtheta: dict[str, Theta] = {"prior": {}, "decoder": {}, "likelihood": {}}
+        parts: dict[str, Theta] = {"prior": {}, "decoder": {}, "likelihood": {}}
         for block, y in with_data(pieces, blocks, buffers):
             rows = features_first(z, block, buffers)
-            w = None if weights is None else weights[block].reshape(-1)
-            value, drows = _one_block(pieces, y, rows, w, stacked, buffers, dtheta)
+            if slopes is None:
+                value = _one_value(pieces, y, rows, stacked, buffers)
+            else:
+                w = None if weights is None else weights[block].reshape(-1)
+                value, drows = _one_block(pieces, y, rows, w, stacked, buffers, parts)
+                slopes[block] = drows.reshape(-1, *log_p[block].shape).transpose(1, 2, 0)
             log_p[block] = value.reshape(log_p[block].shape)
-            dz[block] = drows.reshape(-1, *log_p[block].shape).transpose(1, 2, 0)
-        return join(**dtheta)
+        return join(**parts)
 
-    partial = run_blocks(pieces, z, num_threads, work)
-    return log_p, dz, {} if weights is None else gather(pieces, partial)
+    done = run_hands(work, _hands(pieces, z, num_threads))
+    return Evaluation(
+        log_p, slopes if dz else None, None if weights is None else gather(pieces, done)
+    )
+
+
+def _hands(pieces: Pieces, z: Array, num_threads: int | None) -> list[Sequence[Block]]:
+    """The blocks of z, dealt to threads; to the caller's own where the work is small."""
+    S, N, _ = z.shape
+    sizes = pieces.layers.sizes
+    threads = worthwhile_threads(sizes, S * N * z.itemsize, thread_count(num_threads))
+    row_bytes = max(sizes) * z.itemsize * pieces.likelihood.tape
+    return deal(split_rows(S, N, row_bytes, threads), threads)
+
+
+def _one_value(
+    pieces: Pieces, y: Array, rows: Array, stacked: list[Array] | None, buffers: Buffers
+) -> Array:
+    """log p (R,) of a block."""
+    u = _forward(pieces, rows, stacked, buffers, slopes=False).outputs
+    value = pieces.prior.value(pieces.prior_state, rows[:-1])
+    value += pieces.likelihood.value(pieces.likelihood_state, y, u, buffers)
+    return value
 
 
 def _one_block(
@@ -116,21 +132,6 @@ def check_samples(pieces: Pieces, z: Array, weights: Array | None) -> None:
             f"weights has shape {weights.shape}; expected (S, N) = {z.shape[:2]}, one for each "
             "sample of z. Use None for 1 / S each."
         )
-
-
-def run_blocks(
-    pieces: Pieces, z: Array, num_threads: int | None, work: Callable[[Sequence[Block]], T]
-) -> list[T]:
-    """``work`` on the blocks of z, dealt to threads; on the caller's own where the work is small.
-
-    BLAS's threads are never used: they wait for each other in a busy loop, so that with one
-    other process at work on the machine a product can take ten times as long.
-    """
-    S, N, _ = z.shape
-    sizes = pieces.layers.sizes
-    threads = worthwhile_threads(sizes, S * N * z.itemsize, thread_count(num_threads))
-    row_bytes = max(sizes) * z.itemsize * pieces.likelihood.tape
-    return run_hands(work, deal(split_rows(S, N, row_bytes, threads), threads))
 
 
 def worthwhile_threads(sizes: Sequence[int], feature_bytes: int, threads: int) -> int:

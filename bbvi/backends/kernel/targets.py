@@ -1,13 +1,12 @@
 """Model -> Target by the kernel (floor 3)."""
 
+from functools import partial
 from typing import Any
 
-import numpy as np
-
-from bbvi.backends.kernel.evaluate import evaluate_grads, evaluate_value
+from bbvi.backends.kernel.evaluate import evaluate
 from bbvi.backends.kernel.pieces import check_supports, take_apart
 from bbvi.threads import thread_count
-from bbvi.types import Array, Evaluation, Model, Target, Theta
+from bbvi.types import Array, Model, Target, Theta
 from bbvi.validation import check_inputs
 
 
@@ -46,22 +45,8 @@ def target(model: Model, theta: Theta, x: Array, num_threads: int | None = None)
 
 def unchecked_target(model: Any, theta: Theta, x: Array, num_threads: int | None = None) -> Target:
     """`target` without its checks, for loops that have made them."""
-    pieces = take_apart(model, theta, x)
-
-    def evaluate(
-        z: Array, dz: bool = False, dtheta: bool = False, weights: Array | None = None
-    ) -> Evaluation:
-        if dtheta and weights is None:
-            weights = np.full(z.shape[:2], 1 / max(1, len(z)), z.dtype)
-        if not (dz or dtheta):
-            return Evaluation(evaluate_value(pieces, z, num_threads), None, None)
-        log_p, z_gradient, theta_gradient = evaluate_grads(
-            pieces, z, weights if dtheta else None, num_threads
-        )
-        return Evaluation(log_p, z_gradient if dz else None, theta_gradient if dtheta else None)
-
     return Target(
-        evaluate,
+        partial(evaluate, take_apart(model, theta, x), num_threads),
         num_data=len(x),
         latent_dim=model.latent_dim,
         dtype=x.dtype,

@@ -1,0 +1,71 @@
+"""How many calls lie between a comparison and the arithmetic: few, so that it can be read."""
+
+import sys
+from collections import Counter
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+from bbvi import cli
+from bbvi.backends.kernel import evaluate
+from bbvi.experiments.budget import Settings
+from bbvi.experiments.catalogue import problem_of
+from bbvi.experiments.compare import compare
+
+TINY = Settings(
+    evaluations=20_000, test_rows=5, new_steps=2, optimum_steps=2, batch_size=100, inner_steps=1
+)
+
+
+@pytest.fixture
+def stacks(monkeypatch):
+    """Every chain of functions of the package that has led to a block of the kernel."""
+    seen = Counter()
+    real = evaluate._one_block
+
+    def counted(*args):
+        frame, names = sys._getframe(1), ["_one_block"]
+        while frame is not None:
+            if "bbvi" in frame.f_globals.get("__name__", ""):
+                names.append(frame.f_code.co_name)
+            frame = frame.f_back
+        seen[tuple(reversed(names))] += 1
+        return real(*args)
+
+    monkeypatch.setattr(evaluate, "_one_block", counted)
+    return seen
+
+
+def deepest(stacks, procedure, inside, outside=()):
+    """The longest chain through a procedure's step, printed."""
+    chains = [
+        stack
+        for stack in stacks
+        if procedure in stack and inside in stack and not set(outside) & set(stack)
+    ]
+    longest = max(chains, key=len)
+    print(f"\n{len(longest)}: {' > '.join(longest)}")
+    return len(longest)
+
+
+def test_from_compare_to_the_block(stacks):
+    methods = ("bbvi-reparameterized", "amortized-reparameterized")
+    problem = problem_of(None, "digits", 0, 2, "float32")
+    with threadpool_limits(1):
+        compare(problem, np.random.default_rng(0), methods=methods, settings=TINY, progress=False)
+    assert {stack[0] for stack in stacks} == {"compare"}
+    assert deepest(stacks, "fit_amortized", "step") <= 13
+    assert deepest(stacks, "fit_bbvi", "step", ["ascend"]) <= 13
+    # Step 1 is one call further, and holds theta.
+    assert deepest(stacks, "fit_bbvi", "ascend") <= 15
+
+
+def test_from_the_command_to_the_block(stacks, tmp_path, capsys):
+    arguments = ["compare", "--workers", "1", "--seeds", "1", "--evaluations", "20000", "--quick"]
+    arguments += ["--methods", "amortized-reparameterized", "--out", str(tmp_path / "out")]
+    assert cli.main(arguments) == 0
+    assert {stack[0] for stack in stacks} == {"main"}
+    # The sweep that survives a crash takes five: run_sweep, compute, _run_unit, run_cell, and
+    # compare_seeds, which asks for it.
+    assert deepest(stacks, "fit_amortized", "run_cell") <= 20
