@@ -194,6 +194,33 @@ def adam(rate: Rate, beta1: float = 0.9, beta2: float = 0.999, tiny: float = 1e-
     return Optimizer(init, update, overwrite)
 
 
+def textbook_adam(
+    rate: Rate, beta1: float = 0.9, beta2: float = 0.999, tiny: float = 1e-8
+) -> Optimizer:
+    """`adam` as Algorithm 1 writes it: for reading.  A step of `adam` is the same to 1 ulp.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `adam` does.
+    """
+
+    def update(g: Params, state: AdamState, params: Params) -> tuple[Params, AdamState]:
+        t = state.steps + 1
+        m = tree_map(lambda m, g: beta1 * m + (1 - beta1) * g, state.first, g)
+        v = tree_map(lambda v, g: beta2 * v + (1 - beta2) * g**2, state.second, g)
+        m_hat = tree_map(lambda m: m / (1 - beta1**t), m)
+        v_hat = tree_map(lambda v: v / (1 - beta2**t), v)
+        size = rate(t) if callable(rate) else rate
+
+        def moved(p: Array, m_hat: Array, v_hat: Array) -> Array:
+            return (p + size * m_hat / (np.sqrt(v_hat) + tiny)).astype(p.dtype)
+
+        return tree_map(moved, params, m_hat, v_hat), AdamState(m, v, t)
+
+    return Optimizer(adam(rate, beta1, beta2, tiny).init, update)
+
+
 _Leaf = tuple[Array, ...]
 CHUNK = 2**17
 """Numbers in a chunk: shorter passes are dominated by their calls, longer ones leave the cache."""

@@ -1,17 +1,18 @@
 """Per-datapoint black-box variational inference: lam is a table (floor 4)."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from bbvi import backends
 from bbvi.estimators import reparameterized
 from bbvi.inference.learning import Learning, maximum_likelihood
 from bbvi.inference.local import ascend
-from bbvi.inference.loop import check_finite, copy_state, mean_gradient, run
-from bbvi.inference.records import Fit, State, as_trace
-from bbvi.inference.settings import check_parts, prepare, state_or_start
+from bbvi.inference.loop import check_finite, mean_gradient
+from bbvi.inference.procedure import begin, finish
+from bbvi.inference.records import Fit, State
+from bbvi.inference.settings import check_parts
 from bbvi.nets import MLP
 from bbvi.optimizers import Optimizer, adam, advance, put_rows, take_rows
 from bbvi.targets import hold_theta
@@ -57,7 +58,7 @@ def fit_bbvi(
     rng : numpy Generator
         For starting values, minibatches and samples.
     encoder
-        Not used here: lam is a table.  The three procedures take the same arguments.
+        Not used: lam is a table.  All procedures take the same arguments.
     estimator : callable
         ``(family, target, lam, eps) -> Estimate``.
     num_samples, num_steps, batch_size, inner_steps : int
@@ -100,13 +101,25 @@ def fit_bbvi(
     -----
     Ermon/Grover notes, "Black-box variational inference"; Ranganath, Gerrish and Blei (2014).
     """
-    check_parts(family, estimator, optimizer=optimizer, local_optimizer=local_optimizer)
-    x, theta = prepare(model, x, state_or_start(state, x, theta, "lam"), rng)
-    S, inner_steps = as_count("num_samples", num_samples), as_count("inner_steps", inner_steps)
-    optimizer, rows = optimizer or adam(0.003), local_optimizer or adam(0.05)
-    chosen = backends.resolve(backend, model)
-    if state is None:
-        state = _begin(family, learning.start(theta), x, rng, optimizer, rows)
+    check_parts(family, estimator, local_optimizer=local_optimizer)
+    rows, inner_steps = local_optimizer or adam(0.05), as_count("inner_steps", inner_steps)
+    start = partial(_begin, family, rows, rng)
+    begun = begin(
+        "fit_bbvi",
+        model,
+        family,
+        x,
+        rng,
+        start,
+        estimator=estimator,
+        num_samples=num_samples,
+        optimizer=optimizer,
+        theta=theta,
+        learning=learning,
+        backend=backend,
+        state=state,
+    )
+    x, S, optimizer = begun.x, begun.num_samples, begun.optimizer
 
     def step(state: State, batch: Array, x_batch: Array, target: Target) -> tuple[State, Estimate]:
         # Step 1
@@ -123,21 +136,7 @@ def fit_bbvi(
         put_rows(state.lam_moments, batch, moments)
         return state._replace(theta=theta, theta_moments=theta_moments), estimate
 
-    state = run(
-        step,
-        copy_state(state),
-        model,
-        x,
-        rng,
-        target_of=learning.wrap(chosen.unchecked_target, len(x), rng),
-        name="fit_bbvi",
-        num_steps=num_steps,
-        max_evaluations=max_evaluations,
-        batch_size=batch_size,
-        progress=progress,
-        callback=callback,
-    )
-    return Fit(learning.point(state.theta), None, state.lam, as_trace(state.trace), state)
+    return finish(begun, step, num_steps, max_evaluations, batch_size, progress, callback)
 
 
 def _take(state: State, batch: Array) -> tuple[Array, Any]:
@@ -153,11 +152,11 @@ def _anew(family: Family, rows: Optimizer, x: Array) -> tuple[Array, Any]:
 
 def _begin(
     family: Family,
+    rows: Optimizer,
+    rng: np.random.Generator,
     theta: Theta,
     x: Array,
-    rng: np.random.Generator,
     optimizer: Optimizer,
-    rows: Optimizer,
 ) -> State:
     """The state before the first step: a table of lam, and no encoder."""
     lam, moments = _anew(family, rows, x)

@@ -1,16 +1,16 @@
 """Variational EM by closed-form coordinate updates, where the model is conjugate."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from bbvi import backends
 from bbvi.estimators import reparameterized
 from bbvi.inference.learning import Learning, maximum_likelihood
-from bbvi.inference.loop import check_finite, copy_state, run
-from bbvi.inference.records import Fit, State, as_trace
-from bbvi.inference.settings import check_parts, prepare, state_or_start
+from bbvi.inference.loop import check_finite
+from bbvi.inference.procedure import begin, finish
+from bbvi.inference.records import Fit, State
 from bbvi.nets import MLP
 from bbvi.optimizers import Optimizer
 from bbvi.types import Array, Conjugate, Estimate, Estimator, Family, Model, Target, Theta
@@ -57,20 +57,20 @@ def fit_mean_field_em(
         `LinearRegression`, and `LogisticRegression` by Jaakkola and Jordan's bound.
     family
         Gaussian with a diagonal or full covariance; ``Categorical(1, K)`` for the mixture.
-    x, rng
-        As for `bbvi.fit_bbvi`; rng is for the starting theta and the trace.
+    rng : numpy Generator
+        For the starting theta and the trace.
     num_samples : int
         Draws for the trace's ELBO of each step; q and theta do not depend on them.
     num_steps, inner_steps : int
         EM iterations over all of x; sweeps over q per iteration.
-    max_evaluations, theta, backend
-        As for `bbvi.fit_bbvi`.  A sweep is counted with the S evaluations of its ELBO.
+    max_evaluations : int, optional
+        A sweep is counted with the S evaluations of its ELBO.
     learning : Learning
         ``maximum_likelihood`` only.
     encoder, estimator, batch_size, optimizer, local_optimizer, warm_start
-        Not used.  All procedures take the same arguments.
-    progress, callback, state
-        As for `bbvi.fit_bbvi`.
+        Not used.
+    others
+        As for `bbvi.fit_bbvi`, which also says what is raised.
 
     Returns
     -------
@@ -89,14 +89,25 @@ def fit_mean_field_em(
     Ermon/Grover notes, "Learning latent variable models"; Bishop (2006), section 10.1; Neal and
     Hinton (1998) for EM as coordinate ascent.
     """
-    check_parts(family, estimator)
     _check_conjugate(model, family, learning)
-    x, theta = prepare(model, x, state_or_start(state, x, theta, "lam"), rng)
-    S, inner_steps = as_count("num_samples", num_samples), as_count("inner_steps", inner_steps)
-    chosen = backends.resolve(backend, model)
-    if state is None:
-        lam = family.init(len(x)).astype(x.dtype)
-        state = State(theta, None, lam, None, None, None, np.arange(len(x)), 0, [])
+    inner_steps = as_count("inner_steps", inner_steps)
+    start = partial(_begin, family)
+    begun = begin(
+        "fit_mean_field_em",
+        model,
+        family,
+        x,
+        rng,
+        start,
+        estimator=estimator,
+        num_samples=num_samples,
+        optimizer=None,
+        theta=theta,
+        learning=learning,
+        backend=backend,
+        state=state,
+    )
+    x, S = begun.x, begun.num_samples
 
     def step(state: State, batch: Array, x_batch: Array, target: Target) -> tuple[State, Estimate]:
         lam = state.lam
@@ -112,21 +123,7 @@ def fit_mean_field_em(
         check_finite(estimate, state, "fit_mean_field_em")
         return state._replace(theta=theta, lam=lam), estimate
 
-    state = run(
-        step,
-        copy_state(state),
-        model,
-        x,
-        rng,
-        target_of=chosen.unchecked_target,
-        name="fit_mean_field_em",
-        num_steps=num_steps,
-        max_evaluations=max_evaluations,
-        batch_size=len(x),
-        progress=progress,
-        callback=callback,
-    )
-    return Fit(state.theta, None, state.lam, as_trace(state.trace), state)
+    return finish(begun, step, num_steps, max_evaluations, len(x), progress, callback)
 
 
 def _check_conjugate(model: Any, family: Any, learning: Learning) -> None:
@@ -144,3 +141,9 @@ def _check_conjugate(model: Any, family: Any, learning: Learning) -> None:
             "learning is not maximum_likelihood; expected maximum_likelihood: the M step maximizes "
             "in closed form without a prior on theta. With a prior use fit_bbvi."
         )
+
+
+def _begin(family: Family, theta: Theta, x: Array, optimizer: Optimizer) -> State:
+    """The state before the first step: a table of lam in the order of x, and no moments."""
+    lam = family.init(len(x)).astype(x.dtype)
+    return State(theta, None, lam, None, None, None, np.arange(len(x)), 0, [])

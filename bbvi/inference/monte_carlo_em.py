@@ -1,20 +1,20 @@
 """Monte Carlo EM: posterior samples by Hamiltonian Monte Carlo, then a step on theta."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from bbvi import backends
 from bbvi.estimators import reparameterized
 from bbvi.families import DiagonalGaussian, FullCovarianceGaussian
 from bbvi.inference.learning import Learning, maximum_likelihood
-from bbvi.inference.loop import check_finite, copy_state, mean_gradient, run
+from bbvi.inference.loop import check_finite, mean_gradient
 from bbvi.inference.posterior_draws import Chains, sample_posterior, start_chains
-from bbvi.inference.records import Fit, State, as_trace
-from bbvi.inference.settings import check_parts, prepare, state_or_start
+from bbvi.inference.procedure import begin, finish
+from bbvi.inference.records import Fit, State
 from bbvi.nets import MLP
-from bbvi.optimizers import Optimizer, adam, advance, put_rows, take_rows
+from bbvi.optimizers import Optimizer, advance, put_rows, take_rows
 from bbvi.types import Array, Estimate, Estimator, Family, Model, Target, Theta
 from bbvi.validation import as_count
 
@@ -60,8 +60,6 @@ def fit_monte_carlo_em(
         Differentiable in z.
     family : DiagonalGaussian or FullCovarianceGaussian
         Used for ``local`` and the trace only: the Gaussian with the chains' mean and variances.
-    x, rng
-        As for `bbvi.fit_bbvi`.
     num_samples : int
         S chains of each datapoint.
     inner_steps, num_leapfrog : int
@@ -70,14 +68,12 @@ def fit_monte_carlo_em(
         The first visits of a row, in which its step size is adapted to an acceptance of 0.65.
         Afterwards it follows ever more slowly, because theta, and the posterior with it, goes on
         moving: chains with a step size of long ago would stand still, and theta would follow them.
-    num_steps, max_evaluations, batch_size, theta, learning, backend
-        As for `bbvi.fit_bbvi`.
     optimizer : Optimizer
         For theta, by default ``adam(0.003)``.
     encoder, estimator, local_optimizer, warm_start
-        Not used.  All procedures take the same arguments.
-    progress, callback, state
-        As for `bbvi.fit_bbvi`.
+        Not used.
+    others
+        As for `bbvi.fit_bbvi`, which also says what is raised.
 
     Returns
     -------
@@ -86,26 +82,30 @@ def fit_monte_carlo_em(
         which are counted; ``local`` is that Gaussian; ``state.lam_moments`` holds the `Chains`
         with each row's acceptance.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not as described.
-    NotFiniteError
-        If a gradient is not finite; its ``state`` is the last finite one.
-
     Notes
     -----
     Kingma and Welling (2014), section 5 and appendix E; Neal (2011) for the transitions.
     """
-    check_parts(family, estimator, optimizer=optimizer)
     _check_gaussian(family)
-    x, theta = prepare(model, x, state_or_start(state, x, theta, "lam"), rng)
-    S, inner_steps = as_count("num_samples", num_samples), as_count("inner_steps", inner_steps)
-    L, burn_in = as_count("num_leapfrog", num_leapfrog), as_count("burn_in", burn_in)
-    optimizer = optimizer or adam(0.003)
-    chosen = backends.resolve(backend, model)
-    if state is None:
-        state = _begin(family, learning.start(theta), x, rng, optimizer, S)
+    inner_steps, burn_in = as_count("inner_steps", inner_steps), as_count("burn_in", burn_in)
+    L = as_count("num_leapfrog", num_leapfrog)
+    start = partial(_begin, family, as_count("num_samples", num_samples), rng)
+    begun = begin(
+        "fit_monte_carlo_em",
+        model,
+        family,
+        x,
+        rng,
+        start,
+        estimator=estimator,
+        num_samples=num_samples,
+        optimizer=optimizer,
+        theta=theta,
+        learning=learning,
+        backend=backend,
+        state=state,
+    )
+    x, S, optimizer = begun.x, begun.num_samples, begun.optimizer
 
     def step(state: State, batch: Array, x_batch: Array, target: Target) -> tuple[State, Estimate]:
         # E step
@@ -122,21 +122,7 @@ def fit_monte_carlo_em(
         put_rows(state.lam_moments, batch, chains)
         return state._replace(theta=theta, theta_moments=theta_moments), estimate
 
-    state = run(
-        step,
-        copy_state(state),
-        model,
-        x,
-        rng,
-        target_of=learning.wrap(chosen.unchecked_target, len(x), rng),
-        name="fit_monte_carlo_em",
-        num_steps=num_steps,
-        max_evaluations=max_evaluations,
-        batch_size=batch_size,
-        progress=progress,
-        callback=callback,
-    )
-    return Fit(learning.point(state.theta), None, state.lam, as_trace(state.trace), state)
+    return finish(begun, step, num_steps, max_evaluations, batch_size, progress, callback)
 
 
 def _as_gaussian(family: Any, chains: Chains) -> Array:
@@ -165,11 +151,11 @@ def _check_gaussian(family: Any) -> None:
 
 def _begin(
     family: Family,
+    num_chains: int,
+    rng: np.random.Generator,
     theta: Theta,
     x: Array,
-    rng: np.random.Generator,
     optimizer: Optimizer,
-    num_chains: int,
 ) -> State:
     """The state before the first step: chains instead of a table's moments, and no encoder."""
     return State(

@@ -9,22 +9,10 @@ from bbvi import backends
 from bbvi.estimators import reparameterized
 from bbvi.inference.learning import Learning, maximum_likelihood
 from bbvi.inference.local import ascend
-from bbvi.inference.loop import (
-    check_finite,
-    copy_state,
-    encode_all,
-    mean_gradient,
-    move_both,
-    run,
-)
-from bbvi.inference.records import Fit, State, as_trace
-from bbvi.inference.settings import (
-    begin_with_encoder,
-    check_encoder,
-    check_parts,
-    prepare,
-    state_or_start,
-)
+from bbvi.inference.loop import check_finite, mean_gradient, move_both
+from bbvi.inference.procedure import begin_encoded, finish
+from bbvi.inference.records import Fit, State
+from bbvi.inference.settings import check_parts
 from bbvi.nets import MLP
 from bbvi.optimizers import Optimizer, adam
 from bbvi.targets import hold_theta
@@ -63,45 +51,43 @@ def fit_semi_amortized(
 
     Parameters
     ----------
-    model, family, x, rng
-        As for `bbvi.fit_bbvi`.
     encoder : MLP
         f_phi, from Dx inputs to P outputs.
-    estimator, num_samples, num_steps, max_evaluations, batch_size, inner_steps, theta, learning,
-    backend
-        As for `bbvi.fit_bbvi`.
     optimizer, local_optimizer : Optimizer
         For theta and phi (by default ``adam(0.003)``) and for lam (``adam(0.05)``).
     warm_start
-        Not used here: the encoder is the start.  The three procedures take the same arguments.
-    progress, callback, state
-        As for `bbvi.fit_bbvi`.
+        Not used: the encoder is the start.
+    others
+        As for `bbvi.fit_bbvi`, which also says what is raised.
 
     Returns
     -------
     Fit
         ``phi`` is the encoder's parameters; ``local`` is f_phi(x), from where `bbvi.infer` goes on.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not as described.
-    NotFiniteError
-        If a gradient is not finite; its ``state`` is the last finite one.
-
     Notes
     -----
     Hjelm et al. (2016); Kim et al. (2018), without differentiating through Step 1: the encoder is
     taught where to start, not where Step 1 will end.
     """
-    check_parts(family, estimator, optimizer=optimizer, local_optimizer=local_optimizer)
-    x, theta = prepare(model, x, state_or_start(state, x, theta, "phi"), rng)
-    encoder = check_encoder(encoder, family, x)
-    S, inner_steps = as_count("num_samples", num_samples), as_count("inner_steps", inner_steps)
-    optimizer, rows = optimizer or adam(0.003), local_optimizer or adam(0.05)
-    chosen = backends.resolve(backend, model)
-    if state is None:
-        state = begin_with_encoder(encoder, learning.start(theta), x, rng, optimizer)
+    check_parts(family, estimator, local_optimizer=local_optimizer)
+    rows, inner_steps = local_optimizer or adam(0.05), as_count("inner_steps", inner_steps)
+    begun = begin_encoded(
+        "fit_semi_amortized",
+        model,
+        family,
+        x,
+        rng,
+        encoder,
+        estimator=estimator,
+        num_samples=num_samples,
+        optimizer=optimizer,
+        theta=theta,
+        learning=learning,
+        backend=backend,
+        state=state,
+    )
+    x, S, optimizer, encoder = begun.x, begun.num_samples, begun.optimizer, begun.encoder
 
     def step(state: State, batch: Array, x_batch: Array, target: Target) -> tuple[State, Estimate]:
         lam, pullback = backends.encode(encoder, state.phi, x_batch, backend)
@@ -117,19 +103,4 @@ def fit_semi_amortized(
         phi_gradient = pullback(first.grad / len(batch))
         return move_both(optimizer, theta_gradient, phi_gradient, state), estimate
 
-    state = run(
-        step,
-        copy_state(state),
-        model,
-        x,
-        rng,
-        target_of=learning.wrap(chosen.unchecked_target, len(x), rng),
-        name="fit_semi_amortized",
-        num_steps=num_steps,
-        max_evaluations=max_evaluations,
-        batch_size=batch_size,
-        progress=progress,
-        callback=callback,
-    )
-    theta, lam = learning.point(state.theta), encode_all(encoder, state.phi, x, backend)
-    return Fit(theta, state.phi, lam, as_trace(state.trace), state)
+    return finish(begun, step, num_steps, max_evaluations, batch_size, progress, callback)

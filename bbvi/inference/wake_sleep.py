@@ -8,26 +8,12 @@ import numpy as np
 from bbvi import backends
 from bbvi.estimators import reparameterized
 from bbvi.inference.learning import Learning, maximum_likelihood
-from bbvi.inference.loop import (
-    check_finite,
-    copy_state,
-    encode_all,
-    mean_gradient,
-    move_both,
-    run,
-)
-from bbvi.inference.records import Fit, State, as_trace
-from bbvi.inference.settings import (
-    begin_with_encoder,
-    check_encoder,
-    check_parts,
-    prepare,
-    state_or_start,
-)
+from bbvi.inference.loop import check_finite, mean_gradient, move_both
+from bbvi.inference.procedure import begin_encoded, finish
+from bbvi.inference.records import Fit, State
 from bbvi.nets import MLP
-from bbvi.optimizers import Optimizer, adam
+from bbvi.optimizers import Optimizer
 from bbvi.types import Array, Estimate, Estimator, Family, GenerativeModel, Target, Theta
-from bbvi.validation import as_count
 
 
 def fit_wake_sleep(
@@ -67,23 +53,20 @@ def fit_wake_sleep(
 
     Parameters
     ----------
-    model, family, x, rng
-        As for `bbvi.fit_bbvi`; the model must have ``sample``, whose draws are the dreams.
+    model : GenerativeModel
+        With ``sample``, whose draws are the dreams.
     encoder : MLP
         f_phi, from Dx inputs to P outputs.
     num_samples : int
         S samples of z per datapoint awake, and dreams per datapoint asleep.  A dream is a draw of
         the model, no evaluation of log p, and is not counted: per evaluation wake-sleep does more
         work than its rivals, which its seconds show.
-    num_steps, max_evaluations, batch_size, theta, learning, backend
-        As for `bbvi.fit_bbvi`.
     optimizer : Optimizer
         For theta and for phi, by default ``adam(0.003)``.
     estimator, inner_steps, local_optimizer, warm_start
-        Not used: there is no gradient of the ELBO in lam and no Step 1.  All procedures take the
-        same arguments.
-    progress, callback, state
-        As for `bbvi.fit_bbvi`.
+        Not used: there is no gradient of the ELBO in lam and no Step 1.
+    others
+        As for `bbvi.fit_bbvi`, which also says what is raised.
 
     Returns
     -------
@@ -91,26 +74,27 @@ def fit_wake_sleep(
         ``trace.elbo`` is the ELBO of the wake phase, though no phase climbs it; ``local`` is
         f_phi(x).
 
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument is not as described.
-    NotFiniteError
-        If a gradient is not finite; its ``state`` is the last finite one.
-
     Notes
     -----
     Hinton, Dayan, Frey and Neal (1995); Kingma and Welling (2014), section 4: the other on-line
     method for the same models.
     """
-    check_parts(family, estimator, optimizer=optimizer)
-    x, theta = prepare(model, x, state_or_start(state, x, theta, "phi"), rng)
-    encoder = check_encoder(encoder, family, x)
-    S = as_count("num_samples", num_samples)
-    optimizer = optimizer or adam(0.003)
-    chosen = backends.resolve(backend, model)
-    if state is None:
-        state = begin_with_encoder(encoder, learning.start(theta), x, rng, optimizer)
+    begun = begin_encoded(
+        "fit_wake_sleep",
+        model,
+        family,
+        x,
+        rng,
+        encoder,
+        estimator=estimator,
+        num_samples=num_samples,
+        optimizer=optimizer,
+        theta=theta,
+        learning=learning,
+        backend=backend,
+        state=state,
+    )
+    x, S, optimizer, encoder = begun.x, begun.num_samples, begun.optimizer, begun.encoder
 
     def step(state: State, batch: Array, x_batch: Array, target: Target) -> tuple[State, Estimate]:
         # Wake
@@ -128,19 +112,4 @@ def fit_wake_sleep(
         phi_gradient = pullback(score / len(score))
         return move_both(optimizer, mean_gradient(dtheta, batch), phi_gradient, state), estimate
 
-    state = run(
-        step,
-        copy_state(state),
-        model,
-        x,
-        rng,
-        target_of=learning.wrap(chosen.unchecked_target, len(x), rng),
-        name="fit_wake_sleep",
-        num_steps=num_steps,
-        max_evaluations=max_evaluations,
-        batch_size=batch_size,
-        progress=progress,
-        callback=callback,
-    )
-    theta, lam = learning.point(state.theta), encode_all(encoder, state.phi, x, backend)
-    return Fit(theta, state.phi, lam, as_trace(state.trace), state)
+    return finish(begun, step, num_steps, max_evaluations, batch_size, progress, callback)

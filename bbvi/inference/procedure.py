@@ -1,0 +1,150 @@
+"""What every procedure does before its first step and after its last (floor 4).
+
+A ``fit_*`` function writes down its step, with Step 1 and Step 2 in it:
+
+    begun = begin(...)          arguments checked, the starting state drawn
+    def step(...): ...          what this procedure is
+    return finish(begun, step, ...)      the loop, and the `Fit`
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bbvi import backends
+from bbvi.inference.learning import Learning
+from bbvi.inference.loop import Step, copy_state, encode_all, run
+from bbvi.inference.records import Fit, State, as_trace
+from bbvi.inference.settings import (
+    begin_with_encoder,
+    check_encoder,
+    check_parts,
+    prepare,
+    state_or_start,
+)
+from bbvi.nets import MLP
+from bbvi.optimizers import Optimizer, adam
+from bbvi.types import Array, Estimator, Family, Model, Theta
+from bbvi.validation import as_count
+
+Start = Callable[[Theta, Array, Optimizer], State]
+"""(theta, or what Step 2 moves for it, x, its optimizer) -> the state before the first step."""
+
+
+class Begun(NamedTuple):
+    """The arguments of a procedure, checked, and the state to go on from.
+
+    ``encoder`` is None where lam is a table; ``state`` is not the caller's, so that it may be
+    moved in place.
+    """
+
+    name: str
+    model: Model
+    x: Array
+    rng: np.random.Generator
+    learning: Learning
+    backend: str
+    encoder: Any
+    num_samples: int
+    optimizer: Optimizer
+    state: State
+
+
+def begin(
+    name: str,
+    model: Model,
+    family: Family,
+    x: Array,
+    rng: np.random.Generator,
+    start: Start,
+    *,
+    estimator: Estimator,
+    num_samples: int,
+    optimizer: Optimizer | None,
+    theta: Theta | None,
+    learning: Learning,
+    backend: str,
+    state: State | None,
+    part: str = "lam",
+) -> Begun:
+    """Check the arguments of a procedure whose lam is a table, and draw what is not given.
+
+    ``name`` is for messages; ``part`` is what the procedure cannot go on without in a state.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as `bbvi.fit_bbvi` describes it.
+    """
+    check_parts(family, estimator, optimizer=optimizer)
+    theta = state_or_start(state, x, theta, part)
+    if state is not None and theta is not None:
+        theta = learning.point(theta)
+    x, theta = prepare(model, x, theta, rng)
+    S, optimizer = as_count("num_samples", num_samples), optimizer or adam(0.003)
+    backends.resolve(backend, model)
+    state = start(learning.start(theta), x, optimizer) if state is None else copy_state(state)
+    return Begun(name, model, x, rng, learning, backend, None, S, optimizer, state)
+
+
+def begin_encoded(
+    name: str,
+    model: Model,
+    family: Family,
+    x: Array,
+    rng: np.random.Generator,
+    encoder: MLP | None,
+    **shared: Any,
+) -> Begun:
+    """The same for a procedure whose lam comes from an encoder.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `begin`; if the encoder does not map x's rows to lam's.
+    """
+
+    def start(theta: Theta, x: Array, optimizer: Optimizer) -> State:
+        return begin_with_encoder(check_encoder(encoder, family, x), theta, x, rng, optimizer)
+
+    begun = begin(name, model, family, x, rng, start, part="phi", **shared)
+    return begun._replace(encoder=check_encoder(encoder, family, begun.x))
+
+
+def finish(
+    begun: Begun,
+    step: Step,
+    num_steps: int,
+    max_evaluations: int | None,
+    batch_size: int,
+    progress: bool | None,
+    callback: Callable[[State], Any] | None,
+) -> Fit:
+    """Take the steps, and report theta, phi, lam and the trace.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number of steps, evaluations or rows is not a whole number of at least 1.
+    NotFiniteError
+        If the step raises it.
+    """
+    name, model, x, rng, learning, backend, encoder, *_, state = begun
+    target_of = backends.resolve(backend, model).unchecked_target
+    state = run(
+        step,
+        state,
+        model,
+        x,
+        rng,
+        target_of=learning.wrap(target_of, len(x), rng),
+        name=name,
+        num_steps=num_steps,
+        max_evaluations=max_evaluations,
+        batch_size=batch_size,
+        progress=progress,
+        callback=callback,
+    )
+    lam = state.lam if encoder is None else encode_all(encoder, state.phi, x, backend)
+    return Fit(learning.point(state.theta), state.phi, lam, as_trace(state.trace), state)
