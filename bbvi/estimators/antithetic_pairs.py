@@ -2,6 +2,9 @@
 
 z uses the uniform u, z' the mirrored 1 - u: both are samples of q, negatively correlated, and the
 difference f(z) - f(z') needs neither a baseline nor a relaxation.
+
+lam is (N, D) and eps (S, N, D), uniform: S pairs.  TypeError is raised unless q is Bernoulli, and
+ValueError if shapes disagree.
 """
 
 import numpy as np
@@ -23,18 +26,6 @@ def arm(
     Requires
     --------
     A Bernoulli q; values of f only.  Unbiased.
-
-    Parameters
-    ----------
-    family, target, lam, eps
-        lam (N, D); eps (S, N, D), uniform: S pairs.
-
-    Raises
-    ------
-    TypeError
-        If q is not Bernoulli.
-    ValueError
-        If shapes disagree.
 
     Notes
     -----
@@ -60,18 +51,6 @@ def disarm(
     Requires
     --------
     A Bernoulli q; values of f only.  Unbiased.
-
-    Parameters
-    ----------
-    family, target, lam, eps
-        lam (N, D); eps (S, N, D), uniform: S pairs.
-
-    Raises
-    ------
-    TypeError
-        If q is not Bernoulli.
-    ValueError
-        If shapes disagree.
 
     Notes
     -----

@@ -7,6 +7,8 @@ Because E_q[score] = 0, anything independent of z_s may be subtracted from f(z_s
 h = score.  Nothing here keeps state of its own.  What was learned before the call is an argument
 (`constant`, ``start``, ``coefficients``); what is learned after it is the value of a function
 that the caller keeps (`after`).
+
+lam is (N, P) and eps (S, N, ...).  TypeError or ValueError is raised if shapes or dtypes disagree.
 """
 
 from functools import partial
@@ -126,15 +128,8 @@ def control_variate(
 
     Parameters
     ----------
-    family, target, lam, eps
-        lam (N, P); eps (S, N, ...).
     coefficients : float or ndarray (N, P)
         a.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If shapes or dtypes disagree.
 
     Notes
     -----
@@ -158,11 +153,6 @@ def optimal_coefficients(
 
     A weighted mean of f, so that it is bounded by f whatever S is; Cov(f h, h) / Var(h) with the
     known E[h] = 0.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If shapes or dtypes disagree.
 
     Notes
     -----
@@ -190,8 +180,6 @@ def cross_fitted_control_variate(
     ------
     ValueError
         If S = 1.
-    TypeError
-        If dtypes disagree.
 
     Notes
     -----
@@ -230,8 +218,6 @@ def var_grad(
     ------
     ValueError
         If S = 1.
-    TypeError
-        If dtypes disagree.
 
     Notes
     -----

@@ -9,6 +9,9 @@ Both identities move the derivative inside the expectation:
 
 * score function:  d/dlam E_q[f] = E_q[f(z) d log q_lam(z)/dlam]
 * pathwise:        d/dlam E_q[f] = E_eps[df/dz . dz(lam, eps)/dlam]
+
+lam is (N, P) and eps (S, N, ...) from ``family.noise``.  TypeError or ValueError is raised if
+shapes or dtypes disagree, and TypeError if the family has no ``pullback`` that is needed.
 """
 
 from collections.abc import Callable
@@ -57,8 +60,6 @@ def score_function(
 
     Parameters
     ----------
-    family, target, lam, eps
-        lam (N, P); eps (S, N, ...) from ``family.noise``.
     baseline : callable
         f (S, N) -> b, e.g. `leave_one_out`.
 
@@ -79,11 +80,6 @@ def pathwise(family: Reparameterizable, target: Target, lam: Array, eps: Array) 
     Requires
     --------
     A reparameterizable family and an f that is differentiable in z.
-
-    Raises
-    ------
-    TypeError
-        If the family has no ``pullback``.
 
     Notes
     -----

@@ -8,6 +8,9 @@ With log w_s = log p(x, z_s) - log q(z_s):
 The logarithm stands outside the mean, and log S is part of the bound.  ``Estimate.elbo`` holds the
 bound; every gradient is that of the bound with *this* S, and at S = 1 that of the ELBO.  theta
 moves with the normalized weights of the samples.
+
+lam is (N, P) and eps (S, N, ...).  TypeError is raised if dtypes disagree, or the family is not
+what is required; ValueError if shapes disagree.
 """
 
 import numpy as np
@@ -24,11 +27,6 @@ def iwae(family: Reparameterizable, target: Target, lam: Array, eps: Array) -> E
     Requires
     --------
     A reparameterizable family; a model differentiable in z.  Unbiased for L_S.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the family is not reparameterizable, or shapes or dtypes disagree.
 
     Notes
     -----
@@ -49,15 +47,8 @@ def renyi(
 
     Parameters
     ----------
-    family, target, lam, eps
-        lam (N, P); eps (S, N, ...).
     alpha : float
         0 is IWAE, 1 the ELBO; negative values may exceed log p(x).
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the family is not reparameterizable, or shapes or dtypes disagree.
 
     Notes
     -----
@@ -86,11 +77,6 @@ def dreg(family: Reparameterizable, target: Target, lam: Array, eps: Array) -> E
     Requires
     --------
     A reparameterizable family; a model differentiable in z.  Unbiased for L_S.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the family is not reparameterizable, or shapes or dtypes disagree.
 
     Notes
     -----
@@ -121,8 +107,6 @@ def vimco(family: Family, target: Target, lam: Array, eps: Array) -> Estimate:
     ------
     ValueError
         If S = 1.
-    TypeError
-        If dtypes disagree.
 
     Notes
     -----

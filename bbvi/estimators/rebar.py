@@ -9,6 +9,9 @@ as zeta~(lam, v, z) with other noise v.  For any surrogate c of zeta,
 v is coupled with eps so that zeta~ = zeta: one evaluation of c serves all three terms, and the
 two derivatives, which move differently with lam at the same point, leave their gap
 (``family.gap_pullback``).
+
+lam is (N, P) and eps (S, N, P).  TypeError is raised if the family cannot be relaxed, and
+ValueError if a temperature is not positive, or shapes disagree.
 """
 
 from collections.abc import Callable
@@ -38,17 +41,8 @@ def rebar(
 
     Parameters
     ----------
-    family, target, lam, eps
-        lam (N, P); eps (S, N, P).
     temperature, scale : float
         Of the relaxation, positive; and the weight of the control variate (0: none).
-
-    Raises
-    ------
-    TypeError
-        If the family cannot be relaxed.
-    ValueError
-        If the temperature is not positive, or shapes disagree.
 
     Notes
     -----
@@ -87,17 +81,8 @@ def relax(
 
     Parameters
     ----------
-    family, target, lam, eps
-        lam (N, P); eps (S, N, P).
     surrogate : callable
         (family, f, zeta) -> c (S, N), dc/dzeta (S, N, P).
-
-    Raises
-    ------
-    TypeError
-        If the family cannot be relaxed.
-    ValueError
-        If shapes disagree.
 
     Notes
     -----

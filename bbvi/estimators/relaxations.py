@@ -8,6 +8,9 @@ z = harden(zeta) is a step function of lam and has no pathwise gradient.  Three 
 
 All are *biased* for E_q[f] and need f at, or its slope around, values that z never takes.  A low
 temperature brings the bias down and the variance up.
+
+lam is (N, P) and eps (S, N, P).  TypeError is raised if the family cannot be relaxed, and
+ValueError if a temperature is not positive, or shapes disagree.
 """
 
 from bbvi.estimators.arguments import check_arguments, check_relaxable
@@ -31,17 +34,8 @@ def concrete(
 
     Parameters
     ----------
-    family, target, lam, eps
-        lam (N, P); eps (S, N, P).
     temperature : float
         Positive.
-
-    Raises
-    ------
-    TypeError
-        If the family cannot be relaxed.
-    ValueError
-        If the temperature is not positive, or shapes disagree.
 
     Notes
     -----
@@ -68,18 +62,6 @@ def straight_through(
     --------
     A relaxable family; a model differentiable in z.  *Biased* in lam, unless f is linear in z;
     ``elbo`` and the theta gradient are unbiased.
-
-    Parameters
-    ----------
-    family, target, lam, eps
-        lam (N, P); eps (S, N, P).
-
-    Raises
-    ------
-    TypeError
-        If the family cannot be relaxed.
-    ValueError
-        If shapes disagree.
 
     Notes
     -----
@@ -108,17 +90,8 @@ def straight_through_gumbel(
 
     Parameters
     ----------
-    family, target, lam, eps
-        lam (N, P); eps (S, N, P).
     temperature : float
         Positive.
-
-    Raises
-    ------
-    TypeError
-        If the family cannot be relaxed.
-    ValueError
-        If the temperature is not positive, or shapes disagree.
 
     Notes
     -----
