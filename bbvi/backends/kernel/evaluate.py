@@ -54,7 +54,7 @@ def evaluate(
                 value, drows = _one_block(pieces, y, rows, w, stacked, buffers, parts)
                 slopes[block] = drows.reshape(-1, *log_p[block].shape).transpose(1, 2, 0)
             log_p[block] = value.reshape(log_p[block].shape)
-        return join(**parts)
+        return {} if weights is None else join(**parts)
 
     done = run_hands(work, _hands(pieces, z, num_threads))
     return Evaluation(
