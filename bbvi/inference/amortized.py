@@ -9,7 +9,7 @@ from bbvi import backends
 from bbvi.estimators import reparameterized
 from bbvi.inference.learning import Learning, maximum_likelihood
 from bbvi.inference.loop import check_finite, mean_gradient, move_both
-from bbvi.inference.procedure import begin_encoded, finish
+from bbvi.inference.procedure import begin_encoded, run
 from bbvi.inference.records import Fit, State
 from bbvi.nets import MLP
 from bbvi.optimizers import Optimizer
@@ -93,4 +93,4 @@ def fit_amortized(
         phi_gradient = pullback(estimate.grad / len(batch))
         return move_both(optimizer, theta_gradient, phi_gradient, state), estimate
 
-    return finish(begun, step, num_steps, max_evaluations, batch_size, progress, callback)
+    return run(begun, step, num_steps, max_evaluations, batch_size, progress, callback)

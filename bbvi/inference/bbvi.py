@@ -10,7 +10,7 @@ from bbvi.estimators import reparameterized
 from bbvi.inference.learning import Learning, maximum_likelihood
 from bbvi.inference.local import ascend
 from bbvi.inference.loop import check_finite, mean_gradient
-from bbvi.inference.procedure import begin, finish
+from bbvi.inference.procedure import begin, run
 from bbvi.inference.records import Fit, State
 from bbvi.inference.settings import check_parts
 from bbvi.nets import MLP
@@ -136,7 +136,7 @@ def fit_bbvi(
         put_rows(state.lam_moments, batch, moments)
         return state._replace(theta=theta, theta_moments=theta_moments), estimate
 
-    return finish(begun, step, num_steps, max_evaluations, batch_size, progress, callback)
+    return run(begun, step, num_steps, max_evaluations, batch_size, progress, callback)
 
 
 def _take(state: State, batch: Array) -> tuple[Array, Any]:

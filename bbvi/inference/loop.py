@@ -1,69 +1,21 @@
-"""The one loop of the three procedures: minibatches, trace, budget, finiteness (floor 4).
+"""Parts of a procedure's step and of its loop: minibatches, states, finiteness (floor 4)."""
 
-A procedure hands over ``step(state, batch, x_batch, target) -> state, estimate``, its Step 1 and
-Step 2 on one minibatch; everything else about a run is here.
-"""
-
-import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from bbvi import backends
-from bbvi.estimators.arguments import NotFiniteArgument
-from bbvi.inference.counting import Counter
 from bbvi.inference.records import NotFiniteError, State
-from bbvi.inference.settings import progress_bar
 from bbvi.nets import MLP
 from bbvi.optimizers import Optimizer, advance, tree_map
 from bbvi.threads import cut
-from bbvi.types import Array, Estimate, Model, Target, Theta
-from bbvi.validation import as_count
+from bbvi.types import Array, Estimate, Target, Theta
 
 Step = Callable[[State, Array, Array, Target], tuple[State, Estimate]]
 """(state, batch (B,) of row numbers, x[batch], its target) -> moved state, the estimate used."""
 ENCODED_ROWS = 1024
 """Of a whole data set, encoded at a time."""
-
-
-def run(
-    step: Step,
-    state: State,
-    model: Model,
-    x: Array,
-    rng: np.random.Generator,
-    *,
-    target_of: Callable[[Model, Theta, Array], Target],
-    name: str,
-    num_steps: int,
-    max_evaluations: int | None,
-    batch_size: int,
-    progress: bool | None,
-    callback: Callable[[State], Any] | None,
-) -> State:
-    """Take ``num_steps`` steps, or fewer when ``max_evaluations`` is reached before."""
-    batch_size, num_steps = as_count("batch_size", batch_size), as_count("num_steps", num_steps)
-    budget = np.inf if max_evaluations is None else as_count("max_evaluations", max_evaluations)
-    done, _, earlier, evaluations = state.trace[-1] if state.trace else (0, 0.0, 0.0, 0)
-    counter = Counter(evaluations)
-    start = time.perf_counter() - earlier
-    for number in progress_bar(range(done + 1, done + 1 + num_steps), name, progress):
-        if counter.evaluations >= budget:
-            break
-        batch, order, position = next_batch(rng, state.order, state.position, batch_size)
-        x_batch = x[batch]
-        target = counter.watch(target_of(model, state.theta, x_batch))
-        try:
-            state, estimate = step(state, batch, x_batch, target)
-        except NotFiniteArgument as error:
-            raise _not_finite(name, "lam", state) from error
-        seconds = time.perf_counter() - start
-        state.trace.append((number, float(estimate.elbo.mean()), seconds, counter.evaluations))
-        state = state._replace(order=order, position=position)
-        if callback is not None:
-            callback(state)
-    return state
 
 
 def next_batch(
@@ -115,10 +67,11 @@ def check_finite(estimate: Estimate, state: State, name: str) -> None:
         # Sums instead of a mask: NaN and infinity survive them, and nothing large is allocated.
         # Sums over the first axis of a matrix are twice as fast as over all of it.
         if not np.isfinite(np.sum(np.sum(array, axis=0))):
-            raise _not_finite(name, what, state)
+            raise not_finite(name, what, state)
 
 
-def _not_finite(name: str, what: str, state: State) -> NotFiniteError:
+def not_finite(name: str, what: str, state: State) -> NotFiniteError:
+    """The error of a procedure's step, with the state before it."""
     return NotFiniteError(
         f"{name}: {what} is not finite at step {len(state.trace) + 1}; expected finite numbers. "
         "Try a smaller step size or more samples; .state is the last finite one.",

@@ -9,7 +9,7 @@ import numpy as np
 from bbvi.estimators import reparameterized
 from bbvi.inference.learning import Learning, maximum_likelihood
 from bbvi.inference.loop import check_finite
-from bbvi.inference.procedure import begin, finish
+from bbvi.inference.procedure import begin, run
 from bbvi.inference.records import Fit, State
 from bbvi.nets import MLP
 from bbvi.optimizers import Optimizer
@@ -123,7 +123,7 @@ def fit_mean_field_em(
         check_finite(estimate, state, "fit_mean_field_em")
         return state._replace(theta=theta, lam=lam), estimate
 
-    return finish(begun, step, num_steps, max_evaluations, len(x), progress, callback)
+    return run(begun, step, num_steps, max_evaluations, len(x), progress, callback)
 
 
 def _check_conjugate(model: Any, family: Any, learning: Learning) -> None:

@@ -11,7 +11,7 @@ from bbvi.families import DiagonalGaussian, FullCovarianceGaussian
 from bbvi.inference.learning import Learning, maximum_likelihood
 from bbvi.inference.loop import check_finite, mean_gradient
 from bbvi.inference.posterior_draws import Chains, sample_posterior, start_chains
-from bbvi.inference.procedure import begin, finish
+from bbvi.inference.procedure import begin, run
 from bbvi.inference.records import Fit, State
 from bbvi.nets import MLP
 from bbvi.optimizers import Optimizer, advance, put_rows, take_rows
@@ -122,7 +122,7 @@ def fit_monte_carlo_em(
         put_rows(state.lam_moments, batch, chains)
         return state._replace(theta=theta, theta_moments=theta_moments), estimate
 
-    return finish(begun, step, num_steps, max_evaluations, batch_size, progress, callback)
+    return run(begun, step, num_steps, max_evaluations, batch_size, progress, callback)
 
 
 def _as_gaussian(family: Any, chains: Chains) -> Array:

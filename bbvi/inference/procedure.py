@@ -1,26 +1,30 @@
-"""What every procedure does before its first step and after its last (floor 4).
+"""What every procedure does around its step: beginning, loop, trace, budget, end (floor 4).
 
 A ``fit_*`` function writes down its step, with Step 1 and Step 2 in it:
 
     begun = begin(...)          arguments checked, the starting state drawn
     def step(...): ...          what this procedure is
-    return finish(begun, step, ...)      the loop, and the `Fit`
+    return run(begun, step, ...)      the loop, and the `Fit`
 """
 
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from bbvi import backends
+from bbvi.estimators.arguments import NotFiniteArgument
+from bbvi.inference.counting import Counter
 from bbvi.inference.learning import Learning
-from bbvi.inference.loop import Step, copy_state, encode_all, run
+from bbvi.inference.loop import Step, copy_state, encode_all, next_batch, not_finite
 from bbvi.inference.records import Fit, State, as_trace
 from bbvi.inference.settings import (
     begin_with_encoder,
     check_encoder,
     check_parts,
     prepare,
+    progress_bar,
     state_or_start,
 )
 from bbvi.nets import MLP
@@ -112,7 +116,7 @@ def begin_encoded(
     return begun._replace(encoder=check_encoder(encoder, family, begun.x))
 
 
-def finish(
+def run(
     begun: Begun,
     step: Step,
     num_steps: int,
@@ -121,7 +125,7 @@ def finish(
     progress: bool | None,
     callback: Callable[[State], Any] | None,
 ) -> Fit:
-    """Take the steps, and report theta, phi, lam and the trace.
+    """Take ``num_steps`` steps, or fewer when ``max_evaluations`` is reached before: a `Fit`.
 
     Raises
     ------
@@ -131,20 +135,26 @@ def finish(
         If the step raises it.
     """
     name, model, x, rng, learning, backend, encoder, *_, state = begun
-    target_of = backends.resolve(backend, model).unchecked_target
-    state = run(
-        step,
-        state,
-        model,
-        x,
-        rng,
-        target_of=learning.wrap(target_of, len(x), rng),
-        name=name,
-        num_steps=num_steps,
-        max_evaluations=max_evaluations,
-        batch_size=batch_size,
-        progress=progress,
-        callback=callback,
-    )
+    target_of = learning.wrap(backends.resolve(backend, model).unchecked_target, len(x), rng)
+    batch_size, num_steps = as_count("batch_size", batch_size), as_count("num_steps", num_steps)
+    budget = np.inf if max_evaluations is None else as_count("max_evaluations", max_evaluations)
+    done, _, earlier, evaluations = state.trace[-1] if state.trace else (0, 0.0, 0.0, 0)
+    counter = Counter(evaluations)
+    start = time.perf_counter() - earlier
+    for number in progress_bar(range(done + 1, done + 1 + num_steps), name, progress):
+        if counter.evaluations >= budget:
+            break
+        batch, order, position = next_batch(rng, state.order, state.position, batch_size)
+        x_batch = x[batch]
+        target = counter.watch(target_of(model, state.theta, x_batch))
+        try:
+            state, estimate = step(state, batch, x_batch, target)
+        except NotFiniteArgument as error:
+            raise not_finite(name, "lam", state) from error
+        seconds = time.perf_counter() - start
+        state.trace.append((number, float(estimate.elbo.mean()), seconds, counter.evaluations))
+        state = state._replace(order=order, position=position)
+        if callback is not None:
+            callback(state)
     lam = state.lam if encoder is None else encode_all(encoder, state.phi, x, backend)
     return Fit(learning.point(state.theta), state.phi, lam, as_trace(state.trace), state)

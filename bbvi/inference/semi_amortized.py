@@ -10,7 +10,7 @@ from bbvi.estimators import reparameterized
 from bbvi.inference.learning import Learning, maximum_likelihood
 from bbvi.inference.local import ascend
 from bbvi.inference.loop import check_finite, mean_gradient, move_both
-from bbvi.inference.procedure import begin_encoded, finish
+from bbvi.inference.procedure import begin_encoded, run
 from bbvi.inference.records import Fit, State
 from bbvi.inference.settings import check_parts
 from bbvi.nets import MLP
@@ -103,4 +103,4 @@ def fit_semi_amortized(
         phi_gradient = pullback(first.grad / len(batch))
         return move_both(optimizer, theta_gradient, phi_gradient, state), estimate
 
-    return finish(begun, step, num_steps, max_evaluations, batch_size, progress, callback)
+    return run(begun, step, num_steps, max_evaluations, batch_size, progress, callback)
