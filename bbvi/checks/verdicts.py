@@ -143,7 +143,9 @@ def _name(
     unit = np.asarray(tolerance) + 1e-300
     misfits = [float((np.abs(found - s.consequence) / unit).max()) for s in suspects]
     if misfits and min(misfits) <= 1:
-        return suspects[int(np.argmin(misfits))].mistake
+        # The first of those that agree to rounding: the most specific ones are listed first.
+        close = max(1e-3, min(misfits))
+        return next(s.mistake for s, misfit in zip(suspects, misfits) if misfit <= close)
     factor = float(np.sum(found * expected) / max(float(np.sum(expected**2)), 1e-300))
     if found.size > 1 and (np.abs(found - factor * expected) <= 2 * unit).all():
         return f"everything is scaled by {factor:.2g}"

@@ -3,6 +3,7 @@
 from bbvi.checks.exercises.answers import (
     check_answer,
 )
+from bbvi.checks.exercises.antithetic_pairs import check_antithetic
 from bbvi.checks.exercises.baselines import (
     check_leave_one_out,
     check_moving_average,
@@ -11,9 +12,7 @@ from bbvi.checks.exercises.baselines import (
 from bbvi.checks.exercises.bounds import (
     check_elbo,
     check_gap_split,
-    check_gaussian_kl,
     check_iwae_bound,
-    check_kl_to_prior,
     check_posterior_mean,
 )
 from bbvi.checks.exercises.components import (
@@ -21,10 +20,10 @@ from bbvi.checks.exercises.components import (
     check_log_mixture,
 )
 from bbvi.checks.exercises.densities import (
-    check_ancestral_sampling,
     check_log_evidence,
     check_log_normal,
 )
+from bbvi.checks.exercises.divergences import check_gaussian_kl, check_kl_to_prior
 from bbvi.checks.exercises.gradients import (
     check_bernoulli_score,
     check_pathwise_gradient,
@@ -37,11 +36,11 @@ from bbvi.checks.exercises.likelihoods import (
     check_lecture_loss,
     check_masked_log_likelihood,
 )
+from bbvi.checks.exercises.sampling import check_ancestral_sampling
+from bbvi.checks.exercises.step_1_loop import check_step_1_loop
 from bbvi.checks.exercises.updates import (
-    check_antithetic,
     check_encoder_gradient,
     check_step_1,
-    check_step_1_loop,
     check_theta_gradient,
 )
 

@@ -10,6 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from bbvi.checks.exercises.alterations import (
+    Formula,
+    altered_arguments,
+    name_of_size,
+    name_of_terms,
+)
 from bbvi.checks.verdicts import Suspect, fail, require_close, without_frames
 from bbvi.types import Array
 
@@ -26,6 +32,9 @@ def check_answer(
     *,
     otherwise: str = "a dropped or misplaced term",
     part: int | None = None,
+    formula: Formula | None = None,
+    terms: Mapping[str, Array] | None = None,
+    sizes: Mapping[str, int] | None = None,
 ) -> None:
     """Check that ``answer(*arguments)`` is ``expected``, and name the mistake if it is not.
 
@@ -43,6 +52,14 @@ def check_answer(
         The likely mistake if no suspect fits.
     part : int, optional
         Which entry of a tuple of answers this is about; by default the answer is one array.
+    formula : callable, optional
+        The right answer as a function of the arguments.  It is tried with each argument altered
+        (sign, power, mean, transpose, ...), and the alteration that gives the answer is named.
+    terms : mapping, optional
+        Name -> array, with sum ``expected``: a term with another factor is named.
+    sizes : mapping, optional
+        Name -> number, such as {"S, the number of samples": 5}: a factor or shift made of them
+        is named.
 
     Raises
     ------
@@ -68,7 +85,9 @@ def check_answer(
         if not (isinstance(found, tuple | list) and len(found) > part):
             fail(f"{name} returned {_kind(found)}.", "it should return a tuple: return a, b")
         found, name = found[part], f"{name} [{part}]"
-    require_answer(name, found, expected, suspects, otherwise)
+    if formula is not None:
+        suspects = [*suspects, *altered_arguments(formula, arguments)]
+    require_answer(name, found, expected, suspects, otherwise, terms, sizes)
 
 
 def call(answer: Answer, arguments: Mapping[str, Any]) -> Any:
@@ -93,6 +112,8 @@ def require_answer(
     expected: Any,
     suspects: Iterable[Suspect] = (),
     otherwise: str = "a dropped or misplaced term",
+    terms: Mapping[str, Array] | None = None,
+    sizes: Mapping[str, int] | None = None,
 ) -> None:
     """Raise AssertionError unless an array is the expected one, in shape and value."""
     # Wide enough for an answer in float32, and far below what any mistake makes.
@@ -107,6 +128,13 @@ def require_answer(
         )
     alike = [s for s in suspects if np.shape(s.consequence) == expected.shape]
     limit = precision * (1 + np.abs(expected))
+    if np.isfinite(found).all() and not any(
+        (np.abs(found - s.consequence) <= limit).all() for s in alike
+    ):
+        name_of_it = name_of_terms(found, expected, limit, terms or {}) or name_of_size(
+            found, expected, limit, sizes or {}
+        )
+        alike += [Suspect(name_of_it, found)] if name_of_it else []
     require_close(name, found, expected, limit, alike, otherwise=otherwise)
 
 

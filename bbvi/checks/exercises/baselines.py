@@ -3,7 +3,16 @@
 import numpy as np
 
 from bbvi.checks.exercises.answers import Answer, call, check_answer, name_of
-from bbvi.checks.exercises.densities import D, N, S
+from bbvi.checks.exercises.densities import SIZES, D, N, S
+from bbvi.checks.exercises.mistakes_in_baselines import (
+    leave_one_out_first,
+    moving_average_first,
+    moving_average_further,
+    optimal_baseline_first,
+    optimal_baseline_further,
+    optimal_baseline_more,
+    optimal_baseline_rare,
+)
 from bbvi.checks.verdicts import Suspect, fail, without_frames
 from bbvi.types import Array
 
@@ -37,7 +46,17 @@ def check_leave_one_out(answer: Answer, rng: np.random.Generator) -> None:
             "one baseline for all samples contains each of them: that is biased", f.mean(0)[None]
         ),
     ]
-    check_answer(answer, {"f": f}, others / (S - 1), suspects)
+    suspects += [
+        *leave_one_out_first(f, N, others, S),
+    ]
+    check_answer(
+        answer,
+        {"f": f},
+        others / (S - 1),
+        suspects,
+        formula=lambda f: (f.sum(axis=0) - f) / (len(f) - 1),
+        sizes=SIZES,
+    )
     try:
         with np.errstate(all="ignore"):
             answer(f[:1])
@@ -77,14 +96,17 @@ def check_moving_average(answer: Answer, rng: np.random.Generator) -> None:
                     "corrects, which shrinks the gradient; store b_s first, then update",
                 )
     suspects = [
-        Suspect("decay and 1 - decay are exchanged", _running(f, 1 - decay)),
-        Suspect("the running mean never changes: it must be updated in the loop", 0 * f),
-        Suspect(
-            "one running mean for all datapoints: keep one for each", _running_pooled(f, decay)
-        ),
-        Suspect("the new value enters with weight 1 instead of 1 - decay", _running(f, decay, 1.0)),
+        *moving_average_first(_corrected, _running, _running_pooled, _started, decay, f, N, S),
+        *moving_average_further(_running, decay, f, N, S),
     ]
-    check_answer(answer, {"f": f, "decay": decay}, _running(f, decay), suspects)
+    check_answer(
+        answer,
+        {"f": f, "decay": decay},
+        _running(f, decay),
+        suspects,
+        formula=_running,
+        sizes=SIZES,
+    )
 
 
 def _running(f: Array, decay: float, weight: float | None = None) -> Array:
@@ -94,6 +116,15 @@ def _running(f: Array, decay: float, weight: float | None = None) -> Array:
         baseline[s] = running
         running = decay * running + weight * f_s
     return baseline
+
+
+def _started(f: Array, decay: float, start: Array) -> Array:
+    return _running(f, decay) + start * decay ** np.arange(len(f))[:, None]
+
+
+def _corrected(f: Array, decay: float) -> Array:
+    share = 1 - decay ** np.arange(len(f))[:, None]
+    return _running(f, decay) / np.where(share == 0, 1, share)
 
 
 def _running_pooled(f: Array, decay: float) -> Array:
@@ -118,30 +149,19 @@ def check_optimal_baseline(answer: Answer, rng: np.random.Generator) -> None:
     f, h = rng.standard_normal((S, N)) - 3, rng.standard_normal((S, N, 2 * D))
     weighted = f[..., None] * h**2
     suspects = [
-        Suspect(
-            "the mean of f ignores that samples with a large score count more",
-            np.broadcast_to(f.mean(axis=0)[:, None], h.shape[1:]),
-        ),
-        Suspect("h instead of h squared", (f[..., None] * h).mean(0) / h.mean(0)),
-        Suspect("|h| instead of h squared", (f[..., None] * np.abs(h)).mean(0) / np.abs(h).mean(0)),
-        Suspect(
-            "Cov(f h, h) / Var(h): that E[h] = 0 is known, and need not be estimated",
-            (weighted.mean(0) - (f[..., None] * h).mean(0) * h.mean(0)) / h.var(axis=0),
-        ),
-        Suspect("the division by E[h^2] is missing", weighted.mean(axis=0)),
-        Suspect(
-            "the square of f h: only h is squared", ((f[..., None] * h) ** 2).sum(0) / (h**2).sum(0)
-        ),
-        Suspect("the sign: b is subtracted later", -weighted.sum(axis=0) / (h**2).sum(axis=0)),
-        Suspect(
-            "one coefficient for all parameters: each p has its own",
-            weighted.sum(axis=(0, 2)) / (h**2).sum(axis=(0, 2)),
-        ),
-        Suspect(
-            "one coefficient for all parameters: each p has its own",
-            np.broadcast_to(
-                (weighted.sum(axis=(0, 2)) / (h**2).sum(axis=(0, 2)))[:, None], h.shape[1:]
-            ),
-        ),
+        *optimal_baseline_first(f, h, weighted),
     ]
-    check_answer(answer, {"f": f, "score": h}, weighted.sum(axis=0) / (h**2).sum(axis=0), suspects)
+    fh = f[..., None] * h
+    suspects += [
+        *optimal_baseline_further(f, fh, h, weighted),
+        *optimal_baseline_more(f, fh, h, weighted),
+        *optimal_baseline_rare(f, h, weighted),
+    ]
+    check_answer(
+        answer,
+        {"f": f, "score": h},
+        weighted.sum(axis=0) / (h**2).sum(axis=0),
+        suspects,
+        formula=lambda f, h: (f[..., None] * h**2).sum(0) / (h**2).sum(0),
+        sizes=SIZES,
+    )

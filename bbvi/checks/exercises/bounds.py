@@ -6,13 +6,25 @@ from bbvi.checks.exercises.answers import Answer, check_answer
 from bbvi.checks.exercises.densities import (
     DX,
     NOT_ADDED,
-    D,
+    ONE_MAXIMUM,
+    SIZES,
     N,
     S,
     check_far_away,
+    far_apart,
     log_mean_exp,
+    mean_slips,
 )
-from bbvi.checks.verdicts import Suspect, without_frames
+from bbvi.checks.exercises.mistakes_in_bounds import (
+    elbo_first,
+)
+from bbvi.checks.exercises.mistakes_in_bounds_2 import (
+    gap_split_first,
+    iwae_bound_first,
+    posterior_mean_first,
+    posterior_mean_further,
+)
+from bbvi.checks.verdicts import without_frames
 from bbvi.types import Array
 
 
@@ -31,129 +43,20 @@ def check_elbo(answer: Answer, rng: np.random.Generator) -> None:
     log_w, q = log_joint - log_q, np.exp(log_q)
     again = "weighted by q once more: the samples come from q, a plain mean is its expectation"
     suspects = [
-        Suspect(again, (q * log_w).sum(axis=0)),
-        Suspect(again, (q * log_w).mean(axis=0)),
-        Suspect(again, (q * log_w).sum(axis=0) / q.sum(axis=0)),
-        Suspect("the entropy is missing: subtract log q", log_joint.mean(axis=0)),
-        Suspect("the entropy has the wrong sign: it is -E[log q]", (log_joint + log_q).mean(0)),
-        Suspect("summed over the samples instead of averaged", log_w.sum(axis=0)),
-        Suspect(
-            "the log of the mean weight estimates log p(x): the ELBO is the mean of the logs",
-            log_mean_exp(log_w),
-        ),
-        Suspect("the mean over the wrong axis: samples are axis 0", log_w.mean(axis=1)),
-        Suspect("the mean over everything: one ELBO per datapoint is asked for", log_w.mean()),
-        Suspect("no mean over the samples (axis 0)", log_w),
+        *elbo_first(again, log_joint, log_mean_exp, log_q, log_w, q),
     ]
-    check_answer(answer, {"log_joint": log_joint, "log_q": log_q}, log_w.mean(axis=0), suspects)
-
-
-@without_frames
-def check_kl_to_prior(answer: Answer, rng: np.random.Generator) -> None:
-    """Check ``kl(mean, log_scale)``: KL(N(mean, diag(sigma^2)) || N(0, I)), (N,), nats.
-
-    mean and log_scale = log sigma are (N, D).
-
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
-
-    Notes
-    -----
-    Rios, "Gaussian KL"; Kingma and Welling (2014), appendix B.
-    """
-    mean, log_scale = rng.standard_normal((N, D)), rng.uniform(0.3, 0.9, (N, D))
-    sigma = np.exp(log_scale)
-
-    def kl(variance: Array, log_variance: Array) -> Array:
-        return 0.5 * (mean**2 + variance - 1 - log_variance)
-
-    right = kl(sigma**2, 2 * log_scale)
-    forgotten = "sigma for log sigma: np.exp(log_scale) is missing"
-    suspects = [
-        Suspect(forgotten, kl(log_scale**2, 2 * log_scale).sum(axis=1)),
-        Suspect(forgotten, kl(log_scale**2, 2 * np.log(log_scale)).sum(axis=1)),
-        Suspect("sigma where sigma squared is meant", kl(sigma, 2 * log_scale).sum(axis=1)),
-        Suspect("log sigma was taken for log sigma squared", kl(sigma, log_scale).sum(axis=1)),
-        Suspect(
-            "log sigma squared is 2 log sigma: a factor 2 is missing",
-            kl(sigma**2, log_scale).sum(axis=1),
-        ),
-        Suspect("the factor 1/2 is missing", 2 * right.sum(axis=1)),
-        Suspect("the -1 is missing", (right + 0.5).sum(axis=1)),
-        Suspect("the term of the mean is missing", (right - 0.5 * mean**2).sum(axis=1)),
-        Suspect(
-            "the direction: that is KL(N(0, I) || q)",
-            (0.5 * ((1 + mean**2) / sigma**2 - 1) + log_scale).sum(axis=1),
-        ),
-        Suspect("the entropy has the wrong sign", kl(sigma**2, -2 * log_scale).sum(axis=1)),
-        Suspect("a mean over the latent dimensions: their KLs add up", right.mean(axis=1)),
-        Suspect("summed over the wrong axis: dimensions are axis=-1", right.sum(axis=0)),
-        Suspect("summed over the datapoints too: one KL for each is asked for", right.sum()),
-    ]
-    check_answer(answer, {"mean": mean, "log_scale": log_scale}, right.sum(axis=1), suspects)
-
-
-@without_frames
-def check_gaussian_kl(answer: Answer, rng: np.random.Generator) -> None:
-    """Check ``kl(mean_q, cov_q, mean_p, cov_p)``: KL(q || p) of two Gaussians, (N,), nats.
-
-    Means are (N, D), covariances (N, D, D).
-
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
-    """
-    means = rng.standard_normal((2, N, D))
-    roots = rng.standard_normal((2, N, D, D))
-    covs = roots @ roots.swapaxes(-1, -2) + 0.5 * np.eye(D)
-    arguments = {"mean_q": means[0], "cov_q": covs[0], "mean_p": means[1], "cov_p": covs[1]}
-    trace, square, log_det = _kl_terms(means[0], covs[0], means[1], covs[1])
-    right = 0.5 * (trace + square - D + log_det)
-    suspects = [
-        Suspect(
-            "the direction: that is KL(p || q)",
-            0.5 * (np.sum(_kl_terms(means[1], covs[1], means[0], covs[0]), axis=0) - D),
-        ),
-        Suspect("log det has the wrong sign", 0.5 * (trace + square - D - log_det)),
-        Suspect("the log determinants are missing", 0.5 * (trace + square - D)),
-        Suspect("the -D is missing", 0.5 * (trace + square + log_det)),
-        Suspect("the term of the means is missing", 0.5 * (trace - D + log_det)),
-        Suspect("the factor 1/2 is missing", 2 * right),
-        Suspect(
-            "D is the number of dimensions, not of datapoints",
-            0.5 * (trace + square - N + log_det),
-        ),
-        *_wrong_precisions(means, covs, log_det),
-    ]
-    check_answer(answer, arguments, right, suspects)
-
-
-def _kl_terms(mean_q: Array, cov_q: Array, mean_p: Array, cov_p: Array) -> list[Array]:
-    """tr(P^-1 Q), the squared distance of the means under P^-1, and log det P - log det Q."""
-    precision = np.linalg.inv(cov_p)
-    gap = mean_q - mean_p
-    return [
-        np.einsum("nij,nji->n", precision, cov_q),
-        np.einsum("ni,nij,nj->n", gap, precision, gap),
-        np.linalg.slogdet(cov_p)[1] - np.linalg.slogdet(cov_q)[1],
-    ]
-
-
-def _wrong_precisions(means: Array, covs: Array, log_det: Array) -> list[Suspect]:
-    """The KL with another matrix where the inverse of cov_p belongs."""
-    gap, (cov_q, cov_p) = means[0] - means[1], covs
-
-    def kl(matrix: Array) -> Array:
-        trace = np.einsum("nij,nji->n", matrix, cov_q)
-        return 0.5 * (trace + np.einsum("ni,nij,nj->n", gap, matrix, gap) - D + log_det)
-
-    return [
-        Suspect("cov_p where its inverse is meant", kl(cov_p)),
-        Suspect("the inverse of cov_q where that of cov_p is meant", kl(np.linalg.inv(cov_q))),
-    ]
+    check_answer(
+        answer,
+        {"log_joint": log_joint, "log_q": log_q},
+        log_w.mean(axis=0),
+        suspects,
+        formula=lambda log_joint, log_q: (log_joint - log_q).mean(axis=0),
+        terms={
+            "E[log p(x, z)]": log_joint.mean(axis=0),
+            "the entropy -E[log q]": -log_q.mean(axis=0),
+        },
+        sizes=SIZES,
+    )
 
 
 @without_frames
@@ -175,19 +78,22 @@ def check_iwae_bound(answer: Answer, rng: np.random.Generator) -> None:
     log_w = log_joint - log_q
     right = log_mean_exp(log_w)
     suspects = [
-        Suspect("log S is missing: the mean weight is their sum divided by S", right + np.log(S)),
-        Suspect(NOT_ADDED, right - log_w.max(axis=0)),
-        Suspect("log S was subtracted twice", right - np.log(S)),
-        Suspect(
-            "the mean of the logs is the ELBO: the logarithm belongs outside the mean",
-            log_w.mean(axis=0),
+        *iwae_bound_first(
+            log_joint, log_mean_exp, log_q, log_w, mean_slips, N, NOT_ADDED, right, S
         ),
-        Suspect("the weights are p / q: log q has the wrong sign", log_mean_exp(log_joint + log_q)),
-        Suspect("log q is missing", log_mean_exp(log_joint)),
-        Suspect("the mean over the wrong axis: samples are axis 0", log_mean_exp(log_w.T)),
     ]
-    check_answer(answer, {"log_joint": log_joint, "log_q": log_q}, right, suspects)
+    check_answer(
+        answer,
+        {"log_joint": log_joint, "log_q": log_q},
+        right,
+        suspects,
+        formula=lambda log_joint, log_q: log_mean_exp(log_joint - log_q),
+        sizes=SIZES,
+    )
     check_far_away(answer, {"log_joint": log_joint - 2000, "log_q": log_q}, right - 2000)
+    apart = far_apart(N)
+    shifted = {"log_joint": log_joint - apart, "log_q": log_q}
+    check_far_away(answer, shifted, right - apart, ONE_MAXIMUM)
 
 
 @without_frames
@@ -212,11 +118,17 @@ def check_gap_split(answer: Answer, rng: np.random.Generator) -> None:
     arguments = {"log_evidence": log_evidence, "elbo": elbo, "elbo_optimum": optimum}
     for part, (own, other) in enumerate((right, right[::-1])):
         suspects = [
-            Suspect("the sign: a gap is what is lost, and not negative", -own),
-            Suspect("the two gaps are exchanged", other),
-            Suspect("that is the whole gap, log p(x) - ELBO", log_evidence - elbo),
+            *gap_split_first(elbo, log_evidence, N, optimum, other, own, right),
         ]
-        check_answer(answer, arguments, own, suspects, part=part)
+        check_answer(
+            answer,
+            arguments,
+            own,
+            suspects,
+            part=part,
+            formula=lambda p, elbo, best, part=part: (p - best, best - elbo)[part],
+            sizes=SIZES,
+        )
 
 
 @without_frames
@@ -237,18 +149,25 @@ def check_posterior_mean(answer: Answer, rng: np.random.Generator) -> None:
     together = "normalized over the datapoints together: each datapoint has its own sum"
     right = (w * values).sum(axis=0) / w.sum(axis=0)
     suspects = [
-        Suspect("the weights are not used", values.mean(axis=0)),
-        *(Suspect(bare, (v * values).sum(axis=0)) for v in (w, shifted)),
-        *(Suspect(bare, (v * values).mean(axis=0)) for v in (w, shifted)),
-        Suspect(
-            "normalized over the datapoints: samples are axis 0",
-            (w * values / w.sum(axis=1, keepdims=True)).sum(axis=0),
+        *posterior_mean_first(
+            _heaviest, _weighted, bare, log_w, right, S, shifted, together, values, w
         ),
-        *(Suspect(together, (v * values).sum(axis=0) / v.sum()) for v in (w, shifted)),
-        Suspect("log weights used as weights", _weighted(log_w[..., None], values)),
+        *posterior_mean_further(right, values, w),
     ]
-    check_answer(answer, {"log_w": log_w, "values": values}, right, suspects)
+    check_answer(
+        answer,
+        {"log_w": log_w, "values": values},
+        right,
+        suspects,
+        formula=lambda log_w, values: _weighted(np.exp(log_w)[..., None], values),
+        sizes=SIZES,
+    )
     check_far_away(answer, {"log_w": log_w - 2000, "values": values}, right)
+    check_far_away(answer, {"log_w": log_w - far_apart(N), "values": values}, right, ONE_MAXIMUM)
+
+
+def _heaviest(log_w: Array, values: Array) -> Array:
+    return values[log_w.argmax(axis=0), np.arange(log_w.shape[1])]
 
 
 def _weighted(w: Array, values: Array) -> Array:

@@ -3,7 +3,21 @@
 import numpy as np
 
 from bbvi.checks.exercises.answers import Answer, check_answer
-from bbvi.checks.exercises.densities import D, N, S
+from bbvi.checks.exercises.densities import SIZES, D, N, S
+from bbvi.checks.exercises.mistakes_in_gradients import (
+    pathwise_gradient_first,
+    pathwise_gradient_further,
+    score_first,
+    score_further,
+    score_gradient_first,
+    score_gradient_further,
+    score_more,
+)
+from bbvi.checks.exercises.mistakes_in_gradients_2 import (
+    bernoulli_score_first,
+    pathwise_gradient_more,
+    score_variance_first,
+)
 from bbvi.checks.verdicts import Suspect, without_frames
 from bbvi.types import Array
 
@@ -29,25 +43,47 @@ def check_score(answer: Answer, rng: np.random.Generator) -> None:
     in_mean, in_log_scale = gap / sigma**2, (gap / sigma) ** 2 - 1
     forgotten = "sigma for log sigma: np.exp(log_scale) is missing"
     suspects = [
-        Suspect(
-            "that is the derivative in sigma; in log sigma it is sigma times as large",
-            both(in_mean, in_log_scale / sigma),
-        ),
-        Suspect(
-            "that is the derivative in log sigma squared, half of that in log sigma",
-            both(in_mean, in_log_scale / 2),
-        ),
-        Suspect(forgotten, both(gap / log_scale**2, (gap / log_scale) ** 2 - 1)),
-        Suspect("divide by sigma squared in the mean's part", both(gap / sigma, in_log_scale)),
-        Suspect(
-            "the -1, from the normalizer -log sigma, is missing", both(in_mean, in_log_scale + 1)
-        ),
-        Suspect("the sign: log q rises towards the mean", both(-in_mean, in_log_scale)),
-        Suspect("the sign: that is the derivative in z", -both(in_mean, in_log_scale)),
-        Suspect("the halves are exchanged: first the mean", both(in_log_scale, in_mean)),
+        *score_first(_halves, both, forgotten, gap, in_log_scale, in_mean, log_scale, sigma),
+        *score_further(both, gap, in_log_scale, in_mean, log_scale, sigma),
+        *score_more(both, gap, in_log_scale, in_mean, mean, sigma, z),
     ]
     arguments = {"z": z, "mean": mean, "log_scale": log_scale}
-    check_answer(answer, arguments, both(in_mean, in_log_scale), suspects)
+    right = both(in_mean, in_log_scale)
+    check_answer(answer, arguments, right, suspects, formula=_score, sizes=SIZES)
+
+
+def _score(z: Array, mean: Array, log_scale: Array) -> Array:
+    gap = (z - mean) * np.exp(-log_scale)
+    return np.concatenate([gap * np.exp(-log_scale), gap**2 - 1], axis=-1)
+
+
+def _halves(first: Array, second: Array) -> list[Suspect]:
+    """Two halves put together in another way than side by side."""
+    interleaved = np.stack([first, second], axis=-1).reshape(*first.shape[:-1], -1)
+    mistake = "the halves are interleaved: all of the mean first, then all of log sigma"
+    return [
+        Suspect(mistake, interleaved),
+        Suspect("the two halves are added: put them side by side", first + second),
+        Suspect("the two halves are multiplied: put them side by side", first * second),
+        Suspect("the first half alone: log sigma's is missing", first),
+        Suspect("the second half alone: the mean's is missing", second),
+        Suspect("the second half is missing: it is 0", np.concatenate([first, 0 * second], -1)),
+        Suspect("the first half is missing: it is 0", np.concatenate([0 * first, second], -1)),
+        Suspect("the first half is repeated", np.concatenate([first, first], axis=-1)),
+        Suspect("the second half is repeated", np.concatenate([second, second], axis=-1)),
+        Suspect(
+            "the halves are stacked along a new axis: np.concatenate, axis=-1",
+            np.stack([first, second]),
+        ),
+        Suspect(
+            "the halves are stacked along a new axis: np.concatenate, axis=-1",
+            np.stack([first, second], axis=-1),
+        ),
+        Suspect(
+            "the halves are stacked along another axis, one above the other: axis=-1",
+            np.concatenate([first, second]),
+        ),
+    ]
 
 
 @without_frames
@@ -68,22 +104,19 @@ def check_score_gradient(answer: Answer, rng: np.random.Generator) -> None:
     f, score = rng.standard_normal((S, N)) - 3, rng.standard_normal((S, N, 2 * D))
     terms = f[..., None] * score
     suspects = [
-        Suspect("the sign: the ELBO is climbed, not descended", -terms.mean(axis=0)),
-        Suspect("summed over the samples instead of averaged", terms.sum(axis=0)),
-        Suspect(
-            "the mean of a product is not the product of means: f_s belongs to its own score",
-            f.mean(axis=0)[:, None] * score.mean(axis=0),
-        ),
-        Suspect("f is missing: E[score] is zero, it has no direction", score.mean(axis=0)),
-        Suspect(
-            "f minus its mean over all samples is a baseline that has seen its own sample",
-            ((f - f.mean(axis=0))[..., None] * score).mean(axis=0),
-        ),
-        Suspect("the mean over the wrong axis: samples are axis 0", terms.mean(axis=1)),
-        Suspect("averaged over the datapoints too", terms.mean(axis=(0, 1))),
-        Suspect("no mean over the samples (axis 0)", terms),
+        *score_gradient_first(f, score, terms),
     ]
-    check_answer(answer, {"f": f, "score": score}, terms.mean(axis=0), suspects)
+    suspects += [
+        *score_gradient_further(f, S, score, terms),
+    ]
+    check_answer(
+        answer,
+        {"f": f, "score": score},
+        terms.mean(axis=0),
+        suspects,
+        formula=lambda f, score: (f[..., None] * score).mean(axis=0),
+        sizes=SIZES,
+    )
 
 
 @without_frames
@@ -110,38 +143,16 @@ def check_pathwise_gradient(answer: Answer, rng: np.random.Generator) -> None:
 
     right = both(df_dz, df_dz * eps * sigma)
     suspects = [
-        Suspect(
-            "that is the derivative in sigma: dz/d(log sigma) = sigma eps (sigma for log sigma)",
-            both(df_dz, df_dz * eps).mean(axis=0),
-        ),
-        Suspect(
-            "sigma for log sigma: np.exp(log_scale) is missing",
-            both(df_dz, df_dz * eps * log_scale).mean(axis=0),
-        ),
-        Suspect(
-            "sigma squared where sigma is meant",
-            both(df_dz, df_dz * eps * sigma**2).mean(axis=0),
-        ),
-        Suspect(
-            "the +1 of the entropy belongs to the ELBO; here f is all there is",
-            both(df_dz, df_dz * eps * sigma + 1).mean(axis=0),
-        ),
-        Suspect(
-            "eps is missing: dz/d(log sigma) = sigma eps", both(df_dz, df_dz * sigma).mean(axis=0)
-        ),
-        Suspect("summed over the samples instead of averaged", right.sum(axis=0)),
-        Suspect(
-            "the mean of a product is not the product of means",
-            both(df_dz.mean(axis=0), df_dz.mean(axis=0) * eps.mean(axis=0) * sigma),
-        ),
-        Suspect(
-            "the halves are exchanged: first the mean", both(df_dz * eps * sigma, df_dz).mean(0)
-        ),
-        Suspect("the mean over the wrong axis: samples are axis 0", right.mean(axis=1)),
-        Suspect("no mean over the samples (axis 0)", right),
+        *pathwise_gradient_first(both, df_dz, eps, log_scale, right, sigma),
+        *pathwise_gradient_further(both, D, df_dz, eps, log_scale, right, sigma),
+        *pathwise_gradient_more(_halves, both, D, df_dz, right),
     ]
     arguments = {"df_dz": df_dz, "eps": eps, "log_scale": log_scale}
-    check_answer(answer, arguments, right.mean(axis=0), suspects)
+    check_answer(answer, arguments, right.mean(axis=0), suspects, formula=_pathwise, sizes=SIZES)
+
+
+def _pathwise(df_dz: Array, eps: Array, log_scale: Array) -> Array:
+    return np.concatenate([df_dz, df_dz * eps * np.exp(log_scale)], axis=-1).mean(axis=0)
 
 
 @without_frames
@@ -160,19 +171,22 @@ def check_score_variance(answer: Answer, rng: np.random.Generator) -> None:
     d = mean - k
     right = (d**4 + 14 * d**2 * sigma**2 + 15 * sigma**4) / sigma**2
     suspects = [
-        Suspect("the squared mean (2 d)^2 is not subtracted: that is E[g^2]", right + 4 * d**2),
-        Suspect("that is the pathwise estimator's variance", 4 * sigma**2),
-        Suspect("the division by sigma^2, from the score, is missing", right * sigma**2),
-        Suspect("d = mean - k: the mean was used", _score_variance(mean, sigma)),
-        Suspect("that is a standard deviation", np.sqrt(right)),
-        Suspect("that is the variance with the best baseline", 8 * d**2 + 6 * sigma**2),
-        Suspect(
-            "(d + sigma eps)^4 has cross terms, 6 d^2 sigma^2 eps^2 among them",
-            (d**4 + 15 * sigma**4) / sigma**2 - 4 * d**2,
-        ),
-        Suspect("the sixth moment of eps is 15, the fourth 3", _wrong_moments(d, sigma)),
+        *score_variance_first(_score_variance, _wrong_moments, d, k, mean, right, sigma),
     ]
-    check_answer(answer, {"mean": mean, "sigma": sigma, "k": k}, right, suspects)
+    terms = {
+        "the term of d^4": d**4 / sigma**2,
+        "the term of d^2 sigma^2 (its factor is 18 - 4 = 14; E eps^4 = 3)": 14 * d**2,
+        "the term of sigma^4 (its factor is E eps^6 = 15)": 15 * sigma**2,
+    }
+    check_answer(
+        answer,
+        {"mean": mean, "sigma": sigma, "k": k},
+        right,
+        suspects,
+        formula=lambda mean, sigma, k: _score_variance(mean - k, sigma),
+        terms=terms,
+        sizes=SIZES,
+    )
 
 
 def _score_variance(d: Array, sigma: Array) -> Array:
@@ -208,4 +222,14 @@ def check_bernoulli_score(answer: Answer, rng: np.random.Generator) -> None:
         Suspect("the chain rule was applied twice", (z - p) * p * (1 - p)),
         Suspect("the sign", p - z),
     ]
-    check_answer(answer, {"z": z, "logits": logits}, z - p, suspects)
+    suspects += [
+        *bernoulli_score_first(logits, p, z),
+    ]
+    check_answer(
+        answer,
+        {"z": z, "logits": logits},
+        z - p,
+        suspects,
+        formula=lambda z, logits: z - 1 / (1 + np.exp(-logits)),
+        sizes=SIZES,
+    )

@@ -2,8 +2,18 @@
 
 import numpy as np
 
+from bbvi.checks.exercises.alterations import reductions
 from bbvi.checks.exercises.answers import Answer, call, check_answer, name_of
-from bbvi.checks.exercises.densities import DX, LOG_2PI, D, N, S
+from bbvi.checks.exercises.densities import DX, LOG_2PI, SIZES, D, N, S
+from bbvi.checks.exercises.mistakes_in_likelihoods import (
+    bernoulli_first,
+    bernoulli_further,
+    lecture_loss_first,
+    lecture_loss_further,
+    masked_log_likelihood_first,
+    masked_log_likelihood_further,
+)
+from bbvi.checks.exercises.mistakes_in_likelihoods_2 import lecture_loss_more
 from bbvi.checks.verdicts import Suspect, fail, without_frames
 from bbvi.types import Array
 
@@ -38,7 +48,15 @@ def check_bernoulli_log_likelihood(answer: Answer, rng: np.random.Generator) -> 
         Suspect("the sum over the wrong axis: pixels are axis=-1", right.sum(axis=0)),
         Suspect("no sum over the pixels: sum over axis=-1", right),
     ]
-    check_answer(answer, {"x": x, "logits": logits}, right.sum(axis=-1), suspects)
+    check_answer(
+        answer,
+        {"x": x, "logits": logits},
+        right.sum(axis=-1),
+        [*suspects, *_bernoulli_slips(x, logits, np.ones_like(x)), *reductions(right, -1, "sum")],
+        formula=lambda x, logits: _log_bernoulli(x, logits).sum(axis=-1),
+        terms=_bernoulli_terms(x, logits, np.ones_like(x)),
+        sizes=SIZES,
+    )
     with np.errstate(all="ignore"):
         found = np.asarray(call(answer, {"x": x, "logits": 500 * logits}), dtype=float)
     expected = _log_bernoulli(x, 500 * logits).sum(axis=-1)
@@ -52,6 +70,24 @@ def check_bernoulli_log_likelihood(answer: Answer, rng: np.random.Generator) -> 
 
 def _log_bernoulli(x: Array, logits: Array) -> Array:
     return x * logits - np.maximum(logits, 0) - np.log1p(np.exp(-np.abs(logits)))
+
+
+def _bernoulli_slips(x: Array, logits: Array, seen: Array) -> list[Suspect]:
+    """The log-likelihood of the pixels in ``seen``, by one slip in a pixel's term."""
+    p = 1 / (1 + np.exp(-logits))
+    softplus = np.logaddexp(0, logits)
+    slips = [
+        *bernoulli_first(logits, p, softplus, x),
+        *bernoulli_further(logits, p, softplus, x),
+    ]
+    return [Suspect(mistake, (seen * entry).sum(axis=-1)) for mistake, entry in slips]
+
+
+def _bernoulli_terms(x: Array, logits: Array, seen: Array) -> dict[str, Array]:
+    return {
+        "x l": (seen * x * logits).sum(axis=-1),
+        "-softplus(l)": -(seen * np.logaddexp(0, logits)).sum(axis=-1),
+    }
 
 
 def _ink(x: Array, logits: Array) -> Array:
@@ -91,8 +127,21 @@ def check_masked_log_likelihood(answer: Answer, rng: np.random.Generator) -> Non
             (right * observed).sum(axis=-1) / observed.sum(axis=-1),
         ),
     ]
+    seen = observed.astype(float)
+    suspects += [
+        *masked_log_likelihood_first(_log_bernoulli, logits, observed, right, seen, x),
+        *masked_log_likelihood_further(_bernoulli_slips, logits, right, seen, x),
+    ]
     arguments = {"x": x, "observed": observed, "logits": logits}
-    check_answer(answer, arguments, (right * observed).sum(axis=-1), suspects)
+    check_answer(
+        answer,
+        arguments,
+        (right * observed).sum(axis=-1),
+        suspects,
+        formula=lambda x, seen, logits: (seen * _log_bernoulli(x, logits)).sum(axis=-1),
+        terms=_bernoulli_terms(x, logits, seen),
+        sizes=SIZES,
+    )
 
 
 @without_frames
@@ -121,23 +170,7 @@ def check_lecture_loss(answer: Answer, rng: np.random.Generator) -> None:
     nlq = (log_scale_z + 0.5 * ((z - mean_z) * np.exp(-log_scale_z)) ** 2).sum(axis=1)
     rest = nlp - nlq
     suspects = [
-        Suspect("log sigma counts once per pixel: Dx times", once + half + rest),
-        Suspect("Dx is x.shape[1]: len(x) counts the images", N * once + half + rest),
-        Suspect("the factor 1/2 of the squared error is missing", nll + half + rest),
-        Suspect("a mean over the pixels, where their sum is meant", nll / DX + rest),
-        Suspect(
-            "sigma for log sigma: np.exp(log_scale_x) is missing",
-            DX * once + half * np.exp(2 * once) / once**2 + rest,
-        ),
-        Suspect("the terms in 2 pi were to be left out", nll + rest + 0.5 * DX * LOG_2PI),
-        Suspect("log q has the wrong sign: the entropy would be punished", nll + nlp + nlq),
-        Suspect("the posterior's term is missing", nll + nlp),
-        Suspect("the prior's term is missing", nll - nlq),
-        Suspect("that is the ELBO: a loss has the opposite sign", -(nll + nlp - nlq)),
-        Suspect(
-            "summed over the images: one number for each is asked for", (nll + nlp - nlq).sum()
-        ),
-        Suspect("averaged over the images: one for each is asked for", (nll + nlp - nlq).mean()),
+        *lecture_loss_first(DX, half, LOG_2PI, N, nll, nlp, nlq, once, rest),
     ]
     arguments = {
         "x": x,
@@ -147,4 +180,87 @@ def check_lecture_loss(answer: Answer, rng: np.random.Generator) -> None:
         "mean_z": mean_z,
         "log_scale_z": log_scale_z,
     }
-    check_answer(answer, arguments, nll + nlp - nlq, suspects)
+    right, square_q = nll + nlp - nlq, nlq - log_scale_z.sum(axis=1)
+    suspects += _lecture_slips(x, mean_x, log_scale_x, z, mean_z, log_scale_z)
+    terms = {
+        "Dx log sigma_x": DX * once,
+        "the squared error of the pixels": half,
+        "the prior's z^2 / 2": nlp,
+        "log sigma_z of log q": -log_scale_z.sum(axis=1),
+        "the square of log q": -square_q,
+        "log q": -nlq,
+        "-log p(x | z)": nll,
+    }
+    check_answer(
+        answer, arguments, right, suspects, formula=_lecture_loss, terms=terms, sizes=SIZES
+    )
+
+
+def _lecture_slips(
+    x: Array, mean_x: Array, log_scale_x: Array, z: Array, mean_z: Array, log_scale_z: Array
+) -> list[Suspect]:
+    """The loss with a slip in one of its terms."""
+    half, once = 0.5 * (((x - mean_x) * np.exp(-log_scale_x)) ** 2).sum(axis=1), log_scale_x[:, 0]
+    nll, nlp = DX * once + half, 0.5 * (z**2).sum(axis=1)
+    nlq = (log_scale_z + 0.5 * ((z - mean_z) * np.exp(-log_scale_z)) ** 2).sum(axis=1)
+    entries = {
+        "z": z**2 / 2,
+        "q": ((z - mean_z) * np.exp(-log_scale_z)) ** 2 / 2,
+        "x": ((x - mean_x) * np.exp(-log_scale_x)) ** 2 / 2,
+    }
+    right, share = nll + nlp - nlq, {key: value.sum(axis=1) for key, value in entries.items()}
+    sigma_z, gap = np.exp(log_scale_z), (z - mean_z) ** 2 / 2
+    error, plain = ((x - mean_x) ** 2 / 2).sum(axis=1), (x - mean_x).sum(axis=1)
+    forgotten = "sigma for log sigma: np.exp(log_scale_z) is missing"
+    return [
+        *lecture_loss_further(
+            D,
+            DX,
+            error,
+            gap,
+            half,
+            log_scale_x,
+            log_scale_z,
+            mean_x,
+            N,
+            nll,
+            nlp,
+            once,
+            plain,
+            right,
+            share,
+            sigma_z,
+            x,
+        ),
+        *lecture_loss_more(
+            _closed_kl,
+            D,
+            DX,
+            entries,
+            forgotten,
+            gap,
+            half,
+            LOG_2PI,
+            log_scale_x,
+            log_scale_z,
+            mean_z,
+            nll,
+            nlp,
+            nlq,
+            right,
+            share,
+            sigma_z,
+        ),
+    ]
+
+
+def _closed_kl(mean: Array, log_scale: Array) -> Array:
+    return (0.5 * (mean**2 + np.exp(2 * log_scale) - 1) - log_scale).sum(axis=1)
+
+
+def _lecture_loss(
+    x: Array, mean_x: Array, log_scale_x: Array, z: Array, mean_z: Array, log_scale_z: Array
+) -> Array:
+    pixels = log_scale_x + 0.5 * ((x - mean_x) * np.exp(-log_scale_x)) ** 2
+    code = 0.5 * z**2 - log_scale_z - 0.5 * ((z - mean_z) * np.exp(-log_scale_z)) ** 2
+    return pixels.sum(axis=1) + code.sum(axis=1)

@@ -1,21 +1,21 @@
 """Checks of exercises about updates: Step 1, Step 2, the encoder, an own estimator (floor 5)."""
 
-import copy
-from typing import Any
-
 import numpy as np
 
-from bbvi.backends import autodiff
-from bbvi.checks.estimator import check_estimator
-from bbvi.checks.exercises.answers import Answer, as_array, call, check_answer, name_of
-from bbvi.checks.exercises.densities import DX, D, N, S
-from bbvi.checks.problem import linear_gaussian_problem, tile_target
-from bbvi.checks.verdicts import Suspect, fail, without_frames
-from bbvi.estimators import reparameterized, sticking_the_landing
-from bbvi.evaluation.exact import linear_gaussian_elbo
-from bbvi.families import DiagonalGaussian
-from bbvi.models import LinearGaussian
-from bbvi.types import Array, Estimate, Estimator, Target
+from bbvi.checks.exercises.answers import Answer, check_answer
+from bbvi.checks.exercises.densities import DX, SIZES, D, N, S
+from bbvi.checks.exercises.mistakes_in_updates import (
+    step_1_first,
+    step_1_further,
+    step_1_more,
+    theta_gradient_first,
+)
+from bbvi.checks.exercises.mistakes_in_updates_2 import (
+    encoder_gradient_first,
+    theta_gradient_further,
+)
+from bbvi.checks.verdicts import Suspect, without_frames
+from bbvi.types import Array
 
 
 @without_frames
@@ -47,107 +47,54 @@ def check_step_1(answer: Answer, rng: np.random.Generator) -> None:
     in_sorted_order = lam.copy()
     in_sorted_order[np.sort(rows)] += rate * grad
     suspects = [
-        Suspect("the sign: that is a step down, and the ELBO is climbed", moved(-rate * grad)),
-        Suspect("the step size is missing", moved(grad)),
-        Suspect(
-            "averaged over the minibatch: each row has its own ELBO and its own gradient",
-            moved(rate * grad.mean(axis=0)),
+        *step_1_first(grad, in_order, in_sorted_order, lam, moved, rate, rows),
+    ]
+    B = len(rows)
+    later = lam.copy()
+    later[-B:] += rate * grad
+    overwritten, replaced = lam.copy(), lam.copy()
+    overwritten[rows], replaced[rows] = rate * grad, lam[rows] * (1 - rate) + rate * grad
+    scattered = np.zeros_like(lam)
+    scattered[rows] = rate * grad
+    one_row = lam.copy()
+    one_row[rows[0]] += rate * grad[0]
+    last_row = lam.copy()
+    last_row[rows[-1]] += rate * grad[-1]
+    unit = grad / np.linalg.norm(grad, axis=1, keepdims=True)
+    suspects += [
+        *step_1_further(
+            _moved_at,
+            B,
+            grad,
+            lam,
+            last_row,
+            later,
+            moved,
+            one_row,
+            overwritten,
+            rate,
+            replaced,
+            rows,
+            scattered,
+            unit,
         ),
-        Suspect("divided by the size of the minibatch", moved(rate * grad / len(rows))),
-        Suspect("rows outside the minibatch moved", lam + rate * grad.mean(axis=0)),
-        Suspect(
-            "grad belongs to rows in their order, which a mask or a sort has lost", in_sorted_order
-        ),
-        Suspect("the first rows moved instead of those named in rows", in_order),
-        Suspect(
-            "the other rows are reset", moved(rate * grad) * np.isin(np.arange(6), rows)[:, None]
-        ),
-        Suspect("only the moved rows: return the whole table", lam[rows] + rate * grad),
+        *step_1_more(grad, lam, moved, rate),
     ]
     arguments = {"lam": lam, "rows": rows, "grad": grad, "rate": rate}
-    check_answer(answer, arguments, moved(rate * grad), suspects)
+    check_answer(
+        answer,
+        arguments,
+        moved(rate * grad),
+        suspects,
+        formula=lambda lam, rows, grad, rate: _moved_at(lam, rows, rate * grad),
+        sizes=SIZES,
+    )
 
 
-@without_frames
-def check_step_1_loop(answer: Answer, rng: np.random.Generator) -> None:
-    """Check ``fit(estimator, family, target, lam, rng, num_steps, rate)``: lam after Step 1.
-
-    Each step draws new noise for a few samples, asks the estimator for the gradient, and climbs.
-    It is run on a linear-Gaussian model, whose best q is known.
-
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
-    """
-    model, family = LinearGaussian(D, D + 1), DiagonalGaussian(D)
-    # Orthogonal columns: the posterior is diagonal, and the noise vanishes on the way to it.
-    W = np.array([[1.0, 0.5], [0.5, -1.0], [0.0, 0.0]])
-    theta = {"W": W, "b": np.array([0.3, 0.0, -0.3]), "log_sigma": np.array(-0.3)}
-    x, _ = model.sample(rng, theta, N)
-    seen: list[tuple[Array, Array]] = []
-
-    def watched(family: Any, target: Target, lam: Array, eps: Array) -> Estimate:
-        seen.append((lam.copy(), np.array(eps)))
-        return sticking_the_landing(family, target, lam, eps)
-
-    start, num_steps = family.init(N) + 0.5, 400
-    settings = {
-        "estimator": watched,
-        "family": family,
-        "target": autodiff.target(model, theta, x),
-        "lam": start,
-        "rng": rng,
-        "num_steps": num_steps,
-        "rate": 0.05,
-    }
-    unused = copy.deepcopy(rng)
-    with np.errstate(all="ignore"):
-        lam = as_array(name_of(answer), call(answer, settings))
-
-    def elbo(lam: Array) -> Array:
-        return linear_gaussian_elbo(model, theta, x, family, lam).elbo
-
-    best = elbo(family.from_moments(*model.posterior(theta, x)))
-    _check_loop(name_of(answer), seen, lam, start, num_steps)
-    if rng.random() == unused.random():
-        fail(
-            f"{name_of(answer)} did not use the rng that is passed in.",
-            "a generator of its own: draw with family.noise(rng, ...)",
-        )
-    with np.errstate(all="ignore"):
-        found = elbo(lam)
-    if not (found > elbo(start) - 1e-3).all():
-        fail(
-            f"The ELBO fell from {elbo(start).mean():.3f} to {found.mean():.3f} nats.",
-            "the sign: climb the ELBO, lam + rate * grad",
-        )
-    if not (found > best - 0.02).all():
-        fail(
-            f"The ELBO is {found.mean():.3f} nats; the best q reaches {best.mean():.3f}.",
-            "the gradient is scaled down, e.g. divided by the number of datapoints, samples or "
-            "steps, or only one row or block of lam moves",
-        )
-
-
-def _check_loop(
-    name: str, seen: list[tuple[Array, Array]], lam: Array, start: Array, num_steps: int
-) -> None:
-    """The faults of a loop that show before the result is looked at."""
-    if lam.shape != start.shape:
-        fail(f"{name} returned shape {lam.shape}, lam has {start.shape}.", "return lam itself")
-    if len(seen) != num_steps:
-        fail(f"{name} asked for {len(seen)} gradients in {num_steps} steps.", "one for each step")
-    if np.array_equal(seen[0][0], seen[-1][0]):
-        fail(
-            "Every gradient was taken at the starting lam.",
-            "lam is not carried over to the next step",
-        )
-    if np.array_equal(seen[0][1], seen[1][1]):
-        fail(
-            "Two steps used the same noise.",
-            "eps is drawn once before the loop: the optimum of those few samples is not the ELBO's",
-        )
+def _moved_at(lam: Array, rows: Array, step: Array) -> Array:
+    table = lam.copy()
+    table[rows % len(lam)] += step
+    return table
 
 
 @without_frames
@@ -180,7 +127,23 @@ def check_theta_gradient(answer: Answer, rng: np.random.Generator) -> None:
         Suspect("S and B are exchanged: samples are axis 0", num_data / S * batch),
     ]
     arguments = {"gradients": gradients, "num_data": num_data}
-    check_answer(answer, arguments, num_data / N * batch, suspects)
+    total, scale = gradients.sum(axis=(0, 1)), num_data / N
+    suspects += [
+        *theta_gradient_first(batch, DX, gradients, N, num_data, S, scale, total),
+        *theta_gradient_further(gradients, num_data),
+    ]
+    sizes = {"N, all the datapoints": num_data, "B, the minibatch": N} | {
+        "S, the number of samples": S,
+        "K, the number of parameters": DX,
+    }
+    check_answer(
+        answer,
+        arguments,
+        scale * batch,
+        suspects,
+        formula=lambda gradients, num: num / N * gradients.mean(axis=0).sum(axis=0),
+        sizes=sizes,
+    )
 
 
 @without_frames
@@ -217,34 +180,9 @@ def check_encoder_gradient(answer: Answer, rng: np.random.Generator) -> None:
             Suspect("the two parts are exchanged: dA first, then dc", right[1 - part]),
             Suspect("no sum over the datapoints: c is shared by all of them", grad),
         ]
-        check_answer(answer, {"x": x, "grad": grad}, own, suspects, part=part)
-
-
-@without_frames
-def check_antithetic(answer: Estimator, rng: np.random.Generator) -> None:
-    """Check an own estimator: unbiased, and on a linear-Gaussian model of less variance.
-
-    ``check_estimator``, then the variance of grad over replicates against `reparameterized` at
-    the same number of samples eps.
-
-    Raises
-    ------
-    AssertionError
-        With the property that failed and the likely mistake.
-    """
-    check_estimator(answer, rng)
-    family = DiagonalGaussian(D)
-    target, lam, _ = linear_gaussian_problem(family)
-    R = 2000
-    tiled, rows = tile_target(target, R), np.tile(lam, (R, 1))
-    eps = family.noise(rng, 4, len(rows))
-    own, known = (
-        estimator(family, tiled, rows, eps).grad.reshape(R, -1).var(axis=0, ddof=1).sum()
-        for estimator in (answer, reparameterized)
-    )
-    if own > 0.9 * known:
-        fail(
-            f"{name_of(answer)} is unbiased, but its variance is {own:.3g}; reparameterized has "
-            f"{known:.3g} with the same eps.",
-            "the pair is not antithetic: use eps and -eps, and average the two gradients",
-        )
+        suspects += [
+            *encoder_gradient_first(D, DX, grad, N, own, part, x),
+        ]
+        formula = (lambda x, grad: x.T @ grad, lambda x, grad: grad.sum(axis=0))[part]
+        arguments = {"x": x, "grad": grad}
+        check_answer(answer, arguments, own, suspects, part=part, formula=formula, sizes=SIZES)

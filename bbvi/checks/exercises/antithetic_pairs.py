@@ -1,0 +1,88 @@
+"""The check of the exercise about an own estimator (floor 5)."""
+
+import copy
+
+import numpy as np
+
+from bbvi.backends import autodiff
+from bbvi.checks.estimator import check_estimator
+from bbvi.checks.exercises.answers import name_of
+from bbvi.checks.exercises.densities import DX, D, N, S
+from bbvi.checks.exercises.mistakes_in_updates_2 import (
+    pairs_first,
+)
+from bbvi.checks.problem import linear_gaussian_problem, tile_target
+from bbvi.checks.verdicts import fail, require_close, without_frames
+from bbvi.estimators import reparameterized
+from bbvi.families import DiagonalGaussian
+from bbvi.models import LinearGaussian
+from bbvi.types import Array, Estimate, Estimator
+
+
+@without_frames
+def check_antithetic(answer: Estimator, rng: np.random.Generator) -> None:
+    """Check an own estimator: unbiased, and on a linear-Gaussian model of less variance.
+
+    ``check_estimator``, then the variance of grad over replicates against `reparameterized` at
+    the same number of samples eps.
+
+    Raises
+    ------
+    AssertionError
+        With the property that failed and the likely mistake.
+    """
+    _check_pairs(answer, rng)
+    check_estimator(answer, rng)
+    family = DiagonalGaussian(D)
+    target, lam, _ = linear_gaussian_problem(family)
+    R = 2000
+    tiled, rows = tile_target(target, R), np.tile(lam, (R, 1))
+    eps = family.noise(rng, 4, len(rows))
+    own, known = (
+        estimator(family, tiled, rows, eps).grad.reshape(R, -1).var(axis=0, ddof=1).sum()
+        for estimator in (answer, reparameterized)
+    )
+    if own > 0.9 * known:
+        fail(
+            f"{name_of(answer)} is unbiased, but its variance is {own:.3g}; reparameterized has "
+            f"{known:.3g} with the same eps.",
+            "the pair is not antithetic: use eps and -eps, and average the two gradients",
+        )
+    _check_pairs(answer, rng, strict=True)
+
+
+def _check_pairs(answer: Estimator, rng: np.random.Generator, *, strict: bool = False) -> None:
+    """Compare elbo, grad and each gradient in theta with the mean over eps and -eps.
+
+    Without ``strict`` only what a known mistake explains is refused.
+    """
+    model, family = LinearGaussian(D, DX), DiagonalGaussian(D)
+    rng = copy.deepcopy(rng)
+    theta = model.init(rng)
+    x, _ = model.sample(rng, theta, N)
+    target, lam = autodiff.target(model, theta, x), family.init(N) + 0.3
+    eps = family.noise(rng, S, N)
+    halves = [_parts(reparameterized(family, target, lam, sign * eps)) for sign in (1, -1)]
+    found = _parts(answer(family, target, lam, eps))
+    for name, (one, other) in {key: (halves[0][key], halves[1][key]) for key in halves[0]}.items():
+        right = 0.5 * (one + other)
+        if name not in found:
+            continue  # check_estimator asks for it
+        suspects = [
+            *pairs_first(N, name, one, other, right, S),
+        ]
+        what = f"{name_of(answer)}.{name} at eps and -eps"
+        value = np.asarray(found[name], dtype=float)
+        if value.shape != right.shape:
+            continue  # check_estimator says so
+        limit = 1e-5 * (1 + np.abs(right))
+        known = any((np.abs(value - s.consequence) <= limit).all() for s in suspects)
+        if known or strict:
+            require_close(what, value, right, limit, suspects, otherwise=f"{name} is not the mean")
+
+
+def _parts(estimate: Estimate) -> dict[str, Array]:
+    """The arrays of an estimate by name."""
+    parts = {"elbo": np.asarray(estimate.elbo), "grad": np.asarray(estimate.grad)}
+    theta = estimate.grad_theta or {}
+    return parts | {f"grad_theta[{key!r}]": np.asarray(value) for key, value in theta.items()}
