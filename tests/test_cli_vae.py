@@ -14,7 +14,8 @@ def test_log_rows_and_pictures(tmp_path, capsys):
     assert "held-out objective" in printed
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {
-        "checkpoint-00002.npz", "checkpoint.json", "epochs.csv", "iterations.csv", "manifest.json",
+        "checkpoint-00001.npz", "checkpoint-00002.npz", "checkpoint.json",
+        "checkpoint-previous.json", "epochs.csv", "iterations.csv", "manifest.json",
         "averages.png", "interpolations.png", "latent_space.png", "manifold.png", "objective.png",
         "reconstructions.png", "samples.png", "traversals.png",
     }  # fmt: skip
@@ -26,6 +27,7 @@ def test_a_run_is_not_overwritten_but_continued(tmp_path, capsys):
     assert "holds a run already" in capsys.readouterr().err
     assert main([*QUICK, "--out", str(tmp_path), "--resume", "--seed", "1"]) == 2
     assert "another run" in capsys.readouterr().err
+    (tmp_path / "checkpoint-previous.json").unlink()
     (tmp_path / "checkpoint.json").write_text("{")
     assert main([*QUICK, "--out", str(tmp_path), "--resume"]) == 2
     error = capsys.readouterr().err

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import threadpoolctl
 
-import bbvi.cli
 from bbvi import doctor
 from bbvi.cli import main
 from bbvi.cli.doctor import text
@@ -118,8 +117,8 @@ class TestHint:
 
     @pytest.mark.parametrize(("terminal", "told"), [(True, True), (False, False)])
     def test_is_for_people_at_a_terminal(self, monkeypatch, capsys, terminal, told):
-        monkeypatch.setattr(bbvi.cli, "has_avx512", lambda: True)
-        monkeypatch.setattr(bbvi.cli, "threadpool_info", lambda: [HASWELL])
+        monkeypatch.setattr(doctor, "has_avx512", lambda: True)
+        monkeypatch.setattr(threadpoolctl, "threadpool_info", lambda: [HASWELL])
         monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
         assert main(["vae", "--dataset", "digits", "--epochs", "0"]) == 2
         assert ("--blas-kernel SkylakeX vae" in capsys.readouterr().err) == told

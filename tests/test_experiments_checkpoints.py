@@ -1,10 +1,12 @@
 import json
+import zipfile
 
 import numpy as np
 import pytest
 
 from bbvi.experiments.checkpoints import (
     NAME,
+    PREVIOUS,
     flatten_state,
     foreign_files,
     load_checkpoint,
@@ -72,15 +74,93 @@ def test_an_optimizer_without_state_is_restored_too():
     assert same(unflatten_state(begin(1, optimizer=sgd(0.1)), flatten_state(state), "x"), state)
 
 
-def test_only_the_last_arrays_stay(tmp_path):
-    save(tmp_path, epoch=1)
-    save(tmp_path, epoch=2)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-00002.npz", NAME]
+def test_two_generations_stay(tmp_path):
+    for epoch in (1, 2, 3):
+        save(tmp_path, epoch=epoch)
+    names = ["checkpoint-00002.npz", "checkpoint-00003.npz", PREVIOUS, NAME]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+
+
+@pytest.mark.parametrize("damaged", [NAME, "checkpoint-00003.npz"])
+@pytest.mark.parametrize("how", ["bit", "empty", "gone", "cut"])
+def test_a_damaged_checkpoint_costs_one_epoch(tmp_path, damaged, how):
+    before, _ = save(tmp_path, seed=1, epoch=2)
+    save(tmp_path, seed=2, epoch=3)
+    path = tmp_path / damaged
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    if how == "gone":
+        path.unlink()
+    else:
+        half = len(content) // 2
+        path.write_bytes({"bit": bytes(content), "empty": b"", "cut": content[:half]}[how])
+    with pytest.warns(UserWarning, match="from the checkpoint before it"):
+        loaded, record = load_checkpoint(tmp_path, SETTINGS, begin())
+    assert record["epoch"] == 2
+    assert same(loaded, before)
+
+
+def test_a_users_file_of_a_checkpoints_name_is_never_deleted(tmp_path):
+    (tmp_path / "checkpoint-12345.npz").write_bytes(b"mine")
+    for epoch in (1, 2, 3):
+        save(tmp_path, epoch=epoch)
+    assert (tmp_path / "checkpoint-12345.npz").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"settings": None}, {"settings": [1]}, {"arrays": None}, {"arrays": 3}, {"sha256": None},
+        {"arrays": "/"}, {"arrays": ".."},
+    ],
+)  # fmt: skip
+def test_a_forged_record_is_the_documented_error(tmp_path, change):
+    save(tmp_path)
+    rewrite(tmp_path, **change)
+    with pytest.raises((ValueError, FileNotFoundError), match=r"damaged|missing"):
+        load_checkpoint(tmp_path, SETTINGS, begin())
+
+
+def test_a_record_nested_too_deep_is_the_documented_error(tmp_path):
+    save(tmp_path)
+    (tmp_path / NAME).write_text("[" * 100_000)
+    with pytest.raises(ValueError, match="not a checkpoint, or damaged"):
+        load_checkpoint(tmp_path, SETTINGS, begin())
+
+
+def test_an_array_that_nobody_expects_is_not_read(tmp_path):
+    import hashlib
+    import io
+    import tracemalloc
+
+    state, _ = save(tmp_path)
+    file = io.BytesIO()
+    bomb = np.zeros(30_000_000)
+    np.savez_compressed(file, **flatten_state(state), bomb=bomb)
+    compressed = file.getvalue()
+    file = io.BytesIO()
+    np.savez(file, **flatten_state(state))
+    with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb.npy", bytes(240_000_000))
+    path = tmp_path / "checkpoint-00003.npz"
+    for content, sound in ((compressed, False), (file.getvalue(), True)):
+        path.write_bytes(content)
+        rewrite(tmp_path, sha256=hashlib.sha256(content).hexdigest())
+        tracemalloc.start()
+        try:
+            if sound:
+                assert same(load_checkpoint(tmp_path, SETTINGS, begin())[0], state)
+            else:
+                with pytest.raises(ValueError, match="is compressed"):
+                    load_checkpoint(tmp_path, SETTINGS, begin())
+            assert tracemalloc.get_traced_memory()[1] < 20_000_000
+        finally:
+            tracemalloc.stop()
 
 
 def test_what_a_killed_writer_left_is_cleared_and_nothing_else(tmp_path):
-    left = (".checkpoint-00002.npz.123.456", ".checkpoint.json.123.456", "checkpoint-00001.npz")
-    kept = ("checkpoint-best.npz", ".notes", "notes.json")
+    left = (".checkpoint-00002.npz.bbvi-999999999-4", ".checkpoint.json.bbvi-999999999-4")
+    kept = ("checkpoint-best.npz", ".notes", "notes.json", "checkpoint-00001.npz")
     for name in (*left, *kept):
         (tmp_path / name).write_bytes(b"half")
     assert foreign_files(tmp_path) == ["checkpoint-best.npz", "notes.json"]
@@ -128,7 +208,7 @@ def test_another_run(tmp_path, settings, match):
         load_checkpoint(tmp_path, settings, begin())
 
 
-@pytest.mark.parametrize("change", [{"format": 99}, {"bbvi": "0.0.0"}])
+@pytest.mark.parametrize("change", [{"format": 99}, {"bbvi": "0.0.0"}, {"code": "other"}])
 def test_another_version(tmp_path, change):
     save(tmp_path)
     rewrite(tmp_path, **change)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bbvi.experiments.executors import cluster
+from bbvi.experiments.cluster import cluster
 from bbvi.experiments.identity import digest
 from bbvi.experiments.records import write_csv
 from bbvi.experiments.store import claim

@@ -8,18 +8,68 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-
-from threadpoolctl import threadpool_info
+from importlib import import_module
 
 import bbvi
-from bbvi.cli import compare, doctor, figures, posteriors, reproduce, uses, vae, variance
-from bbvi.doctor import BLAS_KERNELS, VARIABLE, has_avx512, hint, restart
+from bbvi.cli.printing import safe_printing
 
-COMMANDS = (compare, vae, variance, posteriors, reproduce, uses, figures, doctor)
+COMMANDS = {
+    "compare": "per-datapoint BBVI, amortized and semi-amortized VI, and others, on one model",
+    "vae": "train the lecture's autoencoder on digits or MNIST",
+    "variance": "gradient estimators at frozen points: bias, variance, signal-to-noise, cost",
+    "posteriors": "did it work: means, standard deviations and k-hat against reference posteriors",
+    "reproduce": "published numbers of papers and other programs beside ours, with a verdict",
+    "uses": "representation, denoising, inpainting and super-resolution with one model",
+    "figures": "write every figure of the README and the notebooks, with the numbers behind it",
+    "doctor": "versions, BLAS, threads, measured matrix-product rate, and tips",
+}
+"""Name -> its line of the help.  A command's module is imported when it is asked for."""
+
+
+ERRORS = (
+    ValueError,
+    TypeError,
+    OSError,
+    ImportError,
+    ArithmeticError,
+    MemoryError,
+    RecursionError,
+)
+"""What ends a command with one line; anything else is a mistake of the package's."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``bbvi COMMAND ...``; bad input prints one line and returns 2."""
+    given = sys.argv[1:] if argv is None else list(argv)
+    name = next((f"bbvi {word}" for word in given if word in COMMANDS), "bbvi")
+    with safe_printing():
+        try:
+            args = _parser(given).parse_args(given)
+            if args.blas_kernel is not None:
+                _start_over(args.blas_kernel, given)
+            elif sys.stderr.isatty() and args.command != "doctor":
+                _tell(args.command)
+            status: int = args.run(args)
+            return status
+        except ERRORS as error:
+            print(f"{name}: {one_line(error)}", file=sys.stderr)
+            return 2
+        except KeyboardInterrupt:
+            print(f"{name}: interrupted", file=sys.stderr)
+            return 130
+
+
+def one_line(error: BaseException) -> str:
+    """What went wrong, for people; the text of a cell's own error keeps its lines."""
+    if isinstance(error, MemoryError):
+        return f"not enough memory ({error}). Ask for less." if str(error) else "not enough memory."
+    if isinstance(error, OverflowError | RecursionError):
+        return f"a number is too large ({error})."
+    return str(error) or type(error).__name__
+
+
+def _parser(argv: list[str]) -> argparse.ArgumentParser:
+    """The parser; only the module of the command that is asked for is imported."""
     parser = argparse.ArgumentParser(
         prog="bbvi", description="Understand and compare approximate inference."
     )
@@ -27,28 +77,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--blas-kernel",
         metavar="NAME",
-        help=f"start over with {VARIABLE}=NAME ({', '.join(BLAS_KERNELS)}); see bbvi doctor",
+        help="start over with another BLAS kernel; see bbvi doctor",
     )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        command.add_parser(subparsers)
-    args = parser.parse_args(argv)
-    try:
-        if args.blas_kernel is not None:
-            _start_over(args.blas_kernel, sys.argv[1:] if argv is None else argv)
-        elif sys.stderr.isatty() and args.command != "doctor":
-            _tell(args.command)
-        return args.run(args)
-    except (ValueError, TypeError, OSError, ImportError, bbvi.NotFiniteError) as error:
-        print(f"bbvi {args.command}: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"bbvi {args.command}: interrupted", file=sys.stderr)
-        return 130
+    for name, line in COMMANDS.items():
+        if name in argv:
+            import_module(f"bbvi.cli.{name}").add_parser(subparsers)
+        else:
+            subparsers.add_parser(name, help=line)
+    return parser
 
 
 def _start_over(kernel: str, argv: Sequence[str]) -> None:
     """Replace this process by one whose BLAS was told its kernel, unless it already was."""
+    from bbvi.doctor import VARIABLE, restart
+
     plan = restart(kernel, argv, os.environ)
     if plan is not None:
         command, variables = plan
@@ -58,6 +101,10 @@ def _start_over(kernel: str, argv: Sequence[str]) -> None:
 
 def _tell(command: str) -> None:
     """Say at a terminal, in one line, that another BLAS kernel would be faster here."""
+    from threadpoolctl import threadpool_info
+
+    from bbvi.doctor import has_avx512, hint
+
     line = hint(command, threadpool_info(), has_avx512())
     if line is not None:
         print(line, file=sys.stderr, flush=True)

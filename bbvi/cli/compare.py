@@ -9,10 +9,10 @@ from typing import Any
 
 from bbvi.cli.output import arguments_of, output
 from bbvi.experiments.catalogue import CATALOGUE, Entry, entry_of, problem_of
+from bbvi.experiments.cluster import cluster
 from bbvi.experiments.compare_results import report, write_tables
 from bbvi.experiments.compare_seeds import SeedComparison, compare_seeds
 from bbvi.experiments.cross import cross_table, learn_shared
-from bbvi.experiments.executors import cluster
 from bbvi.experiments.methods import DEFAULT, METHODS, QUICK, Method, Settings
 from bbvi.experiments.own import is_own, own_methods
 from bbvi.experiments.problem import Problem
@@ -111,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
     with contextlib.ExitStack() as stack:
         stack.enter_context(output(args, args.out))
         where: dict[str, Any] = {"workers": args.workers}
-        if args.scheduler:
+        if args.scheduler is not None:
             where = {"executor": stack.enter_context(cluster(args.scheduler))}
         table, result, timed = _measure(args, source, settings, table, methods, where)
         seconds = time.perf_counter() - start

@@ -12,7 +12,7 @@ from bbvi.cli.output import arguments_of
 from bbvi.estimators.noise import NOISE_SOURCES
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.experiments.catalogue import CATALOGUE
-from bbvi.experiments.executors import cluster
+from bbvi.experiments.cluster import cluster
 from bbvi.experiments.records import format_table, write_csv, write_json
 from bbvi.experiments.sweep import Sweep
 from bbvi.experiments.trajectory import INTEGRANDS, POINTS
@@ -64,7 +64,9 @@ def run(args: argparse.Namespace) -> int:
         )
     start = time.perf_counter()
     with contextlib.ExitStack() as stack:
-        executor = stack.enter_context(cluster(args.scheduler)) if args.scheduler else None
+        executor = None
+        if args.scheduler is not None:
+            executor = stack.enter_context(cluster(args.scheduler))
         sweep = variance(
             grid, seed=args.seed, folder=args.out, executor=executor, workers=args.workers
         )

@@ -2,30 +2,37 @@
 
 A checkpoint is two files.  The arrays are written first, under a name with the epoch in it; then
 ``checkpoint.json``, which holds that name and the arrays' sha256, replaces its predecessor in one
-step.  Whoever dies in between leaves the earlier checkpoint whole.
+step.  Whoever dies in between leaves the earlier checkpoint whole.  The predecessor stays as
+``checkpoint-previous.json``, with its arrays, in case the latest is damaged.  Of other arrays only
+those that a record of the run names are ever deleted.
 """
 
 import hashlib
 import io
 import json
 import re
-import zipfile
+import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bbvi.experiments.archives import read_archive
+from bbvi.experiments.identity import code_digest
 from bbvi.experiments.records import write_atomically, write_json
+from bbvi.experiments.store import sweep_strays
 from bbvi.inference import State
 from bbvi.types import Array
 
 FORMAT = 2
 """Raised when the meaning of what is stored changes; 2: Adam's moments are decayed sums."""
 NAME = "checkpoint.json"
-_OURS = re.compile(r"checkpoint(-\d{5,}\.npz|\.json)|\.checkpoint(-\d{5,}\.npz|\.json)\.\d+\.\d+")
-"""A checkpoint's files, and what is left of one whose writer was killed."""
+PREVIOUS = "checkpoint-previous.json"
+_OURS = re.compile(r"checkpoint(-\d{5,}\.npz|-previous\.json|\.json)")
+"""A checkpoint's files."""
 
 
 def save_checkpoint(
@@ -44,6 +51,7 @@ def save_checkpoint(
     body = {
         "format": FORMAT,
         "bbvi": version("bbvi"),
+        "code": code_digest(),
         "epoch": epoch,
         "arrays": name,
         "sha256": hashlib.sha256(content).hexdigest(),
@@ -51,10 +59,26 @@ def save_checkpoint(
         **record,
     }
     plain = json.loads(json.dumps(body, default=_plain))
+    outdated = _keep_as_previous(folder, plain["settings"])
     write_json(folder / NAME, {**plain, "record_sha256": _digest(plain)})
-    for old in folder.iterdir():
-        if _OURS.fullmatch(old.name) and old.name not in (name, NAME):
-            old.unlink(missing_ok=True)
+    for old in outdated - {name}:
+        (folder / old).unlink(missing_ok=True)
+    sweep_strays(folder)
+
+
+def _keep_as_previous(folder: Path, settings: Any) -> set[str]:
+    """Copy the latest sound record of this run; the arrays that no record will name afterwards."""
+    records = {}
+    for name in (NAME, PREVIOUS):
+        with suppress(OSError, ValueError):
+            record = _read_record(folder / name)
+            if record.get("settings") == settings:
+                records[name] = record
+    if NAME not in records:
+        return set()
+    write_atomically(folder / PREVIOUS, (folder / NAME).read_bytes())
+    named = {Path(str(record.get("arrays"))).name for record in records.values()}
+    return {name for name in named if _OURS.fullmatch(name)} - {records[NAME]["arrays"]}
 
 
 def foreign_files(folder: Path) -> list[str]:
@@ -84,27 +108,53 @@ def load_checkpoint(
     ValueError
         If it is damaged, of another version of bbvi, or of another run; nothing is changed.
     """
-    record = _read_record(folder / NAME)
-    for name in ("format", "bbvi"):
-        expected = {"format": FORMAT, "bbvi": version("bbvi")}[name]
-        if record.get(name) != expected:
-            raise ValueError(
-                f"{folder / NAME} was written by another version: {name} is {record.get(name)!r}; "
+    try:
+        return _load(folder, NAME, settings, template)
+    except (ValueError, FileNotFoundError) as error:
+        if isinstance(error, OtherRunError) or not (folder / PREVIOUS).is_file():
+            raise
+        try:
+            loaded = _load(folder, PREVIOUS, settings, template)
+        except (ValueError, FileNotFoundError):
+            raise error from None
+        warnings.warn(f"{error} Going on from the checkpoint before it.", stacklevel=2)
+        return loaded
+
+
+class OtherRunError(ValueError):
+    """A sound checkpoint, of another run or another version."""
+
+
+def _load(
+    folder: Path, name: str, settings: Mapping[str, Any], template: State
+) -> tuple[State, Any]:
+    record = _read_record(folder / name)
+    versions = {"format": FORMAT, "bbvi": version("bbvi"), "code": code_digest()}
+    for key, expected in versions.items():
+        if record.get(key) != expected:
+            raise OtherRunError(
+                f"{folder / name} was written by another version: {key} is {record.get(key)!r}; "
                 f"expected {expected!r}. Continue it with that version, or begin in another folder."
             )
-    found = record["settings"]
+    stored = record.get("settings")
+    if not isinstance(stored, dict):
+        raise ValueError(f"{folder / name} is damaged: it has no settings. Begin anew.")
     plain = json.loads(json.dumps(dict(settings), default=_plain))
     differences = [
-        f"{key} is {found.get(key)!r} there and {plain.get(key)!r} here"
-        for key in dict.fromkeys([*found, *plain])
-        if found.get(key) != plain.get(key)
+        f"{key} is {stored.get(key)!r} there and {plain.get(key)!r} here"
+        for key in dict.fromkeys([*stored, *plain])
+        if stored.get(key) != plain.get(key)
     ]
     if differences:
-        raise ValueError(
-            f"{folder / NAME} is of another run: {'; '.join(differences)}. Repeat that run's "
+        raise OtherRunError(
+            f"{folder / name} is of another run: {'; '.join(differences)}. Repeat that run's "
             "settings, or begin in another folder."
         )
-    return unflatten_state(template, _read_arrays(folder, record), folder), record
+    arrays = _read_arrays(folder, record, template)
+    try:
+        return unflatten_state(template, arrays, folder), record
+    except (KeyError, TypeError, OverflowError) as error:
+        raise ValueError(f"the checkpoint in {folder} is damaged: {error!r}.") from None
 
 
 def flatten_state(state: State) -> dict[str, Array]:
@@ -165,30 +215,30 @@ def _read_record(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: there is no checkpoint to continue from.")
     try:
-        record = json.loads(path.read_text())
+        record = json.loads(path.read_text("utf-8"))
         stored = record.pop("record_sha256")
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        sound = _digest(record) == stored
+    except Exception as error:
         raise ValueError(
             f"{path} is not a checkpoint, or damaged: {type(error).__name__} {error}. Begin in "
             "another folder."
         ) from error
-    if _digest(record) != stored:
+    if not sound:
         raise ValueError(f"{path} was changed or damaged: its sha256 does not fit. Begin anew.")
     return record
 
 
-def _read_arrays(folder: Path, record: Mapping[str, Any]) -> dict[str, Array]:
-    path = folder / Path(record["arrays"]).name
+def _read_arrays(folder: Path, record: Mapping[str, Any], template: State) -> dict[str, Array]:
+    path = folder / Path(str(record.get("arrays"))).name
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: {NAME} is there but not its arrays.")
     content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != record["sha256"]:
+    if hashlib.sha256(content).hexdigest() != record.get("sha256"):
         raise ValueError(f"{path} is damaged: {len(content)} bytes whose sha256 does not fit.")
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (ValueError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is not an archive of arrays: {error}.") from error
+        return read_archive(content, flatten_state(template), growing="trace")
+    except ValueError as error:
+        raise ValueError(f"the checkpoint in {path} does not fit this run: {error}.") from None
 
 
 def _digest(record: Mapping[str, Any]) -> str:

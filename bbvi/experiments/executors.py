@@ -7,18 +7,22 @@ random numbers are the same; only the order differs.
 import multiprocessing
 import os
 import pickle
+import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
     BrokenExecutor,
+    CancelledError,
     Executor,
     Future,
     ProcessPoolExecutor,
     wait,
 )
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from multiprocessing.connection import wait as wait_for
 from typing import Any
 
 Task = Callable[[Any], Any]
@@ -46,9 +50,11 @@ def compute(
         If the task cannot be sent to another process.
     RuntimeError
         If worker processes cannot start at all.
+    ConnectionError
+        If the executor is lost on the way.
     """
     if executor is not None:
-        yield from _stream(executor, task, units, window=len(units))
+        yield from _elsewhere(executor, task, units)
     elif workers == 1:
         for unit in units:
             yield unit, task(unit)
@@ -56,46 +62,20 @@ def compute(
         yield from _in_processes(task, units, min(workers, len(units)))
 
 
-@contextmanager
-def cluster(address: str, timeout: float = 10.0) -> Iterator[Executor]:
-    """Connect to a running dask.distributed scheduler, as an executor.
-
-    Start one with ``dask scheduler`` and, on every machine, ``dask worker ADDRESS``.
-
-    Parameters
-    ----------
-    address : str
-        E.g. ``tcp://127.0.0.1:8786``.
-    timeout : float
-        Seconds to wait for the scheduler.
-
-    Raises
-    ------
-    ValueError
-        If dask.distributed is not installed.
-    OSError
-        If no scheduler answers.
-
-    Notes
-    -----
-    ``pure=False``: by default dask takes two submissions with equal arguments for one.
-    """
-    try:
-        from distributed import Client
-    except ImportError:
-        raise ValueError(
-            f"scheduler is {address!r}, but dask.distributed is not installed. "
-            "Run pip install distributed."
-        ) from None
-    try:
-        client = Client(address, timeout=timeout, set_as_default=False)
-    except OSError as error:
-        raise OSError(
-            f"no scheduler answers at {address} ({error}). Start one with `dask scheduler` and "
-            f"workers with `dask worker {address}`."
-        ) from None
-    with client:
-        yield client.get_executor(pure=False)
+def _elsewhere(executor: Executor, task: Task, units: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+    """On somebody's executor; if it is lost, say once how to go on."""
+    lost = 0
+    for unit, result in _stream(executor, task, units, window=len(units)):
+        if isinstance(result, CancelledError):
+            lost += 1
+        else:
+            yield unit, result
+    if lost:
+        raise ConnectionError(
+            f"the scheduler was lost: {lost} of {len(units)} cells have no answer. The others are "
+            "kept if the run has a folder: run it again, with a new scheduler, or with --workers "
+            "to go on on this machine."
+        )
 
 
 def _stream(
@@ -109,7 +89,8 @@ def _stream(
         while flying or (waiting and not broken):
             while waiting and len(flying) < window and not broken:
                 try:
-                    flying[executor.submit(task, waiting[0])] = waiting[0]
+                    with _sheltered_start():
+                        flying[executor.submit(task, waiting[0])] = waiting[0]
                     waiting.popleft()
                 except BrokenExecutor:
                     broken = True
@@ -157,29 +138,63 @@ def _in_processes(task: Task, units: Sequence[Any], workers: int) -> Iterator[tu
 @contextmanager
 def _pool(workers: int) -> Iterator[Executor]:
     """Processes by spawn: fork would copy the locks of BLAS and of other threads."""
-    pool = ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), initializer=_end_with_parent
-    )
+    context = multiprocessing.get_context("spawn")
+    # Closed when this process is interrupted: then the workers end at once.
+    line, end = context.Pipe(duplex=False)
+    with _sheltered_start():
+        # Its locks start a process that keeps account of them.
+        pool = ProcessPoolExecutor(workers, context, initializer=_end_with_parent, initargs=(line,))
     try:
         try:
-            pool.submit(os.getpid).result()
+            with _sheltered_start():
+                first = pool.submit(os.getpid)
+            first.result()
         except BrokenExecutor as error:
             raise RuntimeError(
                 f"worker processes die as they start ({error}). In a script, call the sweep under "
                 "`if __name__ == '__main__':`; or use workers=1."
             ) from None
         yield pool
+    except KeyboardInterrupt:
+        end.close()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+        line.close()
+        end.close()
 
 
-def _end_with_parent() -> None:
-    """Let a worker end when its parent is killed, instead of waiting for work for ever."""
+@contextmanager
+def _sheltered_start() -> Iterator[None]:
+    """Let a process that starts meanwhile ignore Ctrl-C and the modules of the working folder.
+
+    Ctrl-C reaches all processes of a terminal; this one answers it, in one line.  Python would
+    import ``pickle`` and others from the working folder before it is told the parent's path.
+    """
+    name = "PYTHONSAFEPATH"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    old = None
+    if os.name == "posix":
+        old = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = before
+        if old is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, old)
+
+
+def _end_with_parent(line: Connection) -> None:
+    """Let a worker end when its parent is killed or interrupted, instead of working on."""
     parent = multiprocessing.parent_process()
     if parent is not None:
 
         def watch() -> None:
-            parent.join()
+            wait_for([parent.sentinel, line])
             os._exit(1)
 
         threading.Thread(target=watch, daemon=True).start()

@@ -136,7 +136,7 @@ def run_sweep(
         initial=len(found),
         desc=experiment,
         unit="cell",
-        disable=None if progress is None else not progress,
+        disable=True if sys.stderr is None else None if progress is None else not progress,
     )
     with bar, threadpool_limits(1):
         for note in notes:

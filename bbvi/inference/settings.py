@@ -116,5 +116,7 @@ def begin_with_encoder(
 
 def progress_bar(steps: Iterable[int] | None, description: str, progress: bool | None) -> Any:
     """A tqdm bar over the steps, or one of unknown length; by default only on a terminal."""
-    disable = not sys.stderr.isatty() if progress is None else not progress
+    # A program without a console has no standard error.
+    terminal = sys.stderr is not None and sys.stderr.isatty()
+    disable = sys.stderr is None or not (terminal if progress is None else progress)
     return tqdm(steps, desc=description, disable=disable, leave=False)
