@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import threadpoolctl
 
+import bbvi.cli
 from bbvi import doctor
 from bbvi.cli import main
 from bbvi.cli.doctor import text
