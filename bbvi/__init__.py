@@ -110,108 +110,41 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "bbvi.checks": (
-        "check_backends",
-        "check_estimator",
-        "check_family",
-        "check_model",
-    ),
+    "bbvi.checks": "check_backends check_estimator check_family check_model",
     "bbvi.estimators": (
-        "leave_one_out",
-        "reparameterized",
-        "reparameterized_kl",
-        "reparameterized_mc",
-        "score_function",
-        "sticking_the_landing",
-        "summed_label",
+        "leave_one_out reparameterized reparameterized_kl reparameterized_mc score_function "
+        "sticking_the_landing summed_label"
     ),
     "bbvi.evaluation": (
-        "UnreliableWarning",
-        "draw",
-        "elbo",
-        "importance_bounds",
-        "importance_resample",
-        "inference_gap",
-        "linear_response",
-        "log_evidence_ais",
-        "log_evidence_enumeration",
-        "log_evidence_is",
-        "log_evidence_psis",
-        "log_evidence_quadrature",
-        "to_arviz",
+        "UnreliableWarning draw elbo importance_bounds importance_resample inference_gap "
+        "linear_response log_evidence_ais log_evidence_enumeration log_evidence_is "
+        "log_evidence_psis log_evidence_quadrature to_arviz"
     ),
     "bbvi.families": (
-        "Bernoulli",
-        "Categorical",
-        "DiagonalGaussian",
-        "FullCovarianceGaussian",
-        "Gamma",
-        "LabelAndGaussian",
-        "Laplace",
-        "MeanField",
-        "QuadraticFlow",
-        "SmoothMeanField",
+        "Bernoulli Categorical DiagonalGaussian FullCovarianceGaussian Gamma LabelAndGaussian "
+        "Laplace MeanField QuadraticFlow SmoothMeanField"
     ),
-    "bbvi.importance_weights": ("psis",),
+    "bbvi.importance_weights": "psis",
     "bbvi.inference": (
-        "Fit",
-        "NotFiniteError",
-        "fit_amortized",
-        "fit_autoencoder",
-        "fit_bbvi",
-        "fit_importance_weighted",
-        "fit_mean_field_em",
-        "fit_monte_carlo_em",
-        "fit_reweighted_wake_sleep",
-        "fit_semi_amortized",
-        "fit_wake_sleep",
-        "infer",
-        "infer_minibatches",
-        "maximum_a_posteriori",
-        "maximum_likelihood",
-        "normal_prior",
-        "variational_bayes",
+        "Fit NotFiniteError fit_amortized fit_autoencoder fit_bbvi fit_importance_weighted "
+        "fit_mean_field_em fit_monte_carlo_em fit_reweighted_wake_sleep fit_semi_amortized "
+        "fit_wake_sleep infer infer_minibatches maximum_a_posteriori maximum_likelihood "
+        "normal_prior variational_bayes"
     ),
     "bbvi.models": (
-        "AutoregressiveCategorical",
-        "BernoulliLikelihood",
-        "BernoulliPrior",
-        "BlockCounts",
-        "CategoricalLikelihood",
-        "CategoricalPrior",
-        "CholeskyGaussian",
-        "DeepLatentModel",
-        "DiagonalScaleGaussian",
-        "FlippedBernoulli",
-        "GaussianLikelihood",
-        "GaussianMixture",
-        "HiddenMarkovModel",
-        "HierarchicalModel",
-        "LearnedScaleGaussian",
-        "LinearGaussian",
-        "LinearGaussianStateSpace",
-        "LinearRegression",
-        "LogisticRegression",
-        "MaskedBernoulli",
-        "MixtureOfGaussians",
-        "Posterior",
-        "ScalarScaleGaussian",
-        "SemiSupervised",
-        "StandardNormal",
-        "attach_labels",
-        "transforms",
+        "AutoregressiveCategorical BernoulliLikelihood BernoulliPrior BlockCounts "
+        "CategoricalLikelihood CategoricalPrior CholeskyGaussian DeepLatentModel "
+        "DiagonalScaleGaussian FlippedBernoulli GaussianLikelihood GaussianMixture "
+        "HiddenMarkovModel HierarchicalModel LearnedScaleGaussian LinearGaussian "
+        "LinearGaussianStateSpace LinearRegression LogisticRegression MaskedBernoulli "
+        "MixtureOfGaussians Posterior ScalarScaleGaussian SemiSupervised StandardNormal "
+        "attach_labels transforms"
     ),
-    "bbvi.nets": ("MLP",),
-    "bbvi.optimizers": (
-        "adam",
-        "sgd",
-    ),
-    "bbvi.types": (
-        "Estimate",
-        "Target",
-    ),
+    "bbvi.nets": "MLP",
+    "bbvi.optimizers": "adam sgd",
+    "bbvi.types": "Estimate Target",
 }
-"""Module -> its names in this package, imported when they are asked for."""
+"""Module -> its names in this package, which are imported when they are asked for."""
 
 __all__ = [
     "MLP",
@@ -313,7 +246,7 @@ if not TYPE_CHECKING:
         from importlib import import_module
 
         for module, names in _HOMES.items():
-            if name in names:
+            if name in names.split():
                 globals()[name] = getattr(import_module(module), name)
                 return globals()[name]
         if not name.startswith("_"):
