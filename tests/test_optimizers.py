@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bbvi.optimizers import adam, advance, cosine_decay, put_rows, sgd, take_rows
+from bbvi.rmsprop import rmsprop
 
 
 def adam_by_the_paper(params, grads, rate, beta1=0.9, beta2=0.999, tiny=1e-8):
@@ -33,6 +34,23 @@ def test_adam_is_algorithm_1():
     expected = adam_by_the_paper(start, grads, 0.05, 0.8, 0.99, 1e-6)
     np.testing.assert_allclose(params, expected, rtol=1e-10)
     assert state.steps == 7
+
+
+def test_rmsprop_is_its_equation():
+    rng, optimizer = np.random.default_rng(0), rmsprop(0.05, 0.8, 1e-6)
+    start, grads = rng.standard_normal((3, 2)), rng.standard_normal((7, 3, 2))
+    params, state, owned, own_state = start, optimizer.init(start), start.copy(), None
+    own_state = optimizer.init(owned)
+    expected, v = start, np.zeros_like(start)
+    for g in grads:
+        params, state = optimizer.update(g, state, params)
+        owned, own_state = advance(optimizer, g, own_state, owned)
+        v = 0.8 * v + 0.2 * g**2
+        expected = expected + 0.05 * g / np.sqrt(v + 1e-6)
+    np.testing.assert_allclose(params, expected, rtol=1e-10)
+    np.testing.assert_array_equal(owned, params)
+    with pytest.raises(ValueError, match="decay is 1"):
+        rmsprop(0.1, decay=1)
 
 
 def test_dicts_are_optimized_entry_by_entry():

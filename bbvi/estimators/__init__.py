@@ -20,6 +20,7 @@ from bbvi.estimators.bias import UNBIASED, UNKNOWN, Bias
 from bbvi.estimators.contracts import contract_markdown, contract_rows, find, require
 from bbvi.estimators.elbo import (
     arm,
+    arms,
     concrete,
     control_variate,
     cross_fitted_control_variate,
@@ -30,6 +31,7 @@ from bbvi.estimators.elbo import (
     linearized,
     measure_valued,
     measure_valued_bernoulli,
+    muprop,
     of_elbo,
     optimal_coefficients,
     rebar,
@@ -80,6 +82,7 @@ __all__ = [
     "Specification",
     "antithetic",
     "arm",
+    "arms",
     "concrete",
     "constant",
     "contract_markdown",
@@ -102,6 +105,7 @@ __all__ = [
     "measure_valued",
     "measure_valued_bernoulli",
     "moving_average",
+    "muprop",
     "no_baseline",
     "of_elbo",
     "optimal_coefficients",

@@ -37,10 +37,12 @@ import numpy as np
 
 from bbvi.estimators import antithetic_pairs, baselines, expectations, relaxations
 from bbvi.estimators.arguments import check_reparameterizable, check_target
+from bbvi.estimators.arms import arms as _arms
 from bbvi.estimators.finite_differences import finite_differences as _finite_differences
 from bbvi.estimators.linearized import linearized as _linearized
 from bbvi.estimators.measure_valued import measure_valued as _measure_valued
 from bbvi.estimators.measure_valued import measure_valued_bernoulli as _measure_valued_bernoulli
+from bbvi.estimators.muprop import muprop as _muprop
 from bbvi.estimators.rebar import rebar as _rebar
 from bbvi.estimators.rebar import relax as _relax
 from bbvi.estimators.spsa import spsa as _spsa
@@ -152,6 +154,8 @@ measure_valued = of_elbo(_measure_valued)
 measure_valued_bernoulli = of_elbo(_measure_valued_bernoulli)
 arm = of_elbo(antithetic_pairs.arm)
 disarm = of_elbo(antithetic_pairs.disarm)
+arms = of_elbo(_arms)
+muprop = of_elbo(_muprop)
 rebar = of_elbo(_rebar)
 relax = of_elbo(_relax)
 concrete = of_elbo(relaxations.concrete)

@@ -12,6 +12,7 @@ from functools import partial
 
 from bbvi.estimators import expectations
 from bbvi.estimators.antithetic_pairs import arm, disarm
+from bbvi.estimators.arms import arms
 from bbvi.estimators.baselines import (
     control_variate,
     cross_fitted_control_variate,
@@ -36,6 +37,7 @@ from bbvi.estimators.measure_valued import (
     uncoupled,
 )
 from bbvi.estimators.multi_sample import dreg, iwae, renyi, vimco
+from bbvi.estimators.muprop import muprop
 from bbvi.estimators.preparation import COEFFICIENTS, MEAN, NETWORK, RUNNING_MEAN, SURROGATE
 from bbvi.estimators.rao_blackwell import of_elbo_by_factor, rao_blackwellized
 from bbvi.estimators.rebar import rebar, relax
@@ -192,6 +194,20 @@ ESTIMATORS: dict[str, Specification] = {
         source="Dong, Mnih and Tucker (2020)",
         family=Bernoulli,
         cost=Cost(samples=2),
+    ),
+    "arms": Specification(
+        arms,
+        source="Dimitriev and Zhou (2021)",
+        family=Bernoulli,
+        min_samples=2,
+        couples_samples=True,
+    ),
+    "muprop": Specification(
+        muprop,
+        source="Gu, Levine, Sutskever and Mnih (2016)",
+        family=Relaxable,
+        differentiable=True,
+        cost=Cost(samples=1, once=1),
     ),
     "rebar": Specification(
         rebar,

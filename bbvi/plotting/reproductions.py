@@ -15,6 +15,7 @@ from bbvi.plotting.style import COLORS, LINES, MARKERS, new_figure, styled
 Row = Mapping[str, Any]
 FACE = {"agrees": COLORS[5], "differs": COLORS[3], "cannot be compared": COLORS[7]}
 COLUMNS = 3
+NOTHING = 1e-20
 
 
 def figure_of(
@@ -126,10 +127,13 @@ def _series(
         points.setdefault(float(row["x"]), []).append(float(row["value"]))
     x = np.array(sorted(points))
     mean = np.array([np.mean(points[at]) for at in x])
+    # A variance of nothing but rounding has no place on a logarithmic axis.
+    mean[np.abs(mean) < NOTHING] = np.nan
     low, high = (np.array([f(points[at]) for at in x]) for f in (np.min, np.max))
     axes.plot(x, mean, color=color, ls=line)
     axes.fill_between(x, low, high, color=color, alpha=0.15, lw=0)
     exact = {float(r["x"]): float(r["exact"]) for r in rows if r.get("exact") not in (None, "")}
+    exact = {at: value for at, value in exact.items() if abs(value) >= NOTHING}
     axes.plot(list(exact), list(exact.values()), "o", color=color, markersize=7)
     by_name = {row["quantity"]: float(row["x"]) for row in rows}
     for one in comparisons:

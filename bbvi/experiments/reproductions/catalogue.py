@@ -1,9 +1,20 @@
 """Every reproduction by name, in one dict literal."""
 
-from bbvi.experiments.reproductions import noisy_cone, relax_toys
+from bbvi.experiments.reproductions import (
+    autoencoder,
+    belief_network,
+    binary_toys,
+    gaussian_variances,
+    noisy_cone,
+    relax_toys,
+)
 from bbvi.experiments.reproductions.entries import Reproduction
 
 REPRODUCTIONS: dict[str, Reproduction] = {
     "noisy-cone": noisy_cone.ENTRY,
     "relax-toys": relax_toys.ENTRY,
+    "gaussian-variances": gaussian_variances.ENTRY,
+    "binary-toys": binary_toys.ENTRY,
+    "autoencoder": autoencoder.ENTRY,
+    "belief-network": belief_network.ENTRY,
 }

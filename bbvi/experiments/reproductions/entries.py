@@ -72,8 +72,8 @@ class Reproduction(NamedTuple):
         Where the source is ambiguous: what was assumed, and how much the answer depends on it.
     measure : callable
         (cell, rng) -> rows with ``quantity`` and ``value``; where the truth is known also
-        ``exact``, and for a picture ``panel``, ``series`` and ``x``, or ``drawn`` = False.  Several
-        rows of one quantity are independent seeds.
+        ``exact``, whose interval is judged against ``scale``; for a picture ``panel``, ``series``
+        and ``x``, or ``drawn`` = False.  Several rows of one quantity are independent seeds.
     cells, quick_cells : sequence of dict
         The cells of the whole reproduction, and of the short one (empty: none).
     seeds, quick_seeds : int

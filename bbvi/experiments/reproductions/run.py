@@ -15,7 +15,7 @@ from bbvi.experiments.reproductions.entries import Reproduction
 from bbvi.experiments.reproductions.verdicts import Comparison, compare, summary
 from bbvi.experiments.sweep import Cell, run_sweep
 
-COLUMNS = ("quantity", "value", "exact", "panel", "series", "x", "drawn")
+COLUMNS = ("quantity", "value", "exact", "scale", "panel", "series", "x", "drawn")
 """Stored; the parameters of a cell are in the catalogue."""
 DIGITS = 8
 """Significant digits of a stored value."""
@@ -133,11 +133,17 @@ def store(result: Result, folder: Path) -> None:
         "quick": result.quick,
         "seconds": round(result.seconds, 1),
         "verdict": summary(result.comparisons),
-        "comparisons": [one._asdict() for one in result.comparisons],
+        "comparisons": [one._asdict() for one in _told(result.comparisons)],
         "failures": len(result.failures),
         "environment": environment(),
     }
     write_json(folder / f"{result.name}.json", record)
+
+
+def _told(comparisons: list[Comparison]) -> list[Comparison]:
+    """All of few; of many those that do not agree: the CSV holds what the others are made of."""
+    few = len(comparisons) <= 40
+    return [one for one in comparisons if few or one.verdict != "agrees"]
 
 
 def stored(name: str, folder: Path) -> Result:
@@ -167,6 +173,8 @@ def seeds_of(rows: Sequence[Mapping[str, Any]], quantity: str) -> np.ndarray[Any
 
 def _rounded(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        key: float(f"{value:.{DIGITS}g}") if isinstance(value, float) and key != "exact" else value
+        key: float(f"{value:.{DIGITS}g}")
+        if isinstance(value, float) and key not in ("exact", "scale")
+        else value
         for key, value in row.items()
     }

@@ -6,7 +6,7 @@ With t the quantile of K - 1 degrees of freedom, the reach of a comparison is
 
     "mean"    t s sqrt(1/K) + t_inf error + rounding       theirs is an expectation
     "run"     t s sqrt(1/K + 1) + rounding                 theirs is one more run, like ours
-    "within"  tolerance                                    a stated tolerance, and m's interval
+    "within"  tolerance                                    stated; of several seeds m's interval
                                                            must be shorter than it
 
 * agrees: |m - theirs| <= reach;
@@ -26,7 +26,7 @@ from bbvi.experiments.reproductions.entries import Published
 
 LEVEL = 0.95
 EXACT_RESOLUTION = 0.25
-"""The widest interval, relative to an exact value, that still is a check of it."""
+"""The widest interval, relative to an exact value or to its scale, that still is a check of it."""
 EXACT_DIGITS = 1e-9
 """Relative rounding of quadratures and closed forms in float64."""
 
@@ -80,20 +80,27 @@ def compare(published: Sequence[Published], rows: Iterable[Mapping[str, Any]]) -
         If a kind is unknown.
     """
     values: dict[str, list[float]] = {}
-    exact: dict[str, float] = {}
+    exact: dict[str, Published] = {}
     for row in rows:
         values.setdefault(row["quantity"], []).append(float(row["value"]))
         if row.get("exact") not in (None, ""):
-            exact[row["quantity"]] = float(row["exact"])
-    theirs = [*published, *(_exact(name, value) for name, value in exact.items())]
+            exact[row["quantity"]] = _exact(row)
+    theirs = [*published, *exact.values()]
     level = 1 - (1 - LEVEL) / max(len(theirs), 1)
     return [_compare(one, np.array(values.get(one.quantity, [])), level) for one in theirs]
 
 
-def _exact(quantity: str, value: float) -> Published:
-    """An exact value as a number that somebody published without error."""
-    resolution = EXACT_RESOLUTION * abs(value) if value else np.inf
-    return Published(quantity, repr(value), "exact", "", kind="mean", resolution=resolution)
+def _exact(row: Mapping[str, Any]) -> Published:
+    """An exact value as a number that somebody published without error.
+
+    Its interval is judged against its own size, or against the row's ``scale``.
+    """
+    value, scale = float(row["exact"]), row.get("scale")
+    resolution = EXACT_RESOLUTION * (abs(value) if scale in (None, "") else float(scale))
+    printed = repr(value)
+    return Published(
+        row["quantity"], printed, "exact", "", kind="mean", resolution=resolution or np.inf
+    )
 
 
 def _compare(theirs: Published, ours: np.ndarray[Any, Any], level: float) -> Comparison:
@@ -110,7 +117,7 @@ def _compare(theirs: Published, ours: np.ndarray[Any, Any], level: float) -> Com
         return _said(theirs, measured, "cannot be compared", "ours is not finite")
     if not np.isfinite(reach):
         return _said(theirs, measured, "cannot be compared", "one seed has no interval")
-    if theirs.kind == "within" and high - low > 2 * theirs.tolerance:
+    if theirs.kind == "within" and K > 1 and high - low > 2 * theirs.tolerance:
         because = f"our interval is wider than the tolerance, {theirs.tolerance:.3g}"
         return _said(theirs, measured, "cannot be compared", because)
     if reach > theirs.resolution:
@@ -126,14 +133,14 @@ def _reach(theirs: Published, num_seeds: int, low: float, high: float, level: fl
     """How far ours may be from theirs, by the kind of their number."""
     half = (high - low) / 2
     if theirs.by == "exact":
-        return half + EXACT_DIGITS * abs(theirs.value)
+        return half + EXACT_DIGITS * max(abs(theirs.value), 1e-9)
     if theirs.kind == "mean":
         error = float(stats.norm.ppf((1 + level) / 2)) * theirs.error
         return half + error + theirs.rounding
     if theirs.kind == "run":
         return half * float(np.sqrt(num_seeds + 1)) + theirs.rounding
     if theirs.kind == "within":
-        return theirs.tolerance if num_seeds > 1 else np.inf
+        return theirs.tolerance
     raise ValueError(f"kind is {theirs.kind!r}; expected 'mean', 'run' or 'within'.")
 
 
