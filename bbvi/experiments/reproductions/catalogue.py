@@ -7,6 +7,7 @@ from bbvi.experiments.reproductions import (
     gaussian_variances,
     noisy_cone,
     relax_toys,
+    signal_to_noise,
 )
 from bbvi.experiments.reproductions.entries import Reproduction
 
@@ -15,6 +16,7 @@ REPRODUCTIONS: dict[str, Reproduction] = {
     "relax-toys": relax_toys.ENTRY,
     "gaussian-variances": gaussian_variances.ENTRY,
     "binary-toys": binary_toys.ENTRY,
+    "signal-to-noise": signal_to_noise.ENTRY,
     "autoencoder": autoencoder.ENTRY,
     "belief-network": belief_network.ENTRY,
 }
