@@ -16,6 +16,7 @@ Row = Mapping[str, Any]
 FACE = {"agrees": COLORS[5], "differs": COLORS[3], "cannot be compared": COLORS[7]}
 COLUMNS = 3
 NOTHING = 1e-20
+SLOPE = "slope, "
 
 
 def figure_of(
@@ -106,12 +107,18 @@ def _curves(entry: Reproduction, rows: Sequence[Row], comparisons: Sequence[Comp
     ]
     if any(row.get("exact") not in (None, "") for row in rows):
         handles.append(Line2D([], [], marker="o", ls="", color="#444444", label="exact"))
-    others = dict.fromkeys(one.by for one in comparisons if one.by != "exact" and one.num_seeds)
+    drawn = {row["quantity"] for row in rows}
+    others = dict.fromkeys(
+        one.by for one in comparisons if one.by != "exact" and one.quantity in drawn
+    )
+    if any(one.quantity.startswith(SLOPE) for one in comparisons):
+        handles.append(Line2D([], [], color="#444444", lw=1.2, label="published slope"))
     handles += [
         Line2D([], [], marker="*", ls="", markersize=15, color="#444444", label=f"{name}")
         for name in others
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=13)
+    many = 2 if columns == 1 else 4
+    figure.legend(handles=handles, loc="outside lower center", ncols=many, fontsize=13)
     return figure
 
 
@@ -135,6 +142,9 @@ def _series(
     exact = {float(r["x"]): float(r["exact"]) for r in rows if r.get("exact") not in (None, "")}
     exact = {at: value for at, value in exact.items() if abs(value) >= NOTHING}
     axes.plot(list(exact), list(exact.values()), "o", color=color, markersize=7)
+    for one in comparisons:
+        if one.quantity == f"{SLOPE}{rows[0]['series']}":
+            axes.plot(x, mean[0] * (x / x[0]) ** one.theirs, color="#444444", lw=1.2)
     by_name = {row["quantity"]: float(row["x"]) for row in rows}
     for one in comparisons:
         if one.quantity in by_name and one.by != "exact":

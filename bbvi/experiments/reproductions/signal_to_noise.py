@@ -123,7 +123,7 @@ def _cell(name: str, replicates: int, data: int, K: tuple[int, ...]) -> Cell:
 
 
 ENTRY = Reproduction(
-    title="Signal-to-noise of multi-sample gradients against the number of samples",
+    title="Signal-to-noise of gradients against the number of samples",
     source="Rainforth et al. (2018), Tighter variational bounds are not necessarily better; Tucker "
     "et al. (2019), DReG; the asymptotic experiment of vlievin/ovis",
     setup="z ~ N(mu, I), x ~ N(z, I), q = N(A x + b, 2/3 I), D = 20, 1024 data drawn, parameters "
