@@ -11,11 +11,12 @@ from bbvi.datasets.small import (
     old_faithful,
     train_test_split,
 )
-from bbvi.datasets.tables import load_array
+from bbvi.datasets.tables import Table, load_array, load_table
 
 __all__ = [
     "Dataset",
     "Mnist",
+    "Table",
     "Text",
     "binarize",
     "breast_cancer",
@@ -24,6 +25,7 @@ __all__ = [
     "encode",
     "iris",
     "load_array",
+    "load_table",
     "mnist",
     "old_faithful",
     "train_test_split",

@@ -6,9 +6,9 @@ import math
 import os
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -119,14 +119,57 @@ def read_npz(content: bytes, file: DataFile, keys: Sequence[str]) -> list[Array]
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             total = sum(member.file_size for member in archive.infolist())
-        if total > file.unpacked:
-            raise ValueError(f"{total} bytes unpacked, more than the {file.unpacked} allowed")
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            return [arrays[key] for key in keys]
-    except (ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+            if total > file.unpacked:
+                raise ValueError(f"{total} bytes unpacked, more than the {file.unpacked} allowed")
+            return [parse_npy(archive.read(f"{key}.npy"), key) for key in keys]
+    except Exception as error:  # damaged zip: BadZipFile, NotImplementedError, RuntimeError, ...
         raise ValueError(
             f"{file.name} is not the expected .npz archive of {', '.join(keys)}: {error}."
         ) from error
+
+
+def parse_npy(content: bytes, name: str) -> Array:
+    """The array of an .npy file, never unpickled; its header must fit its length.
+
+    Raises
+    ------
+    ValueError
+        If the header is damaged, tells of another length, or of Python objects.
+
+    Notes
+    -----
+    NumPy documentation, "numpy.lib.format".
+    """
+    handle = io.BytesIO(content)
+    try:
+        version = np.lib.format.read_magic(handle)
+        if version not in HEADERS:
+            raise ValueError(f"format version {version}")
+        shape, fortran, dtype = HEADERS[version](handle)
+        if dtype.hasobject:
+            raise ValueError("Object arrays cannot be loaded")
+        start, size = handle.tell(), math.prod(shape) * dtype.itemsize
+        if min(shape, default=0) < 0 or start + size != len(content):
+            raise ValueError(
+                f"its header says {dtype} of shape {shape}, {size} bytes, but "
+                f"{len(content) - start} bytes follow"
+            )
+        if size == 0:
+            return np.zeros(shape, dtype)
+        flat = np.frombuffer(content, dtype, offset=start)
+        return flat.reshape(shape, order="F" if fortran else "C").copy()
+    except Exception as error:  # a damaged header is Python text: SyntaxError, TokenError, ...
+        raise ValueError(
+            f"{name} is not a readable .npy file of numbers ({error}); expected one written by "
+            "numpy.save, without Python objects."
+        ) from error
+
+
+HEADERS: dict[tuple[int, int], Callable[[io.BytesIO], tuple[tuple[int, ...], bool, Any]]] = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+"""Versions of the .npy format; 3.0 is for names of fields only."""
 
 
 def parse_idx(content: bytes, name: str) -> Array:
