@@ -2,12 +2,14 @@
 
 import argparse
 import contextlib
+import sys
 import time
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bbvi.cli.output import arguments_of, output
+from bbvi.datasets import load_table
 from bbvi.experiments.catalogue import CATALOGUE, Entry, entry_of, problem_of
 from bbvi.experiments.cluster import cluster
 from bbvi.experiments.compare_results import report, write_tables
@@ -55,6 +57,11 @@ def add_parser(subparsers: Any) -> None:
     _add_statistics(parser)
     parser.add_argument(
         "--latent-dim", type=int, help="D (default 2: drawable); where the --model has not its own"
+    )
+    parser.add_argument(
+        "--header",
+        action=argparse.BooleanOptionalAction,
+        help="whether a .csv table's first row has names (default: if no field is a number)",
     )
     parser.add_argument("--samples", type=int, help="S per gradient (default 8)")
     parser.add_argument(
@@ -107,6 +114,7 @@ def run(args: argparse.Namespace) -> int:
     check_arguments(args, table, methods)
     source = source_of(args, entry)
     problem = source()
+    say_first_row(args)
     start = time.perf_counter()
     with contextlib.ExitStack() as stack:
         stack.enter_context(output(args, args.out))
@@ -160,7 +168,15 @@ def source_of(args: argparse.Namespace, entry: Entry | None) -> Any:
             "one of the two. Leave --latent-dim out, or give --dataset."
         )
     data_seed = as_count("--data-seed", args.data_seed, minimum=0)
-    return partial(problem_of, args.model, args.dataset, data_seed, args.latent_dim, args.dtype)
+    of_data = (args.model, args.dataset, data_seed, args.latent_dim, args.dtype, args.header)
+    return partial(problem_of, *of_data)
+
+
+def say_first_row(args: argparse.Namespace) -> None:
+    """One line on stderr: what the first row of a .csv table was taken for."""
+    path = Path(args.dataset)
+    if args.model is None and path.suffix == ".csv":
+        print(f"{path.name}: {load_table(path, args.header).first_row()}", file=sys.stderr)
 
 
 def methods_from(

@@ -163,7 +163,12 @@ def listing() -> str:
 
 
 def problem_of(
-    model: str | None, dataset: str, data_seed: int, latent_dim: int | None, dtype: str
+    model: str | None,
+    dataset: str,
+    data_seed: int,
+    latent_dim: int | None,
+    dtype: str,
+    header: bool | None = None,
 ) -> Problem:
     """The problem of a name in the catalogue, or of a data set, split by a seed of its own.
 
@@ -172,4 +177,5 @@ def problem_of(
     rng = cell_rng(data_seed, {"split": model or dataset})
     if model is not None:
         return entry_of(model).problem(rng, np.dtype(dtype), latent_dim)
-    return problem_from(dataset, rng, 2 if latent_dim is None else latent_dim, np.dtype(dtype))
+    latent_dim = 2 if latent_dim is None else latent_dim
+    return problem_from(dataset, rng, latent_dim, np.dtype(dtype), header)

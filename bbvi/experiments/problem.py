@@ -47,7 +47,11 @@ class Problem(NamedTuple):
 
 
 def problem_from(
-    dataset: str, rng: np.random.Generator, latent_dim: int = 2, dtype: Any = np.float32
+    dataset: str,
+    rng: np.random.Generator,
+    latent_dim: int = 2,
+    dtype: Any = np.float32,
+    header: bool | None = None,
 ) -> Problem:
     """The problem for a data set's name, or for the path of a .npy or .csv table.
 
@@ -65,6 +69,8 @@ def problem_from(
         D.
     dtype : {float32, float64}
         Of all data, and so of all that is computed from them.
+    header : bool, optional
+        Whether a .csv file's first row has names; by default as `bbvi.datasets.load_table`.
 
     Raises
     ------
@@ -81,7 +87,7 @@ def problem_from(
     elif dataset == "iris":
         data = iris()
     elif Path(dataset).suffix or Path(dataset).exists():
-        data = Dataset(load_array(dataset), None)
+        data = Dataset(load_array(dataset, header), None)
     else:
         raise ValueError(
             f"dataset is {dataset!r}; expected digits, iris, or the path of a .npy or .csv file."

@@ -39,7 +39,7 @@ def test_no_row_is_lost_and_no_name_is_data(tmp_path, content, x, names):
 @pytest.mark.parametrize("first", ["2019,2020", "1999, 2000,2001", '"0","1","2"'])
 def test_numbers_that_may_be_names_are_refused_until_the_caller_decides(tmp_path, first):
     rest = ",".join("5" * (first.count(",") + 1)) + "\n"
-    with pytest.raises(ValueError, match="may be column names or data.*header=True or header=Fal"):
+    with pytest.raises(ValueError, match=r"names or data\..*header=True or header=False"):
         table_of(tmp_path, f"{first}\n{rest}")
     assert len(table_of(tmp_path, f"{first}\n{rest}", header=True).x) == 1
     data = table_of(tmp_path, f"{first}\n{rest}", header=False)
@@ -54,9 +54,9 @@ def test_numbers_that_may_be_names_are_refused_until_the_caller_decides(tmp_path
         ("1_000,2\n3,4\n", "row 1 has the field '1_000'"),
         ("3,4\n1_000,2\n", "row 2 has the field '1_000'"),
         ("1_000,2_000\n3,4\n", "row 1 has the field '1_000'"),
-        ("１２,2,3\n", "row 1 has the field '１２'"),
-        ("１２,１３\n1,2\n", "row 1 has the field '１２'"),
-        ("a,b\n1,2\n١,2\n", "row 2 has the field '١'"),
+        ("\uff11\uff12,2,3\n", "row 1 has the field '\uff11\uff12'"),
+        ("\uff11\uff12,\uff11\uff13\n1,2\n", "row 1 has the field '\uff11\uff12'"),
+        ("a,b\n1,2\n\u0661,2\n", "row 2 has the field '\u0661'"),
         ("gr\xf6sse,b\n1,2\n".encode("latin-1"), r"t\.csv is not UTF-8.*Latin-1.*Save it as UTF-8"),
         ("a,b\n1,2\n".encode("utf-16"), r"t\.csv is not UTF-8.*UTF-16.*Save it as UTF-8"),
         ("a,b\n1,2\n".encode("utf-16-le"), r"t\.csv.*UTF-16.*Save it as UTF-8"),
