@@ -8,6 +8,7 @@ A .csv file is UTF-8 text with commas; a field may stand in double quotes.  Its 
   one from 0 (as pandas numbers its columns) or from a year (2019, 2020).  ``header`` decides then.
 """
 
+import contextlib
 import csv
 import math
 import os
@@ -203,14 +204,10 @@ def _numbers(fields: Sequence[str], name: str, number: int) -> list[float]:
     """The numbers of a row; Python's digits of other scripts and underscores are not numbers."""
     text = "".join(fields)
     if text.isascii() and "_" not in text:
-        try:
+        with contextlib.suppress(ValueError):
             return [float(field) for field in fields]
-        except ValueError:
-            pass
-    for field in fields:
-        if _number(field) is None:
-            raise ValueError(_no_number(name, number, field))
-    raise AssertionError("unreachable: some field of the row is no number")
+    wrong = next(field for field in fields if _number(field) is None)
+    raise ValueError(_no_number(name, number, wrong))
 
 
 def _no_number(name: str, number: int, field: str) -> str:
