@@ -140,39 +140,31 @@ def autoregressive(data: Data) -> Posterior:
 def gauss_mixture(data: Data) -> Posterior:
     """y_n ~ theta N(mu_1, sigma_1^2) + (1 - theta) N(mu_2, sigma_2^2), mu_1 < mu_2.
 
-    log(e^a + e^b) = (a + b) / 2 + log 2 cosh((a - b) / 2).  Both components' logarithms a and b are
-    quadratic in y, so that the sum of the first term needs only the sums of 1, y and y^2.
+    (y - mu) / sigma is squared as it stands, and the larger logarithm is kept apart: far out, where
+    a start may be, shorter forms lose all digits and promise densities without end.
     """
     y = _column(data, "y")
-    powers = np.stack([np.ones_like(y), y, y**2])
     parameters = stack(mu=ordered(2), sigma=positive(2), theta=unit_interval())
 
     def log_density(u: Array) -> Array:
-        mu, sigma, theta = u[..., :2], u[..., 2:4], u[..., 4]
+        mu, sigma, theta = u[..., :2], u[..., 2:4], u[..., 4:]
         log_prior = anp.sum(log_normal(mu, 2.0) + log_normal(sigma, 2.0), axis=-1)
         shares = anp.log(theta), anp.log1p(-theta)
-        a, b = (
-            _quadratic(mu[..., k], sigma[..., k], log_share) for k, log_share in enumerate(shares)
+        log_1, log_2 = (
+            log_normal(y - mu[..., k : k + 1], sigma[..., k : k + 1]) + log_share
+            for k, log_share in enumerate(shares)
         )
-        half = anp.abs(anp.dot(0.5 * (a - b), powers))
-        log_p = anp.dot(0.5 * (a + b), powers.sum(axis=-1))
-        log_p = log_p + anp.sum(half + anp.log1p(anp.exp(-2 * half)), axis=-1)
-        return log_prior + 4 * (shares[0] + shares[1]) + log_p
+        log_p = anp.sum(anp.logaddexp(log_1, log_2), axis=-1)
+        return log_prior + 4 * (shares[0] + shares[1])[..., 0] + log_p
 
     return Posterior(log_density, transform=parameters)
-
-
-def _quadratic(mu: Array, sigma: Array, log_share: Array) -> Array:
-    """Coefficients (..., 3) of 1, y, y^2 in log share + log N(y; mu, sigma^2)."""
-    precision = 1 / sigma**2
-    constant = log_share - anp.log(sigma) - 0.5 * LOG_2PI - 0.5 * precision * mu**2
-    return anp.stack([constant, precision * mu, -0.5 * precision], axis=-1)
 
 
 def gp_regression(data: Data) -> Posterior:
     """y ~ N(0, K), K = alpha^2 exp(-(x - x')^2 / (2 rho^2)) + sigma I (sigma, not its square)."""
     x, y = _column(data, "x"), _column(data, "y")
     squares, eye = (x[:, None] - x) ** 2, np.eye(len(x))
+    tiny = 1e-12 * eye  # of alpha^2, so that K is regular where sigma vanishes
     log_gamma_constant = float(25 * np.log(4) - np.sum(np.log(np.arange(1, 25))))
 
     def log_density(u: Array) -> Array:
@@ -180,7 +172,7 @@ def gp_regression(data: Data) -> Posterior:
         log_prior = log_gamma_constant + 24 * anp.log(rho) - 4 * rho
         log_prior = log_prior + log_normal(alpha, 2.0) + log_normal(sigma, 1.0)
         alpha, rho, sigma = (v[..., None, None] for v in (alpha, rho, sigma))
-        K = alpha**2 * anp.exp(-0.5 * squares / rho**2) + sigma * eye
+        K = alpha**2 * (anp.exp(-0.5 * squares / rho**2) + tiny) + sigma * eye
         log_det = anp.linalg.slogdet(K)[1]
         weighted = anp.linalg.solve(K, anp.ones(K.shape[:-2] + (1, 1)) * y[:, None])[..., 0]
         fit = anp.sum(weighted * y, axis=-1)

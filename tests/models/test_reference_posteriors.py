@@ -198,6 +198,16 @@ def test_its_gradient_is_that_of_differences(name):
         np.testing.assert_allclose(dz[..., d], slope, rtol=1e-5, atol=1e-6 + rounding)
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_far_out_no_density_is_without_end(name):
+    """Rounding must not promise what the density does not hold: no start may run after it."""
+    model = MODELS[name](CASES[name][0])
+    z = np.random.default_rng(3).choice([-150.0, -30.0, 0.0, 30.0], (400, 1, model.latent_dim))
+    with np.errstate(all="ignore"):
+        log_p = model.log_joint({}, model.x, z)
+    assert not (log_p > 1e4).any()
+
+
 def test_a_wrong_density_is_seen(monkeypatch):
     monkeypatch.setitem(CASES, "arK", (WALK, lambda u: walk(u) + 1e-3))
     with pytest.raises(AssertionError):
