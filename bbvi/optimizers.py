@@ -78,6 +78,35 @@ def tree_map(function: Callable[..., Any], *trees: Params) -> Params:
     return function(*trees)
 
 
+def check_gradient(grad: Params, params: Params) -> None:
+    """Raise unless a gradient has the names and shapes of what it is to move.
+
+    A shorter one would be broadcast, or leave part of the parameters unwritten.
+
+    Raises
+    ------
+    ValueError
+        If names or shapes differ.
+    """
+    if isinstance(params, dict) != isinstance(grad, dict) or (
+        isinstance(params, dict) and grad.keys() != params.keys()
+    ):
+        names = [list(tree) if isinstance(tree, dict) else "one array" for tree in (grad, params)]
+        raise ValueError(
+            f"the gradient has {names[0]} but the parameters are {names[1]}; expected the same "
+            "names. An estimator's grad_theta has one entry for each of theta."
+        )
+    for key in params if isinstance(params, dict) else [None]:
+        g, p = (grad, params) if key is None else (grad[key], params[key])
+        if np.shape(g) != np.shape(p):
+            where = "" if key is None else f"[{key!r}]"
+            raise ValueError(
+                f"the gradient{where} has shape {np.shape(g)} but the parameter has shape "
+                f"{np.shape(p)}; expected the same. An estimator's grad is (N, P), a row for each "
+                "of lam, and grad_theta has theta's shapes."
+            )
+
+
 Rate = float | Callable[[Array], Array]
 """A step size, or a function from the number of the step (1, 2, ...) to the step size."""
 
@@ -119,6 +148,7 @@ def sgd(rate: float) -> Optimizer:
         return ()
 
     def update(grad: Params, state: tuple[()], params: Params) -> tuple[Params, tuple[()]]:
+        check_gradient(grad, params)
         return tree_map(lambda p, g: p + np.asarray(rate, dtype=p.dtype) * g, params, grad), state
 
     return Optimizer(init, update)
@@ -160,6 +190,7 @@ def adam(rate: Rate, beta1: float = 0.9, beta2: float = 0.999, tiny: float = 1e-
         moved: tuple[Params, Params, Params], grad: Params, state: AdamState, params: Params
     ) -> tuple[Params, AdamState]:
         """Write the moved first and second sums and parameters into ``moved``."""
+        check_gradient(grad, params)
         steps = state.steps + 1
         size = rate(steps) if callable(rate) else rate
         weight1, weight2 = (1 - beta1**steps) / (1 - beta1), (1 - beta2**steps) / (1 - beta2)

@@ -10,6 +10,7 @@ import contextvars
 import functools
 import os
 import queue
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -74,9 +75,15 @@ class _OneBlasThread:
 
     def __exit__(self, *error: object) -> None:
         with self._lock:
-            self._inside -= 1
-            if self._inside == 0:
+            # A child that was forked inside has forgotten who was.
+            self._inside = max(0, self._inside - 1)
+            if self._inside == 0 and self._held:
                 self._restore()
+
+    def forget_threads(self) -> None:
+        """In a forked child: the threads that held the lock, or were inside, are not there."""
+        self._lock = threading.Lock()
+        self._inside = 0
 
     def count_outside(self) -> int:
         """The threads BLAS has when nobody is inside: the least, if several are loaded."""
@@ -85,6 +92,8 @@ class _OneBlasThread:
 
 
 one_blas_thread = _OneBlasThread()
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=one_blas_thread.forget_threads)
 
 
 class _Job:

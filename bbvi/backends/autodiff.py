@@ -1,5 +1,7 @@
 """The reference back end: any model in autograd.numpy, by reverse-mode autograd (floor 3)."""
 
+import os
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -51,6 +53,11 @@ def unchecked_target(model: Model, theta: Theta, x: Array) -> Target:
         out = model.log_joint(theta, x, z)
         if np.shape(out) != z.shape[:2]:
             raise ValueError(_wrong_shape(model, np.shape(out), z.shape))
+        if out.dtype.kind != "f":
+            raise TypeError(
+                f"{type(model).__name__}.log_joint returned {out.dtype}; expected real floating "
+                "point: a log-density in nats."
+            )
         return out
 
     def evaluate(
@@ -123,6 +130,16 @@ def rows_and_grads(
 
 
 _one_trace = threading.Lock()
+
+
+def _forget_threads() -> None:
+    """In a forked child: the thread that held the lock is not there."""
+    global _one_trace
+    _one_trace = threading.Lock()
+
+
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_forget_threads)
 
 
 def _sample_weights(log_p: Array, weights: Array | None) -> Array:

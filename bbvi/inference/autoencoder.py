@@ -6,13 +6,14 @@ import numpy as np
 
 from bbvi import backends
 from bbvi.estimators.elbo import log_likelihood
-from bbvi.inference.loop import mean_gradient, next_batch
+from bbvi.inference.loop import check_finite, mean_gradient, next_batch
 from bbvi.inference.records import Fit, as_trace
-from bbvi.inference.settings import begin_with_encoder, prepare, progress_bar
+from bbvi.inference.settings import begin_with_encoder, check_optimizers, prepare, progress_bar
 from bbvi.models import DeepLatentModel
 from bbvi.nets import MLP
 from bbvi.optimizers import Optimizer, adam
-from bbvi.types import Array
+from bbvi.protocols import EncoderLike
+from bbvi.types import Array, Estimate
 from bbvi.validation import as_count
 
 
@@ -58,12 +59,18 @@ def fit_autoencoder(
     ------
     TypeError, ValueError
         If an argument is not as described.
+    NotFiniteError
+        If a gradient is not finite; its ``state`` is the last finite one.
 
     Notes
     -----
     Permuter Lecture 12, section I, "Auto encoder".
     """
+    check_optimizers(optimizer=optimizer)
     x, theta = prepare(model, x, None, rng)
+    if not isinstance(encoder, EncoderLike):
+        example = f"MLP(({x.shape[1]}, 64, {model.latent_dim}))"
+        raise TypeError(f"encoder is {encoder!r}; expected an MLP from Dx to D, e.g. {example}.")
     if encoder.sizes[0] != x.shape[1] or encoder.sizes[-1] != model.latent_dim:
         raise ValueError(
             f"encoder.sizes is {encoder.sizes}; expected {x.shape[1]} inputs (the width of x) and "
@@ -73,7 +80,8 @@ def fit_autoencoder(
     optimizer = optimizer or adam(0.003)
     backends.resolve(backend, model)
     state = begin_with_encoder(encoder, theta, x, rng, optimizer)
-    order, position, rows = state.order, 0, []
+    order, position = state.order, 0
+    rows: list[tuple[int, float, float, int]] = []
     phi, theta_moments, phi_moments = state.phi, state.theta_moments, state.phi_moments
     assert phi is not None
     start = time.perf_counter()
@@ -82,6 +90,8 @@ def fit_autoencoder(
         z, pullback = backends.encode(encoder, phi, x[batch], backend)
         target = log_likelihood(backends.unchecked_target(model, theta, x[batch], backend))
         log_p, dz, dtheta = target.value_and_grads(z[None])
+        last = state._replace(theta=theta, phi=phi, order=order, position=position, trace=rows)
+        check_finite(Estimate(log_p[0], dz[0], dtheta), last, "fit_autoencoder")
         gradient = mean_gradient(dtheta, batch)
         theta, theta_moments = optimizer.update(gradient, theta_moments, theta)
         phi, phi_moments = optimizer.update(pullback(dz[0] / len(batch)), phi_moments, phi)

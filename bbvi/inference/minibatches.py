@@ -15,7 +15,7 @@ from bbvi.inference.settings import check_lam, check_parts, prepare
 from bbvi.optimizers import Optimizer, adam
 from bbvi.targets import hold_theta
 from bbvi.types import Array, Estimator, Family, Model, Theta
-from bbvi.validation import as_count
+from bbvi.validation import as_count, check_theta
 
 
 def infer_minibatches(
@@ -67,6 +67,7 @@ def infer_minibatches(
     """
     num_samples = as_count("num_samples", num_samples)
     check_parts(family, estimator, optimizer=optimizer)
+    check_theta(theta)
     optimizer = optimizer or adam(0.02)
     counter, moments = Counter(), None
     rows: list[tuple[int, float, float, int]] = []
@@ -82,10 +83,10 @@ def infer_minibatches(
         lam, moments, estimate = ascend(
             family, target, last, rng, estimator, num_samples, optimizer, moments
         )
-        if not np.isfinite(lam).all():
+        if not (np.isfinite(lam).all() and np.isfinite(estimate.elbo).all()):
             raise NotFiniteError(
-                f"lam is not finite after minibatch {step}; expected finite gradients. Try a "
-                "smaller step size or more samples; .state holds the last finite lam.",
+                f"lam or the ELBO is not finite after minibatch {step}; expected finite gradients. "
+                "Try a smaller step size or more samples; .state holds the last finite lam.",
                 state=last,
             )
         seconds = time.perf_counter() - start

@@ -1,7 +1,7 @@
 """Arguments that the procedures share: checked once, before the first step (floor 4)."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,11 @@ def check_parts(family: Any, estimator: Any, **optimizers: Optimizer | None) -> 
             f"estimator is {estimator!r}; expected a function (family, target, lam, eps) -> "
             "Estimate, e.g. bbvi.reparameterized (the function, not its name)."
         )
+    check_optimizers(**optimizers)
+
+
+def check_optimizers(**optimizers: Optimizer | None) -> None:
+    """Raise TypeError unless each is an `Optimizer` or None."""
     for name, optimizer in optimizers.items():
         if optimizer is not None and not isinstance(optimizer, Optimizer):
             raise TypeError(f"{name} is {optimizer!r}; expected an Optimizer, e.g. adam(0.01).")
@@ -117,6 +122,29 @@ def begin_with_encoder(
 def progress_bar(steps: Iterable[int] | None, description: str, progress: bool | None) -> Any:
     """A tqdm bar over the steps, or one of unknown length; by default only on a terminal."""
     # A program without a console has no standard error.
-    terminal = sys.stderr is not None and sys.stderr.isatty()
-    disable = sys.stderr is None or not (terminal if progress is None else progress)
-    return tqdm(steps, desc=description, disable=disable, leave=False)
+    shown = sys.stderr is not None and (terminal() if progress is None else progress)
+    return tqdm(steps, desc=description, leave=False) if shown else _NoBar(steps)
+
+
+class _NoBar:
+    """What `tqdm` offers, without its lock, which a killed child would hold for all processes."""
+
+    def __init__(self, steps: Iterable[int] | None) -> None:
+        self._steps = steps or ()
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._steps)
+
+    def __enter__(self) -> "_NoBar":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        return None
+
+    def update(self) -> None:
+        """Count a step that nobody sees."""
+
+
+def terminal() -> bool:
+    """Whether somebody may be watching."""
+    return sys.stderr is not None and sys.stderr.isatty()
