@@ -243,5 +243,5 @@ def test_download_without_pooch_says_what_to_install(tmp_path, monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "pooch", None)
-    with pytest.raises(ImportError, match=r"bbvi\[download\]"):
+    with pytest.raises(ImportError, match="pip install pooch requests"):
         mnist(tmp_path, download=True)
