@@ -127,15 +127,15 @@ def by_encoder_and_step_1(
 
 
 METHODS: dict[str, Method] = {
-    "bbvi-score": Method(fit_bbvi, "score-function", by_step_1, 0.01, 0.3, 1),
-    "bbvi-leave-one-out": Method(fit_bbvi, "leave-one-out", by_step_1, 0.1, 0.3, 1),
-    "bbvi-reparameterized": Method(fit_bbvi, "reparameterized", by_step_1, 0.1, 0.3, 1),
+    "bbvi-score": Method(fit_bbvi, "score-function", by_step_1, 0.01, 0.1, 1),
+    "bbvi-leave-one-out": Method(fit_bbvi, "leave-one-out", by_step_1, 0.03, 0.1, 1),
+    "bbvi-reparameterized": Method(fit_bbvi, "reparameterized", by_step_1, 0.03, 0.1, 1),
     "amortized-score": Method(fit_amortized, "score-function", by_encoder, 0.01),
-    "amortized-reparameterized": Method(fit_amortized, "reparameterized", by_encoder, 0.03),
+    "amortized-reparameterized": Method(fit_amortized, "reparameterized", by_encoder, 0.01),
     "semi-amortized": Method(
         fit_semi_amortized, "reparameterized", by_encoder_and_step_1, 0.03, 0.1, 1
     ),
-    "importance-weighted": Method(fit_importance_weighted, "dreg", by_encoder, 0.03),
+    "importance-weighted": Method(fit_importance_weighted, "dreg", by_encoder, 0.01),
     "reweighted-wake-sleep": Method(fit_amortized, reweighted_wake, by_encoder, 0.03),
     "wake-sleep": Method(fit_wake_sleep, "reparameterized", by_encoder, 0.03),
     "monte-carlo-em": Method(fit_monte_carlo_em, "reparameterized", by_step_1, 0.03, 0.1, 1),
