@@ -125,7 +125,7 @@ def cosine_decay(rate: float, num_steps: int) -> Callable[[Array], Array]:
     -----
     Loshchilov and Hutter (2017), equation 5, without restarts.
     """
-    _check_rate(rate)
+    check_rate(rate)
     as_count("num_steps", num_steps)
 
     def decayed(count: Array) -> Array:
@@ -142,7 +142,7 @@ def sgd(rate: float) -> Optimizer:
     TypeError, ValueError
         If the rate is not a positive, finite number.
     """
-    _check_rate(rate)
+    check_rate(rate)
 
     def init(params: Params, rows: bool = False) -> tuple[()]:
         return ()
@@ -175,7 +175,7 @@ def adam(rate: Rate, beta1: float = 0.9, beta2: float = 0.999, tiny: float = 1e-
     Kingma and Ba (2015), Algorithm 1.
     """
     if not callable(rate):
-        _check_rate(rate)
+        check_rate(rate)
     for name, beta in (("beta1", beta1), ("beta2", beta2)):
         if not 0 <= beta < 1:
             raise ValueError(f"{name} is {beta}; expected a decay in [0, 1), e.g. 0.9.")
@@ -223,33 +223,6 @@ def adam(rate: Rate, beta1: float = 0.9, beta2: float = 0.999, tiny: float = 1e-
         return into((state.first, state.second, params), grad, state, params)
 
     return Optimizer(init, update, overwrite)
-
-
-def textbook_adam(
-    rate: Rate, beta1: float = 0.9, beta2: float = 0.999, tiny: float = 1e-8
-) -> Optimizer:
-    """`adam` as Algorithm 1 writes it: for reading.  A step of `adam` is the same to 1 ulp.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `adam` does.
-    """
-
-    def update(g: Params, state: AdamState, params: Params) -> tuple[Params, AdamState]:
-        t = state.steps + 1
-        m = tree_map(lambda m, g: beta1 * m + (1 - beta1) * g, state.first, g)
-        v = tree_map(lambda v, g: beta2 * v + (1 - beta2) * g**2, state.second, g)
-        m_hat = tree_map(lambda m: m / (1 - beta1**t), m)
-        v_hat = tree_map(lambda v: v / (1 - beta2**t), v)
-        size = rate(t) if callable(rate) else rate
-
-        def moved(p: Array, m_hat: Array, v_hat: Array) -> Array:
-            return (p + size * m_hat / (np.sqrt(v_hat) + tiny)).astype(p.dtype)
-
-        return tree_map(moved, params, m_hat, v_hat), AdamState(m, v, t)
-
-    return Optimizer(adam(rate, beta1, beta2, tiny).init, update)
 
 
 _Leaf = tuple[Array, ...]
@@ -310,7 +283,8 @@ def put_rows(state: Any, rows: Array, moved: Any) -> None:
         leaf[rows] = value
 
 
-def _check_rate(rate: Any) -> None:
+def check_rate(rate: Any) -> None:
+    """Raise unless a step size is a positive, finite number."""
     if not isinstance(rate, int | float | np.number):
         raise TypeError(
             f"rate is {rate!r} ({type(rate).__name__}); expected a positive step size, e.g. 0.01."

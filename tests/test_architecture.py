@@ -20,7 +20,7 @@ FLOORS = {
     "bbvi.families": 1,
     "bbvi.nets": 1,
     "bbvi.optimizers": 1,
-    "bbvi.rmsprop": 1,
+    "bbvi.plain_optimizers": 1,
     "bbvi.datasets": 1,
     "bbvi.models": 2,
     "bbvi.backends": 3,

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bbvi.optimizers import adam, advance, cosine_decay, put_rows, sgd, take_rows
-from bbvi.rmsprop import rmsprop
+from bbvi.plain_optimizers import rmsprop
 
 
 def adam_by_the_paper(params, grads, rate, beta1=0.9, beta2=0.999, tiny=1e-8):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from bbvi.optimizers import adam, cosine_decay, textbook_adam, tree_map
+from bbvi.optimizers import adam, cosine_decay, tree_map
+from bbvi.plain_optimizers import textbook_adam
 
 ULPS = 1
 

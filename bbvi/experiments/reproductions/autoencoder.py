@@ -23,7 +23,7 @@ from bbvi.logs import log_mean_exp
 from bbvi.models import BernoulliLikelihood, DeepLatentModel, StandardNormal
 from bbvi.nets import MLP, astype, softplus
 from bbvi.optimizers import advance
-from bbvi.rmsprop import rmsprop
+from bbvi.plain_optimizers import rmsprop
 from bbvi.types import Array, Theta
 
 BATCH, BLOCK, KEPT = 128, 100, 500
