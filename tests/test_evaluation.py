@@ -278,7 +278,7 @@ def test_a_table_with_nan_is_refused(gaussian, evaluate):
     lam[7, 2] = np.nan
     target = backends.kernel.target(model, theta, x)
     with pytest.raises(
-        ValueError, match=r"lam has 1 NaN or infinite value\(s\), the first in row 7"
+        ValueError, match=r"lam has 1 NaN or infinite value\(s\), the first at lam\[7, 2\]"
     ):
         evaluate(DiagonalGaussian(2), target, lam, np.random.default_rng(0))
 

@@ -278,7 +278,9 @@ def _khat(draws: Draws) -> float:
 
 def _approximation(found: _Fitted, why: str) -> Approximation:
     log_w = (found.draws.log_p - found.draws.log_q)[:, 0]
-    error = float(log_w.std(ddof=1) / np.sqrt(len(log_w)))
+    # Weights of an improper density may be out of all range: their error is infinite.
+    with np.errstate(over="ignore"):
+        error = float(log_w.std(ddof=1) / np.sqrt(len(log_w)))
     return Approximation(
         found.method, found.moments, float(log_w.mean()), error, found.seconds, why
     )

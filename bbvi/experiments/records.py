@@ -7,6 +7,7 @@ import platform
 import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,12 @@ def environment() -> dict[str, Any]:
 
 
 def blas_names() -> list[str]:
-    """What decides BLAS's last digits: library, version and routines."""
+    """What decides BLAS's last digits: library, version and routines.
+
+    SciPy brings a library of its own.  It is loaded first, so that the answer does not depend on
+    what has been used before.
+    """
+    import_module("scipy.linalg")
     return sorted(
         " ".join(str(info.get(key)) for key in ("internal_api", "version", "architecture"))
         for info in threadpoolctl.threadpool_info()

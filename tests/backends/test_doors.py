@@ -34,7 +34,8 @@ class Doubled:
 
 
 def module_of(target):
-    return target.evaluate.__module__
+    evaluate = target.evaluate
+    return getattr(evaluate, "func", evaluate).__module__
 
 
 @pytest.mark.parametrize("door", [backends.target, backends.unchecked_target])
