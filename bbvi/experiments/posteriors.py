@@ -30,6 +30,7 @@ from bbvi.families.diagonal_gaussian import GaussianMoments
 from bbvi.importance_weights import psis
 from bbvi.inference import infer
 from bbvi.inference.verdict import RIVAL
+from bbvi.logs import log_mean_exp
 from bbvi.models.posterior import Posterior
 from bbvi.types import Array, Target
 from bbvi.validation import as_count, check_rng
@@ -281,14 +282,12 @@ def _approximation(found: _Fitted, why: str) -> Approximation:
     # Weights of an improper density may be out of all range: their error is infinite.
     with np.errstate(over="ignore"):
         error = float(log_w.std(ddof=1) / np.sqrt(len(log_w)))
-    return Approximation(
-        found.method, found.moments, float(log_w.mean()), error, found.seconds, why
-    )
+    mean = float(log_w.mean())
+    return Approximation(found.method, found.moments, mean, error, found.seconds, why)
 
 
 def _log_mean_weight(draws: Draws) -> float:
-    log_w = (draws.log_p - draws.log_q)[:, 0]
-    return float(log_w.max() + np.log(np.exp(log_w - log_w.max()).mean()))
+    return float(log_mean_exp((draws.log_p - draws.log_q)[:, 0]))
 
 
 def _heard(function: Callable[[], Any]) -> tuple[Any, bool]:
