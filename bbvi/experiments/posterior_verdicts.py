@@ -1,11 +1,13 @@
 """Moments held against moments, and what there is to complain of (floor 6)."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from bbvi.evaluation import UnreliableWarning
 from bbvi.types import Array
 
 KHAT = 0.7
@@ -111,3 +113,14 @@ def told(parts: Sequence[tuple[str, Moments, str]], without_response: str) -> st
         ]
         line.append(f"use {min(sound)[2]}" if sound else "trust none of these")
     return "; ".join(line)
+
+
+def heard(function: Callable[[], Any]) -> tuple[Any, bool]:
+    """The function's value, and whether it warned that it is not to be trusted.
+
+    Warnings become part of the verdict; of overflow on the way only the end counts.
+    """
+    with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
+        warnings.simplefilter("always")
+        value = function()
+    return value, any(issubclass(warning.category, UnreliableWarning) for warning in caught)

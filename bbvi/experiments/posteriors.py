@@ -7,14 +7,13 @@ reference, so that it is worth as much on a posterior of your own.
 """
 
 import time
-import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from bbvi import backends
-from bbvi.evaluation import UnreliableWarning, linear_response
+from bbvi.evaluation import linear_response
 from bbvi.evaluation.draws import Draws, draw, heavier_draws, weighted_moments
 from bbvi.experiments.posterior_cases import Case
 from bbvi.experiments.posterior_verdicts import (
@@ -22,6 +21,7 @@ from bbvi.experiments.posterior_verdicts import (
     Moments,
     complaint,
     farthest,
+    heard,
     several_modes,
     told,
 )
@@ -215,7 +215,7 @@ def _fit(
     method: str, family: Any, posterior: Posterior, target: Target, rng: np.random.Generator, S: int
 ) -> _Fitted:
     start = time.perf_counter()
-    fit, _ = _heard(lambda: infer(posterior, family, rng=rng, progress=False))
+    fit, _ = heard(lambda: infer(posterior, family, rng=rng, progress=False))
     seconds = time.perf_counter() - start
     judged = fit.verdict
     modes = bool((judged.rival < RIVAL).any())
@@ -242,7 +242,7 @@ def _respond(
     def of(z: Array) -> Array:
         return np.concatenate([z, posterior.constrain(z)], axis=-1)
 
-    found, warned = _heard(lambda: linear_response(DiagonalGaussian(D), target, lam, rng, of=of))
+    found, warned = heard(lambda: linear_response(DiagonalGaussian(D), target, lam, rng, of=of))
     if not np.isfinite(found.covariance).all():
         return None
     gaussian = GaussianMoments(diagonal.gaussian.mean, found.covariance[:, :D, :D])
@@ -288,14 +288,3 @@ def _approximation(found: _Fitted, why: str) -> Approximation:
 
 def _log_mean_weight(draws: Draws) -> float:
     return float(log_mean_exp((draws.log_p - draws.log_q)[:, 0]))
-
-
-def _heard(function: Callable[[], Any]) -> tuple[Any, bool]:
-    """The function's value, and whether it warned that it is not to be trusted.
-
-    Warnings become part of the verdict; of overflow on the way only the end counts.
-    """
-    with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
-        warnings.simplefilter("always")
-        value = function()
-    return value, any(issubclass(warning.category, UnreliableWarning) for warning in caught)
