@@ -3,8 +3,10 @@ import shlex
 from pathlib import Path
 
 from bbvi.cli import main
+from bbvi.experiments.records import read_csv
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
 
 
@@ -58,3 +60,36 @@ def test_every_picture_and_link_exists():
     assert targets
     for target in targets:
         assert (root / target).exists(), target
+
+
+def test_the_conclusions_are_those_of_the_stored_comparison():
+    """Every sentence that compares has an interval behind it, and its numbers."""
+    text = README.partition("<!-- conclusions: begin -->")[2].partition("<!-- conclusions")[0]
+    lines = [line.removeprefix("* ") for line in text.strip().splitlines()]
+    rows = read_csv(ROOT / "figures" / "compare_differences.csv")
+    assert len(lines) >= 4
+    for line in lines:
+        pair = re.findall(r"(?:bbvi|amortized|semi)-[\w-]+", line)[:2]
+        [row] = [row for row in rows if {row["a"], row["b"]} == set(pair)]
+        if "not told apart" in line:
+            assert row["decided"] == "False"
+            continue
+        assert row["decided"] == "True"
+        assert pair == [row["a"], row["b"]]
+        numbers = [float(number) for number in re.findall(r"\d+\.\d+", line)]
+        assert numbers == [round(float(row[key]), 2) for key in ("mean", "low", "high")]
+
+
+def test_what_the_readme_says_of_the_vae_is_in_the_stored_table():
+    rows = {row["method"]: row for row in read_csv(ROOT / "figures" / "compare.csv")}
+    vae = rows["amortized-reparameterized"]
+    assert float(vae["train_elbo"]) == max(float(row["train_elbo"]) for row in rows.values())
+    assert round(float(vae["amortization_gap"]), 1) == 1.5
+    assert float(rows["semi-amortized"]["amortization_gap"]) < 0.3
+
+
+def test_nobody_is_ahead_of_the_vae_with_one_step_size():
+    rows = read_csv(ROOT / "figures" / "compare_one_rate_differences.csv")
+    beside = [row for row in rows if "amortized-reparameterized" in (row["a"], row["b"])]
+    assert len(beside) == 2
+    assert [row["decided"] for row in beside] == ["False", "False"]

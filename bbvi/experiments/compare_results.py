@@ -40,8 +40,9 @@ def report(problem: Problem, result: SeedComparison) -> str:
     if lost:
         rows = ", ".join(f"{s['method']} {s['unconverged_rows']:.1f}" for s in lost)
         parts.append(
-            f"Step 1 has not converged in some of the {evaluated} held-out rows ({rows} a seed): "
-            "their\namortization gap may be larger, their approximation gap smaller."
+            f"Step 1 has not converged in some of the {evaluated} held-out rows: their "
+            "amortization gap may be\nlarger, their approximation gap smaller "
+            f"({rows} rows a seed)."
         )
     if result.differences:
         level = f"{result.differences[0].level:.0%}"
@@ -62,15 +63,17 @@ def conclusions(differences: Sequence[Difference]) -> list[str]:
     return lines + ([f"Not told apart: {'; '.join(rest)}."] if rest else [])
 
 
+def told(differences: Sequence[Difference]) -> list[dict[str, Any]]:
+    """Each pair's numbers with its conclusion, as rows."""
+    return [{**d._asdict(), "decided": d.decided, "sentence": d.sentence()} for d in differences]
+
+
 def write_tables(out: Path, result: SeedComparison, timed: SeedComparison | None) -> None:
     """CSV tables and the fits; of the runs of equal seconds, where there are any, too."""
     write_csv(out / "compare.csv", result.summary)
     write_csv(out / "seeds.csv", result.rows)
     write_csv(out / "curves.csv", result.curves)
-    differences = [
-        {**d._asdict(), "decided": d.decided, "sentence": d.sentence()} for d in result.differences
-    ]
-    write_csv(out / "differences.csv", differences)
+    write_csv(out / "differences.csv", told(result.differences))
     if timed is not None:
         write_csv(out / "compare_seconds.csv", timed.summary)
         write_csv(out / "curves_seconds.csv", timed.curves)
