@@ -44,6 +44,8 @@ if importlib.util.find_spec("bbvi") is None:
 SMOKE = os.environ.get("BBVI_SMOKE") == "1"  # small sizes, for automatic tests
 
 # %%
+import warnings
+
 import numpy as np
 
 from bbvi import (
@@ -59,6 +61,7 @@ from bbvi import (
 from bbvi.datasets import digits, iris
 from bbvi.evaluation import elbo, linear_gaussian_elbo, log_evidence_quadrature
 from bbvi.experiments.lectures import digits_decoder, landscapes, watch_step_1
+from bbvi.inference import NotConvergedWarning
 from bbvi.optimizers import cosine_decay
 from bbvi.plotting.lectures import step_1_figure
 from bbvi.plotting.style import COLORS, LINES, MARKERS, new_figure, styled
@@ -182,16 +185,19 @@ optimizers = {
 }
 gaps = {}
 for name, optimizer in optimizers.items():
-    run = infer(
-        decoder.model,
-        decoder.family,
-        decoder.theta,
-        hundred,
-        np.random.default_rng(3),
-        num_samples=8,
-        num_steps=steps,
-        optimizer=optimizer,
-    )
+    with warnings.catch_warnings():
+        # bbvi warns where Step 1 has not converged: the very thing that the picture is to show.
+        warnings.simplefilter("ignore", NotConvergedWarning)
+        run = infer(
+            decoder.model,
+            decoder.family,
+            decoder.theta,
+            hundred,
+            np.random.default_rng(3),
+            num_samples=8,
+            num_steps=steps,
+            optimizer=optimizer,
+        )
     gaps[name] = log_p.mean() - run.trace.elbo
 
 with styled():

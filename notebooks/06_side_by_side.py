@@ -169,7 +169,7 @@ figure(
     result.rows,
     result.summary,
     result.curves,
-    result.posteriors,
+    [posterior for posterior in result.posteriors if posterior.row == 0],
     single.test.x,
     single.image_shape,
     f"Digits, {budget:,} log-joint evaluations for each run",

@@ -41,6 +41,7 @@ SMOKE = os.environ.get("BBVI_SMOKE") == "1"  # small sizes, for automatic tests
 
 # %%
 import itertools
+import warnings
 from functools import partial
 
 import numpy as np
@@ -73,6 +74,7 @@ from bbvi.evaluation import elbo, log_evidence_quadrature
 from bbvi.experiments.lectures import digits_decoder
 from bbvi.experiments.priors import compare_priors
 from bbvi.families import Bernoulli, Categorical
+from bbvi.inference import NotConvergedWarning
 from bbvi.models import BernoulliPrior
 from bbvi.nets import part
 from bbvi.optimizers import cosine_decay
@@ -267,7 +269,10 @@ estimators = {
 loss, q = {}, {}
 for name, estimator in estimators.items():
     rng = np.random.default_rng(9)
-    lam = infer(chain, mean_field, theta, x, rng, estimator=estimator, num_steps=steps).local
+    with warnings.catch_warnings():
+        # bbvi warns where Step 1 has not converged: here the estimators are compared by that.
+        warnings.simplefilter("ignore", NotConvergedWarning)
+        lam = infer(chain, mean_field, theta, x, rng, estimator=estimator, num_steps=steps).local
     probability = np.exp(lam.reshape(-1, T, K))
     q[name] = probability / probability.sum(axis=2, keepdims=True)
     loss[name] = chain.kl_from_factorized(theta, x, q[name])
