@@ -2,7 +2,8 @@
 
 People write a density of one vector, u (K,) -> a number; or of all leading axes at once, u (..., K)
 -> (...); or of rows, u (B, K) -> (B,).  A trial tells which: the second is the fastest, and is
-believed where it agrees with the first.
+believed where it agrees with the first.  One vector whose coordinates are taken apart, as in
+z[0] ** 2 + z[1] ** 2, may as well be (K, ...): where that agrees it is as fast.
 """
 
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from autograd.extend import defvjp, primitive
 from bbvi.types import Array
 
 Density = Callable[[Array], Array]
+SINGLY = 8
+"""Rows that are taken one by one."""
 
 
 def batched(function: Any, trial: Array, name: str, out: tuple[int, ...] = ()) -> Density:
@@ -46,6 +49,11 @@ def batched(function: Any, trial: Array, name: str, out: tuple[int, ...] = ()) -
     fits_one, fits_several = _shape(one) == out, _shape(several) == (*lead, *out)
     if fits_several and (not fits_one or _agree(function, flat, several.reshape(-1, *out))):
         return function
+    if fits_one and out == ():
+        first = _of_coordinates(function)
+        together = _call(first, trial)
+        if _shape(together) == lead and _agree(function, flat, together.reshape(-1)):
+            return first
     if fits_one:
         return _of_vectors(function, out)
     if _shape(rows) == (len(flat), *out):
@@ -147,14 +155,28 @@ def check_gradient(function: Density, gradient: Density, u: Array) -> None:
 
 
 def _of_vectors(function: Any, out: tuple[int, ...]) -> Density:
-    """A function of one vector, called for each: slower by as much as there are vectors."""
+    """A function of one vector, called for each: slower by as much as there are vectors.
+
+    Rows are taken by halves: the derivative of taking one row of B is an array of B rows, and B of
+    those would cost B^2.
+    """
+
+    def each(rows: Array) -> Array:
+        if len(rows) <= SINGLY:
+            return anp.stack([function(rows[i]) for i in range(len(rows))])
+        half = len(rows) // 2
+        return anp.concatenate([each(rows[:half]), each(rows[half:])])
 
     def call(u: Array) -> Array:
-        flat = anp.reshape(u, (-1, u.shape[-1]))
-        values = anp.stack([function(flat[i]) for i in range(flat.shape[0])])
+        values = each(anp.reshape(u, (-1, u.shape[-1])))
         return anp.reshape(values, (*u.shape[:-1], *out))
 
     return call
+
+
+def _of_coordinates(function: Any) -> Density:
+    """A function of one vector that takes its coordinates apart, z[0], z[1], ...: each an array."""
+    return lambda u: function(anp.moveaxis(u, -1, 0))
 
 
 def _call(function: Any, u: Array) -> Any:

@@ -147,3 +147,27 @@ def test_no_check_is_made_on_what_a_gradient_makes_possible():
     model = Posterior(stats.multivariate_normal(MEAN).logpdf, 3, gradient=lambda z: MEAN - z)
     _, dz = bbvi.backends.autodiff.target(model, {}, model.x).value_and_dz(np.zeros((2, 1, 3)))
     np.testing.assert_allclose(dz, np.broadcast_to(MEAN, (2, 1, 3)))
+
+
+def test_a_density_that_takes_its_coordinates_apart_is_called_once_for_all_draws():
+    calls = []
+
+    def density(z):
+        calls.append(np.shape(z))
+        return -(z[0] ** 2) - (z[1] - z[0]) ** 2
+
+    posterior = Posterior(density, 2)
+    z = np.random.default_rng(0).standard_normal((40, 1, 2))
+    calls.clear()
+    log_p = posterior.log_joint({}, posterior.x, z)
+    assert calls == [(2, 40, 1)]
+    assert log_p == pytest.approx(np.array([[density(row) for row in one] for one in z]), rel=1e-12)
+
+
+def test_a_density_of_one_vector_that_only_seems_to_take_any_axis_is_called_for_each():
+    """Where coordinates first would give other values, the form is not taken for it."""
+    posterior = Posterior(lambda z: -0.5 * anp.sum(z[:1] ** 2) - 0.5 * anp.dot(z[1:], z[1:]), 3)
+    z = np.random.default_rng(1).standard_normal((7, 2, 3))
+    two_rows = np.zeros((2, 1))
+    expected = -0.5 * np.sum(z**2, axis=-1)
+    assert posterior.log_joint({}, two_rows, z) == pytest.approx(expected, rel=1e-12)
