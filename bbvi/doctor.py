@@ -1,4 +1,4 @@
-"""What this machine and its BLAS can do, and what to do about it (floor 6).
+"""What this machine and its BLAS can do, and what to do about it.
 
 NumPy's matrix products are OpenBLAS's on most machines, and OpenBLAS picks its routines by the
 CPU's model number.  A CPU with AVX-512 that it does not know is served with AVX2 routines, at
@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import threadpoolctl
 
-from bbvi.experiments.records import environment
+from bbvi.experiments.csv_and_json import environment
 
 VARIABLE = "OPENBLAS_CORETYPE"
 AVX512_KERNELS = ("SkylakeX", "Cooperlake", "SapphireRapids")

@@ -1,4 +1,4 @@
-"""Pareto-smoothed importance weights, and whether to believe them (floor 0; numpy only).
+"""Pareto-smoothed importance weights, and whether to believe them (numpy only).
 
 The largest weights decide both an estimate and its error.  Beyond a high threshold their
 distribution is close to a generalized Pareto with some shape k; 1/k moments of the weights are

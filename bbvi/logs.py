@@ -1,4 +1,4 @@
-"""Sums and means of numbers given by their logarithms (floor 0; numpy only).
+"""Sums and means of numbers given by their logarithms (numpy only).
 
 In a formula that autograd differentiates, write ``autograd.scipy.special.logsumexp``.
 """

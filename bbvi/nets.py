@@ -1,4 +1,4 @@
-"""Multilayer perceptrons on dicts of arrays (floor 1)."""
+"""Multilayer perceptrons on dicts of arrays."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What priors, likelihoods, families and models may offer beyond the least (floor 0).
+"""What priors, likelihoods, families and models may offer beyond the least.
 
 `bbvi.types` has what every model and family must offer.  These protocols are the rest: a function
 asks ``isinstance(value, Protocol)`` for an offer, never for the name of a class.  Nothing has to

@@ -1,4 +1,4 @@
-"""Targets made of targets, and of plain functions (floor 0)."""
+"""Targets made of targets, and of plain functions."""
 
 from collections.abc import Callable
 from typing import Any

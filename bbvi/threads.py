@@ -1,4 +1,4 @@
-"""Blocks of work on Python threads, with BLAS held to one thread each (floor 0).
+"""Blocks of work on Python threads, with BLAS held to one thread each.
 
 NumPy gives up the interpreter lock inside ufuncs and matrix products, so that two threads with
 a block each keep two cores busy through *all* passes; BLAS threads alone speed up the matrix

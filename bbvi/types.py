@@ -1,4 +1,4 @@
-"""The records and protocols that everything else speaks in (floor 0; numpy only).
+"""The records and protocols that everything else speaks in (numpy only).
 
 Shape letters, used in every docstring of the package:
 

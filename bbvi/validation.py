@@ -1,4 +1,4 @@
-"""Checks made once, at the public boundary (floor 0).
+"""Checks made once, at the public boundary.
 
 Every message names the argument, what came, what was expected and the likely fix.
 """

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import bbvi
-from bbvi.experiments.networks import lecture_network
+from bbvi.lectures.networks import lecture_network
 from bbvi.nets import astype, join, part
 from bbvi.types import Array, Theta
 

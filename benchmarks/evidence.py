@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from bbvi.datasets import mnist
-from bbvi.experiments.evidence import evidence_report
-from bbvi.experiments.records import environment, format_table, write_csv, write_json
-from bbvi.experiments.uses import learn_binary
+from bbvi.experiments.csv_and_json import environment, format_table, write_csv, write_json
+from bbvi.lectures.evidence import evidence_report
+from bbvi.lectures.uses import learn_binary
 
 
 def show(rows: list[dict[str, Any]]) -> None:

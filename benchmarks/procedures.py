@@ -28,7 +28,7 @@ import step_one
 from elbo import set_threads
 from timing import PAUSE
 
-from bbvi.experiments.records import environment, format_table, write_csv, write_json
+from bbvi.experiments.csv_and_json import environment, format_table, write_csv, write_json
 
 COLUMNS = ("procedure", "contender", "seconds", "relative to bbvi", "ELBO")
 

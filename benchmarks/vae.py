@@ -10,8 +10,8 @@ import argparse
 import numpy as np
 
 from bbvi.datasets import mnist
-from bbvi.experiments.networks import lecture_network
-from bbvi.experiments.vae import train_vae
+from bbvi.lectures.networks import lecture_network
+from bbvi.lectures.vae import train_vae
 
 
 def main() -> None:

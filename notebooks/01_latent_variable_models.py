@@ -49,8 +49,8 @@ import numpy as np
 from bbvi import LinearGaussian, backends
 from bbvi.datasets import digits
 from bbvi.evaluation import log_evidence_is
-from bbvi.experiments.lectures import log_relative_variance
 from bbvi.families import FullCovarianceGaussian
+from bbvi.lectures.naive_evidence import log_relative_variance
 from bbvi.plotting.style import COLORS, new_figure, styled
 from bbvi.plotting.vae import draw_images
 

@@ -70,7 +70,7 @@ from bbvi.datasets import digits, iris, train_test_split
 from bbvi.evaluation import elbo, linear_gaussian_elbo, log_evidence_quadrature
 from bbvi.evaluation.quadrature import find_boxes, grid
 from bbvi.experiments.compare import Posterior
-from bbvi.experiments.lectures import kl_to_posterior
+from bbvi.lectures.step_1_watched import kl_to_posterior
 from bbvi.plotting.compare import posterior_panel
 from bbvi.plotting.style import COLORS, LINES, MARKERS, new_figure, styled
 

@@ -60,8 +60,9 @@ from bbvi import (
 )
 from bbvi.datasets import digits, iris
 from bbvi.evaluation import elbo, linear_gaussian_elbo, log_evidence_quadrature
-from bbvi.experiments.lectures import digits_decoder, landscapes, watch_step_1
 from bbvi.inference import NotConvergedWarning
+from bbvi.lectures.digits_decoder import digits_decoder
+from bbvi.lectures.step_1_watched import landscapes, watch_step_1
 from bbvi.optimizers import cosine_decay
 from bbvi.plotting.lectures import step_1_figure
 from bbvi.plotting.style import COLORS, LINES, MARKERS, new_figure, styled

@@ -56,12 +56,12 @@ from bbvi import (
     reparameterized_mc,
 )
 from bbvi.datasets import digits, train_test_split
-from bbvi.experiments.codes import compare_codes
-from bbvi.experiments.images import load_images
-from bbvi.experiments.latent import average_by_class, manifold_grid, posterior_means
-from bbvi.experiments.networks import lecture_network
-from bbvi.experiments.vae import train_vae
 from bbvi.inference import fit_autoencoder
+from bbvi.lectures.images import load_images
+from bbvi.lectures.latent_maps import compare_codes
+from bbvi.lectures.latent_space import average_by_class, manifold_grid, posterior_means
+from bbvi.lectures.networks import lecture_network
+from bbvi.lectures.vae import train_vae
 from bbvi.plotting.models import codes_figure
 from bbvi.plotting.style import new_figure, styled
 from bbvi.plotting.vae import draw_images, draw_latent_space, draw_objective

@@ -71,10 +71,10 @@ from bbvi import (
 from bbvi.datasets import decode, digits, iris, train_test_split, unicode_names
 from bbvi.estimators import ESTIMATORS
 from bbvi.evaluation import elbo, log_evidence_quadrature
-from bbvi.experiments.lectures import digits_decoder
-from bbvi.experiments.priors import compare_priors
 from bbvi.families import Bernoulli, Categorical
 from bbvi.inference import NotConvergedWarning
+from bbvi.lectures.digits_decoder import digits_decoder
+from bbvi.lectures.priors import compare_priors
 from bbvi.models import BernoulliPrior
 from bbvi.nets import part
 from bbvi.optimizers import cosine_decay

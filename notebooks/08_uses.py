@@ -46,11 +46,11 @@ import numpy as np
 from bbvi import DeepLatentModel, DiagonalGaussian, infer
 from bbvi.datasets import digits
 from bbvi.evaluation.quadrature import find_boxes, grid
-from bbvi.experiments.images import load_images
-from bbvi.experiments.latent import interpolate
-from bbvi.experiments.lectures import digits_decoder
-from bbvi.experiments.marginal import Budget, restore
-from bbvi.experiments.uses import uses
+from bbvi.lectures.digits_decoder import digits_decoder
+from bbvi.lectures.images import load_images
+from bbvi.lectures.latent_space import interpolate
+from bbvi.lectures.restoration import Budget, restore
+from bbvi.lectures.uses import uses
 from bbvi.models import MaskedBernoulli
 from bbvi.plotting.lectures import draw_q
 from bbvi.plotting.style import new_figure, styled

@@ -29,6 +29,7 @@ FLOORS = {
     "bbvi.evaluation": 5,
     "bbvi.checks": 5,
     "bbvi.experiments": 6,
+    "bbvi.lectures": 6,
     "bbvi.plotting": 6,
     "bbvi.doctor": 6,
     "bbvi.cli": 7,

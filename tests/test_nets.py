@@ -4,7 +4,7 @@ from autograd import elementwise_grad, grad
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bbvi.checks.evidence import column_differences
+from bbvi.checks.statistics import column_differences
 from bbvi.nets import ACTIVATIONS, MLP, astype, dtype_of, join, part, softplus, tanh
 
 NUMPY = {

@@ -3,7 +3,7 @@ import shlex
 from pathlib import Path
 
 from bbvi.cli import main
-from bbvi.experiments.records import read_csv
+from bbvi.experiments.csv_and_json import read_csv
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

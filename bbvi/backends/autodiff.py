@@ -1,4 +1,4 @@
-"""The reference back end: any model in autograd.numpy, by reverse-mode autograd (floor 3)."""
+"""The reference back end: any model in autograd.numpy, by reverse-mode autograd."""
 
 import os
 import sys

@@ -40,9 +40,9 @@ from bbvi.checks.exercises import (
     check_theta_gradient,
 )
 from bbvi.checks.family import check_family
+from bbvi.checks.mistakes import Suspect
 from bbvi.checks.model import check_model
 from bbvi.checks.problem import linear_gaussian_problem
-from bbvi.checks.verdicts import Suspect
 
 __all__ = [
     "Suspect",

@@ -1,4 +1,4 @@
-"""Does a back end compute what autograd computes? (floor 5)"""
+"""Does a back end compute what autograd computes?"""
 
 import copy
 from collections.abc import Collection
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bbvi.backends import autodiff, kernel
-from bbvi.checks.verdicts import Suspect, fail, require_close, without_frames
+from bbvi.checks.mistakes import Suspect, fail, require_close, without_frames
 from bbvi.nets import astype
 from bbvi.targets import hold_theta
 from bbvi.types import Array, Target, Theta

@@ -1,4 +1,4 @@
-"""Does a bias vanish as fast as it is declared to? (floor 5)
+"""Does a bias vanish as fast as it is declared to?
 
 With b(h) = C h^r + ... the difference of the means at h and h / 2 is C (1 - 2^-r) h^r, and the next
 one, at h / 2 and h / 4, is 2^-r of it.  The same noise at all three leaves little variance in the
@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from bbvi.checks.evidence import LIMIT, mean_of
+from bbvi.checks.mistakes import fail
 from bbvi.checks.replicates import BLOCKS, Rows
-from bbvi.checks.verdicts import fail
+from bbvi.checks.statistics import LIMIT, mean_of
 from bbvi.estimators.bias import Bias
 from bbvi.types import Array
 

@@ -1,4 +1,4 @@
-"""Do a model's draws come from its log_joint? (floor 5)"""
+"""Do a model's draws come from its log_joint?"""
 
 import warnings
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from bbvi.backends import autodiff
-from bbvi.checks.evidence import invariance, tolerance
+from bbvi.checks.mistakes import require_close
 from bbvi.checks.normalizers import UncheckedWarning, bridge
-from bbvi.checks.verdicts import require_close
+from bbvi.checks.statistics import invariance, tolerance
 from bbvi.protocols import HasGivenColumns
 from bbvi.types import Array, Theta
 

@@ -1,4 +1,4 @@
-"""Is this gradient estimator unbiased, and the pure function it should be? (floor 5)"""
+"""Is this gradient estimator unbiased, and the pure function it should be?"""
 
 import copy
 from collections.abc import Mapping
@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from bbvi.checks.bias_order import check_order
-from bbvi.checks.evidence import LIMIT, Mean, mean_of, tolerance
+from bbvi.checks.mistakes import Suspect, fail, require_close, without_frames
 from bbvi.checks.problem import Problem, linear_gaussian_problem
 from bbvi.checks.replicates import BLOCKS, Rows, arrays, draw
-from bbvi.checks.verdicts import Suspect, fail, require_close, without_frames
+from bbvi.checks.statistics import LIMIT, Mean, mean_of, tolerance
 from bbvi.estimators.bias import UNBIASED, Bias
 from bbvi.families import DiagonalGaussian
 from bbvi.protocols import HasClosedFormKL

@@ -1,18 +1,18 @@
-"""Is this q_lam(z) one consistent variational family? (floor 5)"""
+"""Is this q_lam(z) one consistent variational family?"""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from bbvi.checks.evidence import (
+from bbvi.checks.mistakes import Suspect, fail, require_close, without_frames
+from bbvi.checks.statistics import (
     column_differences,
     invariance,
     mean_of,
     normalization,
     tolerance,
 )
-from bbvi.checks.verdicts import Suspect, fail, require_close, without_frames
 from bbvi.logs import LOG_2PI
 from bbvi.protocols import Gaussian, HasClosedFormKL, HasMoments
 from bbvi.types import Array, Factorized, Family, Reparameterizable

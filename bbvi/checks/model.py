@@ -1,4 +1,4 @@
-"""Is this black box p_theta(x, z) a model that the package can learn? (floor 5)"""
+"""Is this black box p_theta(x, z) a model that the package can learn?"""
 
 import copy
 import warnings
@@ -8,8 +8,8 @@ import numpy as np
 
 from bbvi.backends import autodiff
 from bbvi.checks.draws import check_draws, directions
-from bbvi.checks.evidence import nearest_slope
-from bbvi.checks.verdicts import CheckFailedError, fail, place_of, require_close, without_frames
+from bbvi.checks.mistakes import CheckFailedError, fail, place_of, require_close, without_frames
+from bbvi.checks.statistics import nearest_slope
 from bbvi.nets import astype
 from bbvi.types import Array, Theta
 from bbvi.validation import as_count, check_members, check_rng

@@ -1,4 +1,4 @@
-"""Does exp(log_joint) integrate to 1?  Two samples, compared over a bridge (floor 5).
+"""Does exp(log_joint) integrate to 1?  Two samples, compared over a bridge.
 
 p~ = kappa p is the density under test, of whose p there are draws (x, z); g is a density fitted to
 other draws, in a region where p is simple.  For any c > 0
@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from bbvi.checks.evidence import LIMIT, mean_of
+from bbvi.checks.statistics import LIMIT, mean_of
 from bbvi.logs import LOG_2PI
 from bbvi.types import Array
 

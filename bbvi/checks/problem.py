@@ -1,4 +1,4 @@
-"""The problem on which estimators are checked, and its replication along rows (floor 5)."""
+"""The problem on which estimators are checked, and its replication along rows."""
 
 from typing import Any, NamedTuple
 

@@ -1,4 +1,4 @@
-"""An estimator replicated along rows, as blocks of means (floor 5)."""
+"""An estimator replicated along rows, as blocks of means."""
 
 from typing import Any, NamedTuple
 

@@ -15,10 +15,10 @@ from bbvi.experiments.cluster import cluster
 from bbvi.experiments.compare_results import report, write_tables
 from bbvi.experiments.compare_seeds import SeedComparison, compare_seeds
 from bbvi.experiments.cross import cross_table, learn_shared
+from bbvi.experiments.csv_and_json import environment, write_csv
 from bbvi.experiments.methods import DEFAULT, METHODS, QUICK, Method, Settings
 from bbvi.experiments.own import is_own, own_methods
 from bbvi.experiments.problem import Problem
-from bbvi.experiments.records import environment, write_csv
 from bbvi.experiments.store import check_folder, finish
 from bbvi.experiments.tuning import tune
 from bbvi.plotting import compare as plotting

@@ -1,10 +1,10 @@
-"""``bbvi doctor``: what this machine can do, and what would help (floor 7)."""
+"""``bbvi doctor``: what this machine can do, and what would help."""
 
 import argparse
 from typing import Any
 
 from bbvi.doctor import Report, examine
-from bbvi.experiments.records import format_table
+from bbvi.experiments.csv_and_json import format_table
 
 
 def add_parser(subparsers: Any) -> None:

@@ -1,4 +1,4 @@
-"""``bbvi figures``: every figure of the README and the notebooks, by one command (floor 7)."""
+"""``bbvi figures``: every figure of the README and the notebooks, by one command."""
 
 import argparse
 import time

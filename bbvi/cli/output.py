@@ -1,4 +1,4 @@
-"""The results folder of a command: claimed before its work begins (floor 7)."""
+"""The results folder of a command: claimed before its work begins."""
 
 import argparse
 import hashlib
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bbvi.experiments.records import version_of
+from bbvi.experiments.csv_and_json import version_of
 from bbvi.experiments.store import claimed
 
 NOT_IN_IDENTITY = {"run", "out", "workers", "scheduler", "blas_kernel", "root", "download"}

@@ -1,4 +1,4 @@
-"""``bbvi posteriors``: did it work, on reference posteriors or on your own (floor 7)."""
+"""``bbvi posteriors``: did it work, on reference posteriors or on your own."""
 
 import argparse
 import math
@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from bbvi.cli.output import arguments_of, output
+from bbvi.experiments.csv_and_json import environment, format_table, write_csv
 from bbvi.experiments.posterior_cases import load_cases
 from bbvi.experiments.posteriors import examine_all, parameter_rows, rows
-from bbvi.experiments.records import environment, format_table, write_csv
 from bbvi.experiments.store import check_folder, finish
 from bbvi.plotting import posteriors as plotting
 from bbvi.plotting.style import save

@@ -1,4 +1,4 @@
-"""Printing that ends nothing but itself (floor 7).
+"""Printing that ends nothing but itself.
 
 A reader that went away (``| head -1``), a full disk, an ASCII terminal, or no output at all must
 not end a run of hours.  Inside `safe_printing` the standard streams never raise: what they cannot

@@ -1,14 +1,14 @@
-"""``bbvi reproduce``: published numbers beside ours (floor 7)."""
+"""``bbvi reproduce``: published numbers beside ours."""
 
 import argparse
 import sys
 from pathlib import Path
 from typing import Any
 
-from bbvi.experiments.records import format_table
+from bbvi.experiments.csv_and_json import format_table
+from bbvi.experiments.reproductions.agreement import summary
 from bbvi.experiments.reproductions.catalogue import REPRODUCTIONS
 from bbvi.experiments.reproductions.run import Result, find, reproduce
-from bbvi.experiments.reproductions.verdicts import summary
 from bbvi.experiments.store import claimed
 from bbvi.plotting.reproductions import figure_of
 from bbvi.plotting.style import save

@@ -1,4 +1,4 @@
-"""``bbvi uses``: what latent variables are good for (floor 7)."""
+"""``bbvi uses``: what latent variables are good for."""
 
 import argparse
 from pathlib import Path
@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from bbvi.cli.output import arguments_of, output
-from bbvi.experiments.images import load_images
-from bbvi.experiments.records import environment, format_table, write_csv
+from bbvi.experiments.csv_and_json import environment, format_table, write_csv
 from bbvi.experiments.store import check_folder, finish
-from bbvi.experiments.uses import Uses, uses
+from bbvi.lectures.images import load_images
+from bbvi.lectures.uses import Uses, uses
 from bbvi.plotting import uses as plotting
 from bbvi.plotting.style import save
 from bbvi.validation import as_count

@@ -1,4 +1,4 @@
-"""``bbvi vae``: the lecture's variational autoencoder (floor 7)."""
+"""``bbvi vae``: the lecture's variational autoencoder."""
 
 import argparse
 from pathlib import Path
@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from bbvi.cli.output import arguments_of
-from bbvi.experiments.images import load_images
-from bbvi.experiments.latent import vae_pictures
-from bbvi.experiments.networks import lecture_network
-from bbvi.experiments.records import environment, write_csv
+from bbvi.experiments.csv_and_json import environment, write_csv
 from bbvi.experiments.store import finish
-from bbvi.experiments.vae import evaluate_encoder, train_vae
+from bbvi.lectures.images import load_images
+from bbvi.lectures.latent_space import vae_pictures
+from bbvi.lectures.networks import lecture_network
+from bbvi.lectures.vae import evaluate_encoder, train_vae
 from bbvi.plotting import vae as plotting
 from bbvi.validation import as_count
 

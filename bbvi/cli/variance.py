@@ -1,4 +1,4 @@
-"""``bbvi variance``: bias, variance and cost of gradient estimators (floor 7)."""
+"""``bbvi variance``: bias, variance and cost of gradient estimators."""
 
 import argparse
 import contextlib
@@ -13,7 +13,7 @@ from bbvi.estimators.noise import NOISE_SOURCES
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.experiments.catalogue import CATALOGUE
 from bbvi.experiments.cluster import cluster
-from bbvi.experiments.records import format_table, write_csv, write_json
+from bbvi.experiments.csv_and_json import format_table, write_csv, write_json
 from bbvi.experiments.sweep import Sweep
 from bbvi.experiments.trajectory import INTEGRANDS, POINTS
 from bbvi.experiments.variance import SPREAD_OVER, variance, without_clock

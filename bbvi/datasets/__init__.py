@@ -1,4 +1,4 @@
-"""Data sets as plain float arrays, and the few things done to them before a fit (floor 1)."""
+"""Data sets as plain float arrays, and the few things done to them before a fit."""
 
 from bbvi.datasets.breast_cancer import breast_cancer
 from bbvi.datasets.mnist import Mnist, mnist

@@ -1,4 +1,4 @@
-"""A small classification data set for Bayesian logistic regression (floor 1)."""
+"""A small classification data set for Bayesian logistic regression."""
 
 import numpy as np
 

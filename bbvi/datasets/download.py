@@ -1,4 +1,4 @@
-"""Fetching a data file from the first mirror that gives it (floor 1; the only network access)."""
+"""Fetching a data file from the first mirror that gives it (the only network access)."""
 
 from collections.abc import Callable, Sequence
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Data files that are trusted only after their size and sha256 are checked (floor 1)."""
+"""Data files that are trusted only after their size and sha256 are checked."""
 
 import hashlib
 import io

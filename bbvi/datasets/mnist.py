@@ -1,4 +1,4 @@
-"""MNIST from local files, grey or binarized, with every file's sha256 checked (floor 1)."""
+"""MNIST from local files, grey or binarized, with every file's sha256 checked."""
 
 import os
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Real text that every Python carries: the names of Unicode characters (floor 1)."""
+"""Real text that every Python carries: the names of Unicode characters."""
 
 import sys
 import unicodedata

@@ -1,4 +1,4 @@
-"""Small data sets that need no download, binarizing and splitting (floor 1)."""
+"""Small data sets that need no download, binarizing and splitting."""
 
 import os
 from pathlib import Path

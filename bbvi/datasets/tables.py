@@ -1,4 +1,4 @@
-"""Tables of numbers from .npy and .csv files (floor 1).
+"""Tables of numbers from .npy and .csv files.
 
 A .csv file is UTF-8 text with commas; a field may stand in double quotes.  Its first row is
 

@@ -1,4 +1,4 @@
-"""ARM and DisARM: Bernoulli gradients from a pair of mirrored samples (floor 3).
+"""ARM and DisARM: Bernoulli gradients from a pair of mirrored samples.
 
 z uses the uniform u, z' the mirrored 1 - u: both are samples of q, negatively correlated, and the
 difference f(z) - f(z') needs neither a baseline nor a relaxation.

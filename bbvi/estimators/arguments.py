@@ -1,4 +1,4 @@
-"""What every estimator asks of its four arguments (floor 3)."""
+"""What every estimator asks of its four arguments."""
 
 import math
 from typing import Any

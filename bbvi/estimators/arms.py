@@ -1,4 +1,4 @@
-"""ARMS: Bernoulli gradients from S mutually antithetic samples (floor 3).
+"""ARMS: Bernoulli gradients from S mutually antithetic samples.
 
 The S uniforms of a latent are tied by a Dirichlet copula: with d ~ Dirichlet(1, .., 1) each
 u_s = (1 - d_s)^(S - 1) is uniform, and any two of them are as far apart as S uniforms can be in

@@ -1,4 +1,4 @@
-"""Baselines and control variates of the score function (floor 3).
+"""Baselines and control variates of the score function.
 
 Because E_q[score] = 0, anything independent of z_s may be subtracted from f(z_s):
 

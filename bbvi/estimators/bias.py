@@ -1,4 +1,4 @@
-"""What an estimator declares about its bias (floor 3).
+"""What an estimator declares about its bias.
 
     |E[grad] - exact gradient| <= C h^r      as h -> 0,
 

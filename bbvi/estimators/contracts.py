@@ -1,4 +1,4 @@
-"""Asking the table: an estimator by name, its contract, and the table as text (floor 3)."""
+"""Asking the table: an estimator by name, its contract, and the table as text."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Gradients of the ELBO (floor 3): ELBO(lam) = E_{q_lam}[log p(x, z) - log q_lam(z)].
+"""Gradients of the ELBO: ELBO(lam) = E_{q_lam}[log p(x, z) - log q_lam(z)].
 
 An estimator is written once, of d/dlam E_q[f(z)] for a target f.  Three functions make the ELBO's
 of it:

@@ -1,4 +1,4 @@
-"""Gradients of a plain expectation, d/dlam E_{q_lam}[f(z)]: the primitive (floor 3).
+"""Gradients of a plain expectation, d/dlam E_{q_lam}[f(z)]: the primitive.
 
 Here ``target.value`` is the integrand f itself; no entropy is added and log q is not subtracted.
 The ELBO's estimators (`bbvi.estimators.elbo`) are these functions with f = log p - log q, or

@@ -1,4 +1,4 @@
-"""Central differences of an S-sample objective with common random numbers (floor 3).
+"""Central differences of an S-sample objective with common random numbers.
 
     F_S(lam) = (1/S) sum_s f(z(lam, eps_s)) + c(lam),
     d F / d lam_p  ~  (F_S(lam + h e_p) - F_S(lam - h e_p)) / (2 h),        p = 1 .. P.

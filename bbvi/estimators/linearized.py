@@ -1,4 +1,4 @@
-"""The pathwise gradient with a linearized control variate (floor 3).
+"""The pathwise gradient with a linearized control variate.
 
 Near the mean m of q the slope of f is almost linear, g(z) ~ g(m) + H (z - m), and the pathwise
 gradient of a linear slope is known exactly.  Subtract its estimate, add its exact value:

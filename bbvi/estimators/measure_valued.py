@@ -1,4 +1,4 @@
-"""Measure-valued gradients: the derivative of a density as a difference of two (floor 3).
+"""Measure-valued gradients: the derivative of a density as a difference of two.
 
 dq/dlam is not a density, but it is c (q+ - q-) for two densities and a constant, so that
 

@@ -1,4 +1,4 @@
-"""Bounds tighter than the ELBO, made of S samples together (floor 3).
+"""Bounds tighter than the ELBO, made of S samples together.
 
 With log w_s = log p(x, z_s) - log q(z_s):
 

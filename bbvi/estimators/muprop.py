@@ -1,4 +1,4 @@
-"""MuProp: the score function less a Taylor line at the mean of q (floor 3)."""
+"""MuProp: the score function less a Taylor line at the mean of q."""
 
 from bbvi.estimators.arguments import check_arguments, check_relaxable
 from bbvi.types import Array, Estimate, Relaxable, Target

@@ -1,4 +1,4 @@
-"""Where eps comes from: independent, antithetic or quasi-Monte Carlo draws (floor 3).
+"""Where eps comes from: independent, antithetic or quasi-Monte Carlo draws.
 
 A noise source has the signature ``(family, rng, num_samples, num_data, dtype) -> eps``.  Every
 single sample still has the family's own noise distribution; only the dependence between the S

@@ -1,4 +1,4 @@
-"""NVIL: a baseline that a network predicts from x, learned beside the gradient (floor 3).
+"""NVIL: a baseline that a network predicts from x, learned beside the gradient.
 
     b_n = network(x_n),    learned by least squares on the ELBOs that were seen.
 

@@ -1,4 +1,4 @@
-"""What some estimators learn before they are used, from samples of their own (floor 3).
+"""What some estimators learn before they are used, from samples of their own.
 
 A `Preparation` learns at a fixed lam, once, and what it has learned serves every later call there:
 an estimator at its best, and the price of getting there.  In a training loop lam moves, and the

@@ -1,4 +1,4 @@
-"""Rao-Blackwellized score function: each parameter weighed by its own factor's terms (floor 3)."""
+"""Rao-Blackwellized score function: each parameter weighed by its own factor's terms."""
 
 import functools
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""REBAR and RELAX: a relaxation as a control variate, so that nothing is biased (floor 3).
+"""REBAR and RELAX: a relaxation as a control variate, so that nothing is biased.
 
 z = harden(zeta) is a function of zeta = zeta(lam, eps).  Given z, the same zeta can also be drawn
 as zeta~(lam, v, z) with other noise v.  For any surrogate c of zeta,

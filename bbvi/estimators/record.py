@@ -1,4 +1,4 @@
-"""The former names of `bbvi.estimators.specification`, kept for one release (floor 3)."""
+"""The former names of `bbvi.estimators.specification`, kept for one release."""
 
 from collections.abc import Callable
 from functools import partial

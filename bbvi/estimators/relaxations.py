@@ -1,4 +1,4 @@
-"""Biased gradients of discrete latents: a smooth stand-in for z (floor 3).
+"""Biased gradients of discrete latents: a smooth stand-in for z.
 
 z = harden(zeta) is a step function of lam and has no pathwise gradient.  Three stand-ins:
 

@@ -1,4 +1,4 @@
-"""One estimator and its contract (floor 3).
+"""One estimator and its contract.
 
 A `Specification` holds one function, the estimator of E_q[f], and says how the ELBO's is made of
 it.

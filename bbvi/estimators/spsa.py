@@ -1,4 +1,4 @@
-"""SPSA: one difference along a random direction for all parameters at once (floor 3).
+"""SPSA: one difference along a random direction for all parameters at once.
 
     g_sp = (F(lam + h Delta_s, eps_s) - F(lam - h Delta_s, eps_s)) / (2 h Delta_sp),
 

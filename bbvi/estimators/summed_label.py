@@ -1,4 +1,4 @@
-"""The ELBO with a discrete label summed out and the rest reparameterized (floor 3)."""
+"""The ELBO with a discrete label summed out and the rest reparameterized."""
 
 import numpy as np
 

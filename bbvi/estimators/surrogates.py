@@ -1,4 +1,4 @@
-"""Learned surrogates for RELAX (floor 3).
+"""Learned surrogates for RELAX.
 
 c(zeta) = scale f(soften(zeta, temperature)) + v . tanh(W zeta + b) + a, moved down the gradient
 of the estimator's own variance.  Its mean is fixed, so that this is the gradient of E[g^2]:

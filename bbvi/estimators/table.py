@@ -1,4 +1,4 @@
-"""Every estimator with its contract, in one dict literal (floor 3).
+"""Every estimator with its contract, in one dict literal.
 
 The table in the README, the choices of the command line and the conformance tests are all made
 from `ESTIMATORS`: a new estimator is one module and one line of it (`benchmarks/readme.py` then

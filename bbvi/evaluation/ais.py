@@ -1,4 +1,4 @@
-"""log p(x) by annealed importance sampling with Hamiltonian transitions (floor 5).
+"""log p(x) by annealed importance sampling with Hamiltonian transitions.
 
 Samples of q are led to the posterior along f_t(z) = q(z)^(1 - b_t) p(x, z)^(b_t), with
 0 = b_0 < ... < b_T = 1.  Each step weights, then moves by a transition that leaves f_t invariant;

@@ -1,4 +1,4 @@
-"""Importance-weighted bounds: between the ELBO (K = 1) and log p(x) (K -> infinity) (floor 5)."""
+"""Importance-weighted bounds: between the ELBO (K = 1) and log p(x) (K -> infinity)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Draws of q after a fit, on the scale on which they are reported (floor 5)."""
+"""Draws of q after a fit, on the scale on which they are reported."""
 
 from collections.abc import Callable
 from typing import NamedTuple

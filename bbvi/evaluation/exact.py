@@ -1,4 +1,4 @@
-"""Expectations in closed form, with all their gradients (floor 5).
+"""Expectations in closed form, with all their gradients.
 
 The ELBO of the linear-Gaussian model, and E_q[f] of the textbook integrands of
 `bbvi.models.integrands`, for any Gaussian family.  Sums over a support and Gauss-Hermite sums are

@@ -1,4 +1,4 @@
-"""Expectations as finite weighted sums, with all their gradients (floor 5).
+"""Expectations as finite weighted sums, with all their gradients.
 
 Over the support of a discrete q the sum is exact; for a Gaussian q with D <= 2 it is a
 Gauss-Hermite rule, whose error falls geometrically for a smooth integrand.  With nodes z_j of

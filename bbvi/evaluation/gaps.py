@@ -1,4 +1,4 @@
-"""log p(x) - ELBO, split into approximation gap and amortization gap (floor 5)."""
+"""log p(x) - ELBO, split into approximation gap and amortization gap."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Bias, variance and signal-to-noise ratio of gradient estimators (floor 5).
+"""Bias, variance and signal-to-noise ratio of gradient estimators.
 
 Replicates are rows: lam and x are tiled R times along N, and every row is one independent
 S-sample estimate.  The variance is that of the whole estimate, over rows; never that of the S

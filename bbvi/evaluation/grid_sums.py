@@ -1,4 +1,4 @@
-"""Expectations under any continuous q with D <= 2, by quadrature in z (floor 5).
+"""Expectations under any continuous q with D <= 2, by quadrature in z.
 
 Each coordinate is cut at the mode of q, where the density may have a kink, and each half line is
 mapped by z = m +- s exp(t - exp(-t)) (double exponential quadrature).  Equal steps in t then

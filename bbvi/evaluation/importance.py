@@ -1,4 +1,4 @@
-"""log p(x) by importance sampling with q as the proposal (floor 5)."""
+"""log p(x) by importance sampling with q as the proposal."""
 
 from typing import NamedTuple
 

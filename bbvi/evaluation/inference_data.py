@@ -1,4 +1,4 @@
-"""Draws for ArviZ's plots and diagnostics (floor 5); ArviZ is an extra."""
+"""Draws for ArviZ's plots and diagnostics; ArviZ is an extra."""
 
 import importlib
 import re

@@ -1,4 +1,4 @@
-"""Confidence intervals of a variance (floor 5)."""
+"""Confidence intervals of a variance."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Covariances by linear response: what mean field knows and does not show (floor 5).
+"""Covariances by linear response: what mean field knows and does not show.
 
 A factorized q has no covariances, and its variances are too small where the posterior has some.
 But its *means* move in the right way when the posterior is tilted a little, and how they move is a

@@ -1,4 +1,4 @@
-"""First and second moments of a gradient over replicates, as they stream by (floor 5)."""
+"""First and second moments of a gradient over replicates, as they stream by."""
 
 from typing import NamedTuple
 

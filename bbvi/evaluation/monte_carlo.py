@@ -1,4 +1,4 @@
-"""The ELBO by Monte Carlo, with its standard error (floor 5)."""
+"""The ELBO by Monte Carlo, with its standard error."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple

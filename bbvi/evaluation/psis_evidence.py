@@ -1,4 +1,4 @@
-"""log p(x) by Pareto-smoothed importance sampling, in constant memory (floor 5)."""
+"""log p(x) by Pareto-smoothed importance sampling, in constant memory."""
 
 import warnings
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-r"""log p(x) by quadrature, for D = 1 or 2 (floor 5).
+r"""log p(x) by quadrature, for D = 1 or 2.
 
 The integrand p(x, z) is smooth and dies out in all directions, and for such an integrand the
 trapezoidal rule on a box that holds all its mass converges faster than any power of the step

@@ -1,4 +1,4 @@
-"""Does the variance of a gradient exist? (floor 5)
+"""Does the variance of a gradient exist?
 
 P(|g| > t) ~ t^(-1/k) for large t: the shape k of the tail says which moments there are.  The
 variance is finite for k < 1/2 and infinite from 1/2 on, where the sample variance is a number like

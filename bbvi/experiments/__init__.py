@@ -1,1 +1,1 @@
-"""The laboratory: runs, sweeps and their records (floor 6); import its modules by name."""
+"""The laboratory: runs, sweeps and their records; import its modules by name."""

@@ -1,4 +1,4 @@
-"""Arrays read from .npz archives that may be damaged or forged (floor 6).
+"""Arrays read from .npz archives that may be damaged or forged.
 
 Only the names that are expected are read.  What a header promises is compared with what is
 expected and with the bytes that are present before memory is taken; nothing is unpickled.

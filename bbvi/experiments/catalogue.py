@@ -1,4 +1,4 @@
-"""One catalogue of problems for ``bbvi compare``, ``bbvi variance``, notebooks and tests (floor 6).
+"""One catalogue of problems for ``bbvi compare``, ``bbvi variance``, notebooks and tests.
 
 One name is one problem: a model, a family, an encoder and data.  `CATALOGUE` is a plain dict; to
 study a problem of your own, add an `Entry`, or name your file: ``--model FILE.py:NAME``.

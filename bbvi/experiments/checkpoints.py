@@ -1,4 +1,4 @@
-"""A run's state on disk: arrays in .npz, the rest in JSON, no pickle, all or nothing (floor 6).
+"""A run's state on disk: arrays in .npz, the rest in JSON, no pickle, all or nothing.
 
 A checkpoint is two files.  The arrays are written first, under a name with the epoch in it; then
 ``checkpoint.json``, which holds that name and the arrays' sha256, replaces its predecessor in one
@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from bbvi.experiments.archives import read_archive
+from bbvi.experiments.csv_and_json import write_atomically, write_json
 from bbvi.experiments.identity import code_digest
-from bbvi.experiments.records import write_atomically, write_json
 from bbvi.experiments.store import sweep_strays
 from bbvi.inference import State
 from bbvi.types import Array

@@ -1,4 +1,4 @@
-"""A dask.distributed scheduler as an executor (floor 6).
+"""A dask.distributed scheduler as an executor.
 
 Whoever reaches a scheduler can run code on its workers and clients: trust it as a shell.  On a
 network that others share, start it with TLS and give ``tls://HOST:PORT``.

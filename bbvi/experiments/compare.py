@@ -1,4 +1,4 @@
-"""Three ways to infer, side by side, at the same number of log-joint evaluations (floor 6)."""
+"""Three ways to infer, side by side, at the same number of log-joint evaluations."""
 
 import time
 import warnings
@@ -13,6 +13,7 @@ from bbvi.evaluation import elbo, inference_gap
 from bbvi.evaluation.grid_sums import moments_of
 from bbvi.evaluation.quadrature import find_boxes, grid
 from bbvi.experiments.budget import checked, learn
+from bbvi.experiments.csv_and_json import mean_and_error
 from bbvi.experiments.methods import (
     DEFAULT,
     METHODS,
@@ -23,7 +24,6 @@ from bbvi.experiments.methods import (
     estimator_of,
 )
 from bbvi.experiments.problem import Problem
-from bbvi.experiments.records import mean_and_error
 from bbvi.families import DiagonalGaussian, FullCovarianceGaussian, LabelAndGaussian
 from bbvi.inference import (
     Fit,

@@ -6,8 +6,8 @@ from typing import Any
 
 from bbvi.evaluation.paired import Difference
 from bbvi.experiments.compare_seeds import SeedComparison
+from bbvi.experiments.csv_and_json import format_table, write_csv
 from bbvi.experiments.problem import Problem
-from bbvi.experiments.records import format_table, write_csv
 
 
 def report(problem: Problem, result: SeedComparison) -> str:

@@ -1,4 +1,4 @@
-"""Where the cells of a sweep are computed: here, in processes, or on a cluster (floor 6).
+"""Where the cells of a sweep are computed: here, in processes, or on a cluster.
 
 `compute` streams (unit, result) in order of completion.  Whatever is given, the cells and their
 random numbers are the same; only the order differs.

@@ -1,4 +1,4 @@
-"""What a run is: everything that its numbers depend on, in plain values (floor 6)."""
+"""What a run is: everything that its numbers depend on, in plain values."""
 
 import dataclasses
 import hashlib
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bbvi.experiments.records import version_of
+from bbvi.experiments.csv_and_json import version_of
 
 
 def digest(value: Any) -> str:

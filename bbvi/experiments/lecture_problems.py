@@ -1,4 +1,4 @@
-"""The problems of the catalogue: every model of the lectures with data that suit it (floor 6)."""
+"""The problems of the catalogue: every model of the lectures with data that suit it."""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,4 +1,4 @@
-"""The methods that `bbvi.experiments.compare` sets side by side (floor 6)."""
+"""The methods that `bbvi.experiments.compare` sets side by side."""
 
 from collections.abc import Callable
 from typing import NamedTuple

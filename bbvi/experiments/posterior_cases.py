@@ -1,4 +1,4 @@
-"""Where posteriors come from: a folder, a Python file, or built in (floor 6).
+"""Where posteriors come from: a folder, a Python file, or built in.
 
 A reference posterior is a JSON file with ``model`` (a key of `MODELS`), ``data``, and
 ``reference``: ``names``, ``mean`` and ``sd`` of long, checked runs of MCMC on the scale of the

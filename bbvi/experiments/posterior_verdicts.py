@@ -1,4 +1,4 @@
-"""Moments held against moments, and what there is to complain of (floor 6)."""
+"""Moments held against moments, and what there is to complain of."""
 
 import warnings
 from collections.abc import Callable, Sequence

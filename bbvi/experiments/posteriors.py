@@ -1,4 +1,4 @@
-"""Did it work?  Mean field, linear response and full covariance on posteriors (floor 6).
+"""Did it work?  Mean field, linear response and full covariance on posteriors.
 
 Each approximation is held against the reference moments where there are any, and, as if there were
 none, against itself: draws from around q, weighted by p / q (Pareto-smoothed), have the

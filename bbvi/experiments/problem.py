@@ -1,4 +1,4 @@
-"""A model, a family, an encoder and data that fit each other (floor 6)."""
+"""A model, a family, an encoder and data that fit each other."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The folder of a run: who may write in it (floor 6).
+"""The folder of a run: who may write in it.
 
     folder/manifest.json             whose run it is (``identity``), and how it was made
 
@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from bbvi.experiments.records import STRAY, environment, plain, temporary_name, write_json
+from bbvi.experiments.csv_and_json import STRAY, environment, plain, temporary_name, write_json
 
 MANIFEST = "manifest.json"
 HOUR = 3600.0

@@ -1,4 +1,4 @@
-"""Run a function over a grid of cells: resumable, reproducible, anywhere (floor 6).
+"""Run a function over a grid of cells: resumable, reproducible, anywhere.
 
 A cell is a dict of plain parameters.  Its random numbers come from (seed, hash of the cell,
 replicate) and from nothing else: not from the order, the number of workers, or the machine.  So
@@ -20,9 +20,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from bbvi.experiments.csv_and_json import blas_names, plain
 from bbvi.experiments.executors import compute
 from bbvi.experiments.identity import digest, this_bbvi
-from bbvi.experiments.records import blas_names, plain
 from bbvi.experiments.store import claim, sweep_strays
 from bbvi.experiments.sweep_files import Outcome, read_cell, write_cell
 from bbvi.validation import as_count

@@ -1,4 +1,4 @@
-"""The folder of a sweep: one manifest, one file per finished cell (floor 6).
+"""The folder of a sweep: one manifest, one file per finished cell.
 
     folder/manifest.json             what the experiment is: see `bbvi.experiments.store`
     folder/cells/<hash>-<replicate>.json
@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bbvi.experiments.csv_and_json import write_atomically
 from bbvi.experiments.identity import digest
-from bbvi.experiments.records import write_atomically
 
 Outcome = dict[str, Any]
 """A computed cell: "cell", "replicate", and either "rows" or the traceback "error"."""

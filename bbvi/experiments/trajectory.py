@@ -1,4 +1,4 @@
-"""Problems at fixed theta and datapoint, and the points lam of a trajectory (floor 6).
+"""Problems at fixed theta and datapoint, and the points lam of a trajectory.
 
 A trajectory is Step 1's: lam moves at fixed theta from the family's neutral start to its optimum.
 The textbook integrands have no optimum in log sigma; there the trajectory is the gradient flow of

@@ -1,4 +1,4 @@
-"""Bias, variance and cost of gradient estimators, side by side (floor 6)."""
+"""Bias, variance and cost of gradient estimators, side by side."""
 
 import warnings
 from collections.abc import Iterable, Mapping

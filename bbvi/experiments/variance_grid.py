@@ -1,4 +1,4 @@
-"""What the variance experiment measures: its grid, and which cells of it make sense (floor 6)."""
+"""What the variance experiment measures: its grid, and which cells of it make sense."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""q(z) = product of Bernoullis over z in {0, 1}^D, lam = logits (floor 1)."""
+"""q(z) = product of Bernoullis over z in {0, 1}^D, lam = logits."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""q(z) = product of categoricals over one-hot z, lam = logits (floor 1)."""
+"""q(z) = product of categoricals over one-hot z, lam = logits."""
 
 import itertools
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""q(z) = N(z; mu, diag(sigma^2)), lam = (mu, log sigma) (floor 1)."""
+"""q(z) = N(z; mu, diag(sigma^2)), lam = (mu, log sigma)."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""q(z) = N(z; mu, L L^T), lam = (mu, packed lower triangle of L with log-diagonal) (floor 1)."""
+"""q(z) = N(z; mu, L L^T), lam = (mu, packed lower triangle of L with log-diagonal)."""
 
 from dataclasses import dataclass
 from typing import Any

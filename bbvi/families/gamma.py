@@ -1,4 +1,4 @@
-"""q(z) = product of Gammas over z > 0, with implicit reparameterization gradients (floor 1)."""
+"""q(z) = product of Gammas over z > 0, with implicit reparameterization gradients."""
 
 from dataclasses import dataclass
 from typing import Any

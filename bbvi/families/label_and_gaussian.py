@@ -1,4 +1,4 @@
-"""q(y, z) = q(y) q(z | y): a label and, for each label, a diagonal Gaussian (floor 1)."""
+"""q(y, z) = q(y) q(z | y): a label and, for each label, a diagonal Gaussian."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""q(z) = product of Laplace densities, lam = (location, log scale) (floor 1)."""
+"""q(z) = product of Laplace densities, lam = (location, log scale)."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Mean field across groups of latents: q(z) = prod_g q_g(z_g) (floor 1)."""
+"""Mean field across groups of latents: q(z) = prod_g q_g(z_g)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

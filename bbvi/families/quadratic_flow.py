@@ -1,4 +1,4 @@
-"""An inverse-autoregressive flow with quadratic shifts and constant scales (floor 1)."""
+"""An inverse-autoregressive flow with quadratic shifts and constant scales."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""The plain autoencoder: the same two networks, without noise and without KL (floor 4)."""
+"""The plain autoencoder: the same two networks, without noise and without KL."""
 
 import time
 
@@ -6,8 +6,8 @@ import numpy as np
 
 from bbvi import backends
 from bbvi.estimators.elbo import log_likelihood
+from bbvi.inference.fit import Fit, as_trace
 from bbvi.inference.loop import check_finite, mean_gradient, next_batch
-from bbvi.inference.records import Fit, as_trace
 from bbvi.inference.settings import begin_with_encoder, check_optimizers, prepare, progress_bar
 from bbvi.models import DeepLatentModel
 from bbvi.nets import MLP

@@ -1,4 +1,4 @@
-"""Per-datapoint black-box variational inference: lam is a table (floor 4)."""
+"""Per-datapoint black-box variational inference: lam is a table."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from bbvi.estimators import reparameterized
-from bbvi.inference.learning import Learning, maximum_likelihood
-from bbvi.inference.local import ascend
+from bbvi.inference.fit import Fit, State
+from bbvi.inference.inner_loop import ascend
 from bbvi.inference.loop import check_finite, mean_gradient
 from bbvi.inference.procedure import begin, run
-from bbvi.inference.records import Fit, State
 from bbvi.inference.settings import check_parts
+from bbvi.inference.step_2 import Learning, maximum_likelihood
 from bbvi.nets import MLP
 from bbvi.optimizers import Optimizer, adam, advance, put_rows, take_rows
 from bbvi.targets import hold_theta

@@ -1,4 +1,4 @@
-"""Counting evaluations of the log joint, so that budgets can be equal (floor 4)."""
+"""Counting evaluations of the log joint, so that budgets can be equal."""
 
 from bbvi.types import Array, Evaluation, Target
 

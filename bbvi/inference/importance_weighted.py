@@ -7,7 +7,7 @@ import numpy as np
 from bbvi.estimators import dreg, vimco
 from bbvi.estimators.reweighted import reweighted_wake
 from bbvi.inference.amortized import fit_amortized
-from bbvi.inference.records import Fit
+from bbvi.inference.fit import Fit
 from bbvi.types import Array, Family, Model, Reparameterizable
 
 

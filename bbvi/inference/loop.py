@@ -1,4 +1,4 @@
-"""Parts of a procedure's step and of its loop: minibatches, states, finiteness (floor 4)."""
+"""Parts of a procedure's step and of its loop: minibatches, states, finiteness."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from bbvi import backends
-from bbvi.inference.records import NotFiniteError, State
+from bbvi.inference.fit import NotFiniteError, State
 from bbvi.nets import MLP
 from bbvi.optimizers import Optimizer, advance, tree_map
 from bbvi.threads import cut

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from bbvi.estimators import reparameterized
-from bbvi.inference.learning import Learning, maximum_likelihood
+from bbvi.inference.fit import Fit, State
 from bbvi.inference.loop import check_finite
 from bbvi.inference.procedure import begin, run
-from bbvi.inference.records import Fit, State
+from bbvi.inference.step_2 import Learning, maximum_likelihood
 from bbvi.nets import MLP
 from bbvi.optimizers import Optimizer
 from bbvi.types import Array, Conjugate, Estimate, Estimator, Family, Model, Target, Theta

@@ -1,4 +1,4 @@
-"""Step 1 on a stream of minibatches: stochastic inference of a global latent (floor 4)."""
+"""Step 1 on a stream of minibatches: stochastic inference of a global latent."""
 
 import time
 from collections.abc import Iterable
@@ -9,8 +9,8 @@ import numpy as np
 from bbvi import backends
 from bbvi.estimators import reparameterized
 from bbvi.inference.counting import Counter
-from bbvi.inference.local import ascend
-from bbvi.inference.records import Fit, NotFiniteError, as_trace
+from bbvi.inference.fit import Fit, NotFiniteError, as_trace
+from bbvi.inference.inner_loop import ascend
 from bbvi.inference.settings import check_lam, check_parts, prepare
 from bbvi.optimizers import Optimizer, adam
 from bbvi.targets import hold_theta

@@ -8,11 +8,11 @@ import numpy as np
 
 from bbvi.estimators import reparameterized
 from bbvi.families import DiagonalGaussian, FullCovarianceGaussian
-from bbvi.inference.learning import Learning, maximum_likelihood
+from bbvi.inference.fit import Fit, State
 from bbvi.inference.loop import check_finite, mean_gradient
 from bbvi.inference.posterior_draws import Chains, sample_posterior, start_chains
 from bbvi.inference.procedure import begin, run
-from bbvi.inference.records import Fit, State
+from bbvi.inference.step_2 import Learning, maximum_likelihood
 from bbvi.nets import MLP
 from bbvi.optimizers import Optimizer, advance, put_rows, take_rows
 from bbvi.types import Array, Estimate, Estimator, Family, Model, Target, Theta

@@ -1,4 +1,4 @@
-"""What every procedure does around its step: beginning, loop, trace, budget, end (floor 4).
+"""What every procedure does around its step: beginning, loop, trace, budget, end.
 
 A ``fit_*`` function writes down its step, with Step 1 and Step 2 in it:
 
@@ -16,9 +16,8 @@ import numpy as np
 from bbvi import backends
 from bbvi.estimators.arguments import NotFiniteArgument
 from bbvi.inference.counting import Counter
-from bbvi.inference.learning import Learning
+from bbvi.inference.fit import Fit, State, as_trace
 from bbvi.inference.loop import Step, copy_state, encode_all, next_batch, not_finite
-from bbvi.inference.records import Fit, State, as_trace
 from bbvi.inference.settings import (
     begin_with_encoder,
     check_encoder,
@@ -27,6 +26,7 @@ from bbvi.inference.settings import (
     progress_bar,
     state_or_start,
 )
+from bbvi.inference.step_2 import Learning
 from bbvi.nets import MLP
 from bbvi.optimizers import Optimizer, adam
 from bbvi.types import Array, Estimator, Family, Model, Theta

@@ -1,4 +1,4 @@
-"""Semi-amortized variational inference: lam starts at f_phi(x), then Step 1 moves it (floor 4)."""
+"""Semi-amortized variational inference: lam starts at f_phi(x), then Step 1 moves it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,12 +7,12 @@ import numpy as np
 
 from bbvi import backends
 from bbvi.estimators import reparameterized
-from bbvi.inference.learning import Learning, maximum_likelihood
-from bbvi.inference.local import ascend
+from bbvi.inference.fit import Fit, State
+from bbvi.inference.inner_loop import ascend
 from bbvi.inference.loop import check_finite, mean_gradient, move_both
 from bbvi.inference.procedure import begin_encoded, run
-from bbvi.inference.records import Fit, State
 from bbvi.inference.settings import check_parts
+from bbvi.inference.step_2 import Learning, maximum_likelihood
 from bbvi.nets import MLP
 from bbvi.optimizers import Optimizer, adam
 from bbvi.targets import hold_theta

@@ -1,4 +1,4 @@
-"""Arguments that the procedures share: checked once, before the first step (floor 4)."""
+"""Arguments that the procedures share: checked once, before the first step."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from bbvi.inference.records import State
+from bbvi.inference.fit import State
 from bbvi.nets import MLP, astype
 from bbvi.optimizers import Optimizer
 from bbvi.protocols import EncoderLike

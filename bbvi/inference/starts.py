@@ -1,4 +1,4 @@
-"""Where Step 1 starts, as values: ``infer(..., start=laplace())`` (floor 4)."""
+"""Where Step 1 starts, as values: ``infer(..., start=laplace())``."""
 
 from functools import partial
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 
 from bbvi.families import DiagonalGaussian, FullCovarianceGaussian
 from bbvi.inference.solvers.lbfgs import maximize
-from bbvi.inference.solvers.records import Targets
+from bbvi.inference.solvers.solution import Targets
 from bbvi.types import Array, Target
 
 

@@ -1,4 +1,4 @@
-"""Whether a fit has converged, and whether q is near the posterior (floor 4)."""
+"""Whether a fit has converged, and whether q is near the posterior."""
 
 import warnings
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from bbvi.inference.solvers.quadratic import (
     usable,
     way,
 )
-from bbvi.inference.solvers.records import Solution, Targets
+from bbvi.inference.solvers.solution import Solution, Targets
 from bbvi.types import Array, Target
 
 CHECKED_ROWS, CHECK_SAMPLES = 50, 1000

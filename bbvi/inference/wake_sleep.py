@@ -7,10 +7,10 @@ import numpy as np
 
 from bbvi import backends
 from bbvi.estimators import reparameterized
-from bbvi.inference.learning import Learning, maximum_likelihood
+from bbvi.inference.fit import Fit, State
 from bbvi.inference.loop import check_finite, mean_gradient, move_both
 from bbvi.inference.procedure import begin_encoded, run
-from bbvi.inference.records import Fit, State
+from bbvi.inference.step_2 import Learning, maximum_likelihood
 from bbvi.nets import MLP
 from bbvi.optimizers import Optimizer
 from bbvi.types import Array, Estimate, Estimator, Family, GenerativeModel, Target, Theta

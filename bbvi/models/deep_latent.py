@@ -1,4 +1,4 @@
-"""z ~ prior, x ~ likelihood(decoder(z)): the deep latent-variable model (floor 2)."""
+"""z ~ prior, x ~ likelihood(decoder(z)): the deep latent-variable model."""
 
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""Priors p(z) of discrete latents, written so that relaxed z are accepted too (floor 2)."""
+"""Priors p(z) of discrete latents, written so that relaxed z are accepted too."""
 
 from dataclasses import dataclass
 

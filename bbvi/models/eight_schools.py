@@ -1,4 +1,4 @@
-"""Eight schools, the first example of every such package, with its exact moments (floor 2)."""
+"""Eight schools, the first example of every such package, with its exact moments."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""A hidden Markov model with Gaussian emissions, and its exact answers (floor 2)."""
+"""A hidden Markov model with Gaussian emissions, and its exact answers."""
 
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Two layers of latent variables, and the exact answers when both are linear (floor 2)."""
+"""Two layers of latent variables, and the exact answers when both are linear."""
 
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""The textbook integrands f(z) as targets: plain expectations E_q[f], no data, no theta (floor 2).
+"""The textbook integrands f(z) as targets: plain expectations E_q[f], no data, no theta.
 
 They are sums over the latent dimensions, so that the variance of an estimator can be measured as
 a function of D.  With D = 1 they are the published cases:

@@ -1,4 +1,4 @@
-"""Exact answers of a deep latent model whose decoder is linear and whose noise is c I (floor 2).
+"""Exact answers of a deep latent model whose decoder is linear and whose noise is c I.
 
 With z ~ sum_k w_k N(m_k, C_k) and x | z ~ N(W z + b, c I), every marginal and posterior is a
 finite mixture of Gaussians (K = 1 for the standard normal prior).  Nothing is approximated, so

@@ -1,4 +1,4 @@
-"""x = W z + b + sigma * noise: the model whose every answer is known exactly (floor 2)."""
+"""x = W z + b + sigma * noise: the model whose every answer is known exactly."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""A user's log-density in the one form that models use: u (..., K) -> (...) (floor 2).
+"""A user's log-density in the one form that models use: u (..., K) -> (...).
 
 People write a density of one vector, u (K,) -> a number; or of all leading axes at once, u (..., K)
 -> (...); or of rows, u (B, K) -> (B,).  A trial tells which: the second is the fastest, and is

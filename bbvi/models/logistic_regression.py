@@ -1,4 +1,4 @@
-"""Bayesian logistic regression: a global latent, so one datapoint, the data set (floor 2)."""
+"""Bayesian logistic regression: a global latent, so one datapoint, the data set."""
 
 from dataclasses import dataclass
 from typing import Any

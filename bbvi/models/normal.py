@@ -1,4 +1,4 @@
-"""The multivariate normal density with a dense covariance, for exact answers (floor 2)."""
+"""The multivariate normal density with a dense covariance, for exact answers."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""A posterior that is given by nothing but an unnormalized log-density (floor 2)."""
+"""A posterior that is given by nothing but an unnormalized log-density."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace

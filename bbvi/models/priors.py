@@ -1,4 +1,4 @@
-"""Priors p(z) (floor 2)."""
+"""Priors p(z)."""
 
 from dataclasses import dataclass
 

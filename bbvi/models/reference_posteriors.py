@@ -1,4 +1,4 @@
-"""Posteriors of published data analyses with reference draws: the densities (floor 2).
+"""Posteriors of published data analyses with reference draws: the densities.
 
 The models are those of posteriordb (Magnusson et al. 2022), most of them examples of Gelman and
 Hill (2007).  Each function takes the data of one, a dict of numbers and lists, and returns the

@@ -1,4 +1,4 @@
-"""M2: a label and a style make x, and the label is seen for a few datapoints only (floor 2)."""
+"""M2: a label and a style make x, and the label is seen for a few datapoints only."""
 
 from dataclasses import dataclass
 from functools import cached_property

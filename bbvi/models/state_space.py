@@ -1,4 +1,4 @@
-"""A linear-Gaussian state-space model, and its exact answers (floor 2)."""
+"""A linear-Gaussian state-space model, and its exact answers."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Rows -> matplotlib Axes (floor 6); the only place that imports matplotlib.
+"""Rows -> matplotlib Axes; the only place that imports matplotlib.
 
 One module per experiment; `bbvi.plotting.style` holds the one style of all figures.
 """

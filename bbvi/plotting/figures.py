@@ -1,4 +1,4 @@
-"""All figures of the README and of the notebooks, each with the rows behind it (floor 6)."""
+"""All figures of the README and of the notebooks, each with the rows behind it."""
 
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -13,18 +13,21 @@ from bbvi import backends
 from bbvi.datasets import Dataset, digits, train_test_split
 from bbvi.estimators import sticking_the_landing
 from bbvi.evaluation import inference_gap
-from bbvi.experiments import lectures, methods, variance, variance_grid
+from bbvi.experiments import methods, variance, variance_grid
 from bbvi.experiments.catalogue import problem_of
-from bbvi.experiments.codes import compare_codes
 from bbvi.experiments.compare_results import told
 from bbvi.experiments.compare_seeds import compare_seeds
-from bbvi.experiments.images import load_images
-from bbvi.experiments.latent import vae_pictures
-from bbvi.experiments.networks import lecture_network
-from bbvi.experiments.priors import compare_priors
-from bbvi.experiments.records import write_atomically, write_csv
-from bbvi.experiments.vae import train_vae
+from bbvi.experiments.csv_and_json import write_atomically, write_csv
 from bbvi.families import DiagonalGaussian
+from bbvi.lectures import naive_evidence as naive
+from bbvi.lectures import step_1_watched as watched
+from bbvi.lectures.digits_decoder import digits_decoder
+from bbvi.lectures.images import load_images
+from bbvi.lectures.latent_maps import compare_codes
+from bbvi.lectures.latent_space import vae_pictures
+from bbvi.lectures.networks import lecture_network
+from bbvi.lectures.priors import compare_priors
+from bbvi.lectures.vae import train_vae
 from bbvi.models import LinearGaussian, MixtureOfGaussians
 from bbvi.nets import part
 from bbvi.plotting import compare as compare_plots
@@ -52,16 +55,16 @@ class Drawn(NamedTuple):
 def naive_evidence(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
     """Why log p(x) is not estimated from the prior."""
     sizes: dict[str, Any] = {"samples": (1, 10, 100), "replicates": 40} if quick else {}
-    rows = lectures.naive_evidence(rng, **sizes)
+    rows = naive.naive_evidence(rng, **sizes)
     return {"naive_evidence": Drawn(plots.naive_figure(rows), rows)}
 
 
 def elbo_gap(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
     """log p(x) = ELBO + KL, where q can be exact and where it cannot."""
-    decoder = lectures.digits_decoder(rng, 150 if quick else 1500)
+    decoder = digits_decoder(rng, 150 if quick else 1500)
     x, family = digits(binarize=False).x, DiagonalGaussian(2)
     model = LinearGaussian(2, x.shape[1])
-    linear = lectures.watch_step_1(
+    linear = watched.watch_step_1(
         model, family, model.fit_ml(x), x[:1], rng, estimator=sticking_the_landing, num_steps=150
     )
     # The digit whose posterior is furthest from every such q shows the gap best.
@@ -69,7 +72,7 @@ def elbo_gap(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
     start = family.init(len(some))
     gap = inference_gap(decoder.model, family, decoder.theta, start, some, rng, progress=False)
     one = some[[gap.approximation.argmax()]]
-    deep = lectures.watch_step_1(decoder.model, family, decoder.theta, one, rng, num_steps=150)
+    deep = watched.watch_step_1(decoder.model, family, decoder.theta, one, rng, num_steps=150)
     courses = {
         "Linear decoder: the posterior is such a q": linear,
         "Decoder network: no such q is exact": deep,
@@ -77,7 +80,7 @@ def elbo_gap(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
     rows = [
         {"model": name, **row}
         for name, course in courses.items()
-        for row in lectures.course_rows(family, course)
+        for row in watched.course_rows(family, course)
     ]
     picture = plots.gap_figure({name: (course, 0) for name, course in courses.items()})
     return {"elbo_gap": Drawn(picture, rows)}
@@ -85,17 +88,17 @@ def elbo_gap(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
 
 def step_1(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
     """Step 1 watched on two digits, as a still and as a moving picture."""
-    decoder = lectures.digits_decoder(rng, 150 if quick else 1500)
+    decoder = digits_decoder(rng, 150 if quick else 1500)
     model, family, x = decoder.model, decoder.family, digits().x[list(SHOWN)]
     steps = (0, 5, 10, 20) if quick else (0, 5, 15, 60)
-    course = lectures.watch_step_1(model, family, decoder.theta, x, rng, num_steps=steps[-1])
-    grids = lectures.landscapes(model, decoder.theta, x)
+    course = watched.watch_step_1(model, family, decoder.theta, x, rng, num_steps=steps[-1])
+    grids = watched.landscapes(model, decoder.theta, x)
     frames = steps if quick else None
     page = step_1_page(grids[0], family, course, x[0], (8, 8), frames=frames)
     return {
         "step_1": Drawn(
             plots.step_1_figure(grids, family, course, x, (8, 8), steps),
-            lectures.course_rows(family, course),
+            watched.course_rows(family, course),
         ),
         "step_1_moving": Drawn(page, None),
     }
@@ -148,7 +151,7 @@ def gradient_variance(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]
 def mixture_prior(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
     """The components that a trainable mixture prior has learned, over the digits' posteriors."""
     prior = MixtureOfGaussians(latent_dim=2, num_components=6)
-    decoder = lectures.digits_decoder(rng, 150 if quick else 3000, prior)
+    decoder = digits_decoder(rng, 150 if quick else 3000, prior)
     weights, means, covariances = prior.moments(part(decoder.theta, "prior"))
     x, labels = digits()
     lam, _ = backends.encode(decoder.encoder, decoder.phi, x)

@@ -1,4 +1,4 @@
-"""Pictures of the lectures: naive Monte Carlo, the ELBO's gap, Step 1, mixture prior (floor 6)."""
+"""Pictures of the lectures: naive Monte Carlo, the ELBO's gap, Step 1, mixture prior."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
 from bbvi.evaluation.grid_sums import moments_of
-from bbvi.experiments.lectures import Course, Landscape
+from bbvi.lectures.step_1_watched import Course, Landscape
 from bbvi.plotting.style import COLORS, LINES, MARKERS, new_figure, styled
 from bbvi.plotting.vae import draw_latent_space
 from bbvi.types import Array

@@ -1,4 +1,4 @@
-"""Pictures of models: what a mixture prior gains, and three maps to the plane (floor 6)."""
+"""Pictures of models: what a mixture prior gains, and three maps to the plane."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Step 1 as a moving picture: one HTML page with a slider, without a network (floor 6)."""
+"""Step 1 as a moving picture: one HTML page with a slider, without a network."""
 
 import base64
 import re
@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib
 from matplotlib.animation import FuncAnimation
 
-from bbvi.experiments.lectures import Course, Landscape
+from bbvi.lectures.step_1_watched import Course, Landscape
 from bbvi.plotting.lectures import draw_digit, draw_gap, draw_step
 from bbvi.plotting.style import COLORS, new_figure, styled, with_palette
 from bbvi.types import Array
@@ -47,7 +47,7 @@ def step_1_page(
     landscape : Landscape
         The posterior of datapoint n.
     family, course
-        As from `bbvi.experiments.lectures.watch_step_1`.
+        As from `bbvi.lectures.step_1_watched.watch_step_1`.
     x : ndarray (Dx,)
         The datapoint, drawn with ``image_shape``.
     frames : sequence of int, optional

@@ -1,4 +1,4 @@
-"""The figures of the lecture notebooks, each with the numbers that are drawn in it (floor 6)."""
+"""The figures of the lecture notebooks, each with the numbers that are drawn in it."""
 
 import ast
 import os

@@ -1,4 +1,4 @@
-"""Pictures of approximations held against reference moments (floor 6)."""
+"""Pictures of approximations held against reference moments."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

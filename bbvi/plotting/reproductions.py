@@ -1,4 +1,4 @@
-"""Published numbers and ours in one picture (floor 6)."""
+"""Published numbers and ours in one picture."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from bbvi.experiments.reproductions.agreement import Comparison
 from bbvi.experiments.reproductions.entries import Reproduction
-from bbvi.experiments.reproductions.verdicts import Comparison
 from bbvi.plotting.style import COLORS, LINES, MARKERS, new_figure, styled
 
 Row = Mapping[str, Any]

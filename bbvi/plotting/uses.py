@@ -1,4 +1,4 @@
-"""Pictures of restored images (floor 6)."""
+"""Pictures of restored images."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from bbvi.experiments.marginal import Restored
+from bbvi.lectures.restoration import Restored
 from bbvi.plotting.style import COLORS, new_figure, styled
 from bbvi.plotting.vae import draw_images
 

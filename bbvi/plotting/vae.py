@@ -1,4 +1,4 @@
-"""Pictures of a trained autoencoder (floor 6)."""
+"""Pictures of a trained autoencoder."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bbvi.experiments.latent import VaePictures
+from bbvi.lectures.latent_space import VaePictures
 from bbvi.plotting.style import COLORS, new_figure, save, styled
 from bbvi.types import Array
 

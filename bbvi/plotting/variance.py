@@ -1,4 +1,4 @@
-"""The pictures of `bbvi.experiments.variance` (floor 6).
+"""The pictures of `bbvi.experiments.variance`.
 
 Curves show at most eight estimators, the ranking shows all.  A variance of zero, up to rounding,
 has no place on a logarithmic axis: it is drawn at the bottom as an open triangle.

@@ -1,4 +1,4 @@
-"""Estimators ranked by variance times cost (floor 6)."""
+"""Estimators ranked by variance times cost."""
 
 from collections.abc import Sequence
 from typing import Any

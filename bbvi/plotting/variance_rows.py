@@ -1,4 +1,4 @@
-"""Which rows of `bbvi.experiments.variance` make one picture (floor 6)."""
+"""Which rows of `bbvi.experiments.variance` make one picture."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

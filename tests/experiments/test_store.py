@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from bbvi.cli import main
+from bbvi.experiments.csv_and_json import write_atomically
 from bbvi.experiments.identity import code_digest, described, this_bbvi
-from bbvi.experiments.records import write_atomically
 from bbvi.experiments.store import MANIFEST, check_folder, claim, claimed, finish
 
 RUN = {"seed": 1, "model": "iris"}
@@ -204,8 +204,8 @@ def test_an_impossible_place_is_told_before_the_work(tmp_path, capsys, monkeypat
 
     (tmp_path / "link").symlink_to("/nowhere/at/all")
     monkeypatch.setattr("bbvi.experiments.sweep.compute", never)
-    monkeypatch.setattr("bbvi.experiments.uses.learn_binary", never)
-    monkeypatch.setattr("bbvi.experiments.vae._one_epoch", never)
+    monkeypatch.setattr("bbvi.lectures.uses.learn_binary", never)
+    monkeypatch.setattr("bbvi.lectures.vae._one_epoch", never)
     for place in ("link", "link/x"):
         line = [command, *COMMANDS.get(command, ["--hidden", "4"])]
         assert main([*line, "--out", str(tmp_path / place)]) == 2

@@ -7,8 +7,8 @@ from autograd.scipy.special import gammaln
 
 import bbvi
 from bbvi import MLP, DeepLatentModel, DiagonalGaussian, StandardNormal, backends, checks
-from bbvi.experiments.damage import Task
-from bbvi.experiments.marginal import Budget, marginal_inference, restore
+from bbvi.lectures.partly_observed import Task
+from bbvi.lectures.restoration import Budget, marginal_inference, restore
 from bbvi.models import HierarchicalModel, SemiSupervised
 from bbvi.nets import astype
 

@@ -1,4 +1,4 @@
-"""The hand-derived back end: batched log-joints and gradients in blocked NumPy (floor 3).
+"""The hand-derived back end: batched log-joints and gradients in blocked NumPy.
 
 For a `DeepLatentModel` with decoder outputs l(z) and a block of R rows (samples x datapoints),
 
@@ -41,8 +41,8 @@ model's type to them, and a new one is one entry there.  One that is not there i
 autograd, alone, inside each block (`by_autodiff`).
 """
 
+from bbvi.backends.kernel.decomposition import check_supports, supports
 from bbvi.backends.kernel.encoder import encode
-from bbvi.backends.kernel.pieces import check_supports, supports
 from bbvi.backends.kernel.targets import target, unchecked_target
 
 __all__ = ["check_supports", "encode", "supports", "target", "unchecked_target"]

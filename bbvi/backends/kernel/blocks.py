@@ -1,4 +1,4 @@
-"""Blocks of the (S, N) rows that fit the cache, and the buffers they share (floor 3)."""
+"""Blocks of the (S, N) rows that fit the cache, and the buffers they share."""
 
 import threading
 from typing import Any, NamedTuple

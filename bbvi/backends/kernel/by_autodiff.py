@@ -1,4 +1,4 @@
-"""A prior or a likelihood that the kernel does not know: autograd of that part alone (floor 3).
+"""A prior or a likelihood that the kernel does not know: autograd of that part alone.
 
 The decoder's products and passes, which take most of the time, stay the kernel's.  Autograd
 pulls ones back through ``log_prob`` on each block of rows for d log p / du (or d/dz), and the
@@ -11,8 +11,8 @@ import numpy as np
 
 from bbvi.backends.autodiff import rows_and_grads
 from bbvi.backends.kernel.blocks import Buffers
-from bbvi.backends.kernel.likelihoods.seam import LikelihoodKernel
-from bbvi.backends.kernel.priors.seam import PriorKernel
+from bbvi.backends.kernel.likelihoods.protocol import LikelihoodKernel
+from bbvi.backends.kernel.priors.protocol import PriorKernel
 from bbvi.types import Array, Theta
 
 

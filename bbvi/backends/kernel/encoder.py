@@ -1,13 +1,13 @@
-"""The encoder's forward pass and its pullback (floor 3)."""
+"""The encoder's forward pass and its pullback."""
 
 from collections.abc import Callable
 
 import numpy as np
 
 from bbvi.backends.kernel.blocks import Buffers
+from bbvi.backends.kernel.decomposition import add
 from bbvi.backends.kernel.evaluate import worthwhile_threads
 from bbvi.backends.kernel.layers import Layers, Pass
-from bbvi.backends.kernel.pieces import add
 from bbvi.nets import MLP
 from bbvi.threads import cut, run_hands, thread_count
 from bbvi.types import Array, Theta

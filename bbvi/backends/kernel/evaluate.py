@@ -1,4 +1,4 @@
-"""The passes over blocks: log p(x, z), and its derivatives in z and theta (floor 3)."""
+"""The passes over blocks: log p(x, z), and its derivatives in z and theta."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 
 from bbvi.backends.kernel.blocks import Block, Buffers, split_rows, thread_buffers
+from bbvi.backends.kernel.decomposition import Pieces, add, gather, with_data
 from bbvi.backends.kernel.layers import Pass
-from bbvi.backends.kernel.pieces import Pieces, add, gather, with_data
 from bbvi.nets import join
 from bbvi.threads import deal, run_hands, thread_count
 from bbvi.types import Array, Evaluation, Theta

@@ -1,4 +1,4 @@
-"""A network on a block of rows, forwards and backwards (floor 3).
+"""A network on a block of rows, forwards and backwards.
 
 Activations are kept *features first*, h (width, R) with one column per row of the block, so
 that sums over features run along contiguous memory.  With h_0 = z and h_l = a(W_l^T h_{l-1} +

@@ -1,4 +1,4 @@
-r"""Sums *and sums of squares* over datapoints of the theta gradient, at kernel speed (floor 3).
+r"""Sums *and sums of squares* over datapoints of the theta gradient, at kernel speed.
 
 The theta gradient of one datapoint (or replicate) n is, in a dense layer with inputs h, output
 gradients g and sample weights w,
@@ -27,9 +27,9 @@ from typing import Any
 import numpy as np
 
 from bbvi.backends.kernel.blocks import Block, Buffers
+from bbvi.backends.kernel.decomposition import Pieces, check_supports, gather, observed, take_apart
 from bbvi.backends.kernel.evaluate import check_samples
 from bbvi.backends.kernel.layers import Layers, Pass
-from bbvi.backends.kernel.pieces import Pieces, check_supports, gather, observed, take_apart
 from bbvi.backends.kernel.targets import unchecked_target as kernel_target
 from bbvi.threads import deal, run_hands, thread_count
 from bbvi.types import Array, Evaluation, Model, Target, Theta

@@ -1,4 +1,4 @@
-"""Typical mistakes made by machine: the right formula, altered in one place (floor 5).
+"""Typical mistakes made by machine: the right formula, altered in one place.
 
 The checks list what is peculiar to an exercise.  What may happen to any formula is tried here: an
 argument with another sign or power, two arguments exchanged, a term with another factor, a sum over
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bbvi.checks.verdicts import Suspect
+from bbvi.checks.mistakes import Suspect
 from bbvi.types import Array
 
 Formula = Callable[..., Any]

@@ -1,4 +1,4 @@
-"""Is a student's function the equation on the blackboard? (floor 5)
+"""Is a student's function the equation on the blackboard?
 
 A wrong number is compared with what the known mistakes would give, and the one that gives it is
 named.  Every check of this kind goes through `check_answer`.
@@ -16,7 +16,7 @@ from bbvi.checks.exercises.alterations import (
     name_of_size,
     name_of_terms,
 )
-from bbvi.checks.verdicts import Suspect, fail, require_close, without_frames
+from bbvi.checks.mistakes import Suspect, fail, require_close, without_frames
 from bbvi.types import Array
 
 Answer = Callable[..., Any]

@@ -1,4 +1,4 @@
-"""The check of the exercise about an own estimator (floor 5)."""
+"""The check of the exercise about an own estimator."""
 
 import copy
 
@@ -11,8 +11,8 @@ from bbvi.checks.exercises.densities import DX, D, N, S
 from bbvi.checks.exercises.mistakes_in_updates_2 import (
     pairs_first,
 )
+from bbvi.checks.mistakes import fail, require_close, without_frames
 from bbvi.checks.problem import linear_gaussian_problem, tile_target
-from bbvi.checks.verdicts import fail, require_close, without_frames
 from bbvi.estimators import reparameterized
 from bbvi.families import DiagonalGaussian
 from bbvi.models import LinearGaussian

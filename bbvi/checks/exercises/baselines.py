@@ -1,4 +1,4 @@
-"""Checks of exercises about baselines of the score function (floor 5)."""
+"""Checks of exercises about baselines of the score function."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from bbvi.checks.exercises.mistakes_in_baselines import (
     optimal_baseline_more,
     optimal_baseline_rare,
 )
-from bbvi.checks.verdicts import Suspect, fail, without_frames
+from bbvi.checks.mistakes import Suspect, fail, without_frames
 from bbvi.types import Array
 
 

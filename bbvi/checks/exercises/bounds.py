@@ -1,4 +1,4 @@
-"""Checks of exercises about the ELBO, divergences and bounds (floor 5)."""
+"""Checks of exercises about the ELBO, divergences and bounds."""
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from bbvi.checks.exercises.mistakes_in_bounds_2 import (
     posterior_mean_first,
     posterior_mean_further,
 )
-from bbvi.checks.verdicts import without_frames
+from bbvi.checks.mistakes import without_frames
 from bbvi.types import Array
 
 

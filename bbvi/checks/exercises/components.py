@@ -1,4 +1,4 @@
-"""Checks of exercises about parts of priors and families (floor 5)."""
+"""Checks of exercises about parts of priors and families."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from bbvi.checks.exercises.densities import (
     check_far_away,
     far_apart,
 )
-from bbvi.checks.verdicts import Suspect, without_frames
+from bbvi.checks.mistakes import Suspect, without_frames
 from bbvi.types import Array
 
 

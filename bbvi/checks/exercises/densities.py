@@ -1,4 +1,4 @@
-"""Checks of exercises about densities, samples and evidence (floor 5)."""
+"""Checks of exercises about densities, samples and evidence."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from bbvi.checks.exercises.mistakes_in_densities import (
     mean_first,
     mean_further,
 )
-from bbvi.checks.verdicts import Suspect, fail, without_frames
+from bbvi.checks.mistakes import Suspect, fail, without_frames
 from bbvi.logs import LOG_2PI, log_mean_exp, log_sum_exp
 from bbvi.types import Array
 

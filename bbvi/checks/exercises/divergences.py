@@ -1,4 +1,4 @@
-"""Checks of exercises about divergences of Gaussians in closed form (floor 5)."""
+"""Checks of exercises about divergences of Gaussians in closed form."""
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from bbvi.checks.exercises.mistakes_in_bounds import (
 from bbvi.checks.exercises.mistakes_in_bounds_2 import (
     wrong_precisions_more,
 )
-from bbvi.checks.verdicts import Suspect, without_frames
+from bbvi.checks.mistakes import Suspect, without_frames
 from bbvi.types import Array
 
 

@@ -1,4 +1,4 @@
-"""Checks of exercises about scores and gradient estimators (floor 5)."""
+"""Checks of exercises about scores and gradient estimators."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from bbvi.checks.exercises.mistakes_in_gradients_2 import (
     pathwise_gradient_more,
     score_variance_first,
 )
-from bbvi.checks.verdicts import Suspect, without_frames
+from bbvi.checks.mistakes import Suspect, without_frames
 from bbvi.types import Array
 
 

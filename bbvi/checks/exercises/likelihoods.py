@@ -1,4 +1,4 @@
-"""Checks of exercises about likelihoods of images, and the loss made of them (floor 5)."""
+"""Checks of exercises about likelihoods of images, and the loss made of them."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from bbvi.checks.exercises.mistakes_in_likelihoods import (
     masked_log_likelihood_further,
 )
 from bbvi.checks.exercises.mistakes_in_likelihoods_2 import lecture_loss_more
-from bbvi.checks.verdicts import Suspect, fail, without_frames
+from bbvi.checks.mistakes import Suspect, fail, without_frames
 from bbvi.types import Array
 
 

@@ -1,10 +1,10 @@
-"""Tables of mistakes for the checks of `bounds`, continued (floor 5)."""
+"""Tables of mistakes for the checks of `bounds`, continued."""
 
 from typing import Any
 
 import numpy as np
 
-from bbvi.checks.verdicts import Suspect
+from bbvi.checks.mistakes import Suspect
 
 
 def wrong_precisions_more(

@@ -1,10 +1,10 @@
-"""Tables of mistakes for the checks of `densities` (floor 5)."""
+"""Tables of mistakes for the checks of `densities`."""
 
 from typing import Any
 
 import numpy as np
 
-from bbvi.checks.verdicts import Suspect
+from bbvi.checks.mistakes import Suspect
 
 
 def log_normal_first(

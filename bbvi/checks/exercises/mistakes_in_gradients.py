@@ -1,11 +1,11 @@
-"""Tables of mistakes for the checks of `gradients` (floor 5)."""
+"""Tables of mistakes for the checks of `gradients`."""
 
 from typing import Any
 
 import numpy as np
 
 from bbvi.checks.exercises.alterations import reductions
-from bbvi.checks.verdicts import Suspect
+from bbvi.checks.mistakes import Suspect
 
 
 def score_first(

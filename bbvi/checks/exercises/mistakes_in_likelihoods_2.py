@@ -1,8 +1,8 @@
-"""Tables of mistakes for the checks of `likelihoods`, continued (floor 5)."""
+"""Tables of mistakes for the checks of `likelihoods`, continued."""
 
 from typing import Any
 
-from bbvi.checks.verdicts import Suspect
+from bbvi.checks.mistakes import Suspect
 
 
 def lecture_loss_more(

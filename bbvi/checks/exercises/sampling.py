@@ -1,17 +1,17 @@
-"""The check of the exercise about ancestral sampling (floor 5)."""
+"""The check of the exercise about ancestral sampling."""
 
 import copy
 
 import numpy as np
 
-from bbvi.checks.evidence import mean_of, tolerance
 from bbvi.checks.exercises.answers import (
     Answer,
     call,
     name_of,
 )
 from bbvi.checks.exercises.densities import DX, D
-from bbvi.checks.verdicts import Suspect, fail, require_close, without_frames
+from bbvi.checks.mistakes import Suspect, fail, require_close, without_frames
+from bbvi.checks.statistics import mean_of, tolerance
 from bbvi.types import Array
 
 

@@ -1,4 +1,4 @@
-"""The check of the exercise about the loop of Step 1 (floor 5)."""
+"""The check of the exercise about the loop of Step 1."""
 
 import copy
 from typing import Any
@@ -13,7 +13,7 @@ from bbvi.checks.exercises.mistakes_in_updates import (
     steps_further,
     steps_more,
 )
-from bbvi.checks.verdicts import Suspect, fail, require_close, without_frames
+from bbvi.checks.mistakes import Suspect, fail, require_close, without_frames
 from bbvi.estimators import sticking_the_landing
 from bbvi.evaluation.exact import linear_gaussian_elbo
 from bbvi.families import DiagonalGaussian

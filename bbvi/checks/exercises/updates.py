@@ -1,4 +1,4 @@
-"""Checks of exercises about updates: Step 1, Step 2, the encoder, an own estimator (floor 5)."""
+"""Checks of exercises about updates: Step 1, Step 2, the encoder, an own estimator."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from bbvi.checks.exercises.mistakes_in_updates_2 import (
     encoder_gradient_first,
     theta_gradient_further,
 )
-from bbvi.checks.verdicts import Suspect, without_frames
+from bbvi.checks.mistakes import Suspect, without_frames
 from bbvi.types import Array
 
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from bbvi.experiments.reproductions.agreement import Comparison, summary
 from bbvi.experiments.reproductions.catalogue import REPRODUCTIONS
 from bbvi.experiments.reproductions.entries import Reproduction
 from bbvi.experiments.reproductions.run import Result, stored
-from bbvi.experiments.reproductions.verdicts import Comparison, summary
 
 LARGEST_TABLE = 30
 """Comparisons that are listed one by one; of more, those that do not agree."""

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bbvi.experiments.records import environment, read_csv, write_csv, write_json
+from bbvi.experiments.csv_and_json import environment, read_csv, write_csv, write_json
+from bbvi.experiments.reproductions.agreement import Comparison, compare, summary
 from bbvi.experiments.reproductions.catalogue import REPRODUCTIONS
 from bbvi.experiments.reproductions.entries import Reproduction
-from bbvi.experiments.reproductions.verdicts import Comparison, compare, summary
 from bbvi.experiments.sweep import Cell, run_sweep
 
 COLUMNS = ("quantity", "value", "exact", "scale", "panel", "series", "x", "drawn")

@@ -2,7 +2,7 @@
 
 from bbvi.inference.solvers.deterministic import deterministic
 from bbvi.inference.solvers.natural_gradient import natural_gradient
-from bbvi.inference.solvers.records import Solution, Solver, Targets
+from bbvi.inference.solvers.solution import Solution, Solver, Targets
 from bbvi.inference.solvers.stochastic import ascend, stochastic
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Rows of a Gaussian q climb their ELBO under held noise, each at its pace (floor 4)."""
+"""Rows of a Gaussian q climb their ELBO under held noise, each at its pace."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from bbvi.inference.solvers.quadratic import (
     usable,
     way,
 )
-from bbvi.inference.solvers.records import Targets
+from bbvi.inference.solvers.solution import Targets
 from bbvi.optimizers import put_rows, take_rows
 from bbvi.types import Array, Target
 

@@ -1,4 +1,4 @@
-"""Step 1 under noise that is held for the whole run, by a quasi-Newton method (floor 4)."""
+"""Step 1 under noise that is held for the whole run, by a quasi-Newton method."""
 
 from functools import partial
 from typing import Any
@@ -7,9 +7,9 @@ import numpy as np
 
 from bbvi.estimators import reparameterized
 from bbvi.estimators.noise import NoiseSource, antithetic
-from bbvi.inference.records import NotFiniteError
+from bbvi.inference.fit import NotFiniteError
 from bbvi.inference.solvers.lbfgs import maximize
-from bbvi.inference.solvers.records import Observe, Solution, Solver, Targets
+from bbvi.inference.solvers.solution import Observe, Solution, Solver, Targets
 from bbvi.types import Array, Family, Reparameterizable
 from bbvi.validation import as_count
 

@@ -1,11 +1,11 @@
-"""Several climbs of one row: which end counts, and whether another is another optimum (floor 4)."""
+"""Several climbs of one row: which end counts, and whether another is another optimum."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 from bbvi.inference.solvers.quadratic import Gaussians, matched_noise, quadratic
-from bbvi.inference.solvers.records import Targets
+from bbvi.inference.solvers.solution import Targets
 from bbvi.types import Array
 
 SAMPLES = 1024

@@ -1,4 +1,4 @@
-"""L-BFGS of many rows at once, each with its own memory, step and end (floor 4)."""
+"""L-BFGS of many rows at once, each with its own memory, step and end."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Step 1 of a Gaussian q by natural gradients, each row at its pace (floor 4).
+"""Step 1 of a Gaussian q by natural gradients, each row at its pace.
 
 Noise is held while a row climbs, so that the ELBO is a function and a step that lowers it is taken
 back and shortened.  Then the row is looked at under four times as much fresh noise: what is left to
@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from bbvi.families import DiagonalGaussian, FullCovarianceGaussian
-from bbvi.inference.records import NotFiniteError
+from bbvi.inference.fit import NotFiniteError
 from bbvi.inference.solvers.climb import climb, run_away
 from bbvi.inference.solvers.ends import Ends, compare
 from bbvi.inference.solvers.quadratic import Gaussians, matched_noise
-from bbvi.inference.solvers.records import Observe, Solution, Solver, Targets
+from bbvi.inference.solvers.solution import Observe, Solution, Solver, Targets
 from bbvi.optimizers import put_rows, take_rows
 from bbvi.types import Array, Target
 from bbvi.validation import as_count

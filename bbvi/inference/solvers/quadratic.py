@@ -1,4 +1,4 @@
-"""A Gaussian q among its neighbours: log p by second order around it, and the way uphill (floor 4).
+"""A Gaussian q among its neighbours: log p by second order around it, and the way uphill.
 
 In the units of q, z = mu + A eps with A A^T its covariance, the ELBO's gradient and curvature are
 (Bonnet, Price)

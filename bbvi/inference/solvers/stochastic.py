@@ -1,4 +1,4 @@
-"""Step 1 by noisy gradients and an optimizer, for every family and estimator (floor 4)."""
+"""Step 1 by noisy gradients and an optimizer, for every family and estimator."""
 
 from functools import partial
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from bbvi.estimators import reparameterized, sticking_the_landing
-from bbvi.inference.records import NotFiniteError
-from bbvi.inference.solvers.records import Observe, Solution, Solver, Targets
+from bbvi.inference.fit import NotFiniteError
+from bbvi.inference.solvers.solution import Observe, Solution, Solver, Targets
 from bbvi.inference.solvers.windows import Windows, rising
 from bbvi.optimizers import AdamState, Optimizer, adam, cosine_decay, put_rows, take_rows
 from bbvi.types import Array, Estimate, Estimator, Family, Target

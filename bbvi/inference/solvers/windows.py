@@ -1,4 +1,4 @@
-"""The course of noisy ELBOs, row by row: whether they still rise, and where they fell (floor 4)."""
+"""The course of noisy ELBOs, row by row: whether they still rise, and where they fell."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Likelihoods p(x | z) of a decoder's outputs (floor 2).
+"""Likelihoods p(x | z) of a decoder's outputs.
 
 A likelihood reads the decoder's outputs (S, N, O) as the parameters of a distribution of
 x (N, Dx), and sums its log-density over Dx.

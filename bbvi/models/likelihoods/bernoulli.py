@@ -1,4 +1,4 @@
-"""Binary data: the outputs are logits (floor 2)."""
+"""Binary data: the outputs are logits."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Likelihoods of sequences of categories: independent given z, or autoregressive (floor 2).
+"""Likelihoods of sequences of categories: independent given z, or autoregressive.
 
 x (N, T) holds category codes 0, ..., K - 1 as floats, one column per position.
 """

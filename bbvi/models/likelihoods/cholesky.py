@@ -1,4 +1,4 @@
-"""A Gaussian likelihood whose network gives the whole covariance matrix (floor 2)."""
+"""A Gaussian likelihood whose network gives the whole covariance matrix."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Gaussian likelihoods: four ways to say how far x lies from its mean (floor 2).
+"""Gaussian likelihoods: four ways to say how far x lies from its mean.
 
 ====================== =================================== ====================================
 class                  scale sigma                         outputs of the decoder

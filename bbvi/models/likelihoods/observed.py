@@ -1,4 +1,4 @@
-"""What is seen of a binary image: some of its pixels, noisy pixels, or sums over blocks (floor 2).
+"""What is seen of a binary image: some of its pixels, noisy pixels, or sums over blocks.
 
 A model learned from whole images x answers questions about partial or damaged images y when its
 likelihood p(x | z) is replaced by that of the observation,

@@ -1,4 +1,4 @@
-"""Constrained parameters u = forward(z) of unconstrained z, with log |det du/dz| (floor 2).
+"""Constrained parameters u = forward(z) of unconstrained z, with log |det du/dz|.
 
 A variational family lives on all of R^D; a scale, a probability or an ordered pair does not.  A
 density p(u) of constrained parameters becomes one of z by the change of variables

@@ -1,4 +1,4 @@
-"""Transforms of transforms: one after the other, and side by side (floor 2)."""
+"""Transforms of transforms: one after the other, and side by side."""
 
 from collections.abc import Sequence
 from functools import reduce

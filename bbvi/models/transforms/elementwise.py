@@ -1,4 +1,4 @@
-"""Transforms of single numbers, and of each number of a vector (floor 2)."""
+"""Transforms of single numbers, and of each number of a vector."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a transform is (floor 2)."""
+"""What a transform is."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

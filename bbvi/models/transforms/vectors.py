@@ -1,4 +1,4 @@
-"""Transforms of vectors whose numbers depend on each other (floor 2)."""
+"""Transforms of vectors whose numbers depend on each other."""
 
 import autograd.numpy as anp
 import numpy as np

@@ -90,7 +90,7 @@ checks.check_antithetic(antithetic, np.random.default_rng(2026))
 # %% nbgrader={"grade": false, "grade_id": "antithetic_after", "locked": true, "schema_version": 3, "solution": false, "task": false}
 from bbvi.estimators import Cost, Specification, itself
 from bbvi.estimators.table import ESTIMATORS
-from bbvi.experiments.records import format_table
+from bbvi.experiments.csv_and_json import format_table
 from bbvi.experiments.variance import variance
 from bbvi.experiments.variance_grid import Grid
 from bbvi.types import Reparameterizable

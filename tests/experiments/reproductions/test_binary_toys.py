@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bbvi.experiments.reproductions import binary_toys as toys
-from bbvi.experiments.reproductions.verdicts import compare
+from bbvi.experiments.reproductions.agreement import compare
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.8])

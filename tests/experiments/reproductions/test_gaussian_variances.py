@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bbvi.experiments.reproductions import gaussian_variances as variances
-from bbvi.experiments.reproductions.verdicts import compare
+from bbvi.experiments.reproductions.agreement import compare
 from bbvi.models.integrands import cosine, quadratic
 
 CELL = {"cost": "(x - k)^2", "estimator": "score-function", "replicates": 40000}

@@ -6,8 +6,8 @@ from scipy import stats
 from scipy.special import i0e
 
 from bbvi.experiments.reproductions import noisy_cone
+from bbvi.experiments.reproductions.agreement import compare
 from bbvi.experiments.reproductions.noisy_cone import hierarchical_bound, log_density
-from bbvi.experiments.reproductions.verdicts import compare
 
 
 def test_the_density_is_that_of_the_paper():

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from bbvi.experiments.reproductions.agreement import summary
 from bbvi.experiments.reproductions.catalogue import REPRODUCTIONS
 from bbvi.experiments.reproductions.page import page
 from bbvi.experiments.reproductions.run import reproduce, store, stored
-from bbvi.experiments.reproductions.verdicts import summary
 
 ROOT = Path(__file__).parents[3] / "benchmarks"
 FOLDER = ROOT / "reproductions"

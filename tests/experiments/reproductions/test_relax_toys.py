@@ -5,7 +5,7 @@ import pytest
 from scipy.special import expit
 
 from bbvi.experiments.reproductions import relax_toys as toys
-from bbvi.experiments.reproductions.verdicts import compare
+from bbvi.experiments.reproductions.agreement import compare
 
 
 def setting(seed=0, N=4):

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from bbvi.experiments.reproductions import signal_to_noise as snr
-from bbvi.experiments.reproductions.verdicts import compare
+from bbvi.experiments.reproductions.agreement import compare
 
 
 def test_the_target():

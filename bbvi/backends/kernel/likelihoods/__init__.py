@@ -10,7 +10,7 @@ from bbvi.backends.kernel.likelihoods.gaussian import (
     learned_scale,
 )
 from bbvi.backends.kernel.likelihoods.observed import FLIPPED, MASKED
-from bbvi.backends.kernel.likelihoods.seam import LikelihoodKernel
+from bbvi.backends.kernel.likelihoods.protocol import LikelihoodKernel
 from bbvi.models import (
     AutoregressiveCategorical,
     BernoulliLikelihood,

@@ -1,4 +1,4 @@
-"""Bernoulli logits with one transcendental function per pixel (floor 3).
+"""Bernoulli logits with one transcendental function per pixel.
 
 The blackboard has, for one pixel with logit l and x in {0, 1},
 
@@ -20,7 +20,7 @@ log f = y l where f itself overflows.
 import numpy as np
 
 from bbvi.backends.kernel.blocks import Buffers
-from bbvi.backends.kernel.likelihoods.seam import LikelihoodKernel, column_sums
+from bbvi.backends.kernel.likelihoods.protocol import LikelihoodKernel, column_sums
 from bbvi.types import Array, Theta
 
 FACTORS = 16

@@ -1,4 +1,4 @@
-"""Categorical likelihoods, independent and autoregressive, on a block of rows (floor 3).
+"""Categorical likelihoods, independent and autoregressive, on a block of rows.
 
 For logits l, log p = l[x] - logsumexp(l) and d log p / dl = [x] - softmax(l).
 """
@@ -6,7 +6,7 @@ For logits l, log p = l[x] - logsumexp(l) and d log p / dl = [x] - softmax(l).
 import numpy as np
 
 from bbvi.backends.kernel.blocks import Buffers
-from bbvi.backends.kernel.likelihoods.seam import LikelihoodKernel
+from bbvi.backends.kernel.likelihoods.protocol import LikelihoodKernel
 from bbvi.types import Array, Theta
 
 

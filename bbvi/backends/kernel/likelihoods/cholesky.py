@@ -1,4 +1,4 @@
-"""The Gaussian with a full covariance on a block of rows (floor 3).
+"""The Gaussian with a full covariance on a block of rows.
 
 With w = L^-1 (x - m) by forward and v = L^-T w by back substitution,
 
@@ -9,7 +9,7 @@ With w = L^-1 (x - m) by forward and v = L^-T w by back substitution,
 import numpy as np
 
 from bbvi.backends.kernel.blocks import Buffers
-from bbvi.backends.kernel.likelihoods.seam import LikelihoodKernel, column_sums, products_summed
+from bbvi.backends.kernel.likelihoods.protocol import LikelihoodKernel, column_sums, products_summed
 from bbvi.logs import LOG_2PI
 from bbvi.types import Array, Theta
 

@@ -1,4 +1,4 @@
-"""Gaussian likelihoods (floor 3).
+"""Gaussian likelihoods.
 
 With r = (x - mean) / sigma and Dx observed variables,
 
@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from bbvi.backends.kernel.blocks import Buffers
-from bbvi.backends.kernel.likelihoods.seam import LikelihoodKernel, column_sums, products_summed
+from bbvi.backends.kernel.likelihoods.protocol import LikelihoodKernel, column_sums, products_summed
 from bbvi.logs import LOG_2PI
 from bbvi.models import ScalarScaleGaussian
 from bbvi.types import Array, Theta

@@ -1,4 +1,4 @@
-"""Masked and flipped binary pixels, by way of the Bernoulli kernel (floor 3).
+"""Masked and flipped binary pixels, by way of the Bernoulli kernel.
 
 * Masked.  The Bernoulli kernel is given m y for the mask m: a hidden pixel then contributes
   log 1/2, which is put back, and no gradient.
@@ -16,7 +16,7 @@ import numpy as np
 
 from bbvi.backends.kernel.blocks import Buffers
 from bbvi.backends.kernel.likelihoods.bernoulli import BERNOULLI, sum_of_logs
-from bbvi.backends.kernel.likelihoods.seam import LikelihoodKernel, column_sums
+from bbvi.backends.kernel.likelihoods.protocol import LikelihoodKernel, column_sums
 from bbvi.models import FlippedBernoulli
 from bbvi.types import Array, Theta
 

@@ -2,7 +2,7 @@
 
 from bbvi.backends.kernel.priors.discrete import BERNOULLI_PRIOR, CATEGORICAL_PRIOR
 from bbvi.backends.kernel.priors.mixture import MIXTURE
-from bbvi.backends.kernel.priors.seam import PriorKernel
+from bbvi.backends.kernel.priors.protocol import PriorKernel
 from bbvi.backends.kernel.priors.standard_normal import STANDARD_NORMAL
 from bbvi.models import BernoulliPrior, CategoricalPrior, MixtureOfGaussians, StandardNormal
 

@@ -1,11 +1,11 @@
-"""Priors of discrete latents, linear in z, on a block of rows (floor 3).
+"""Priors of discrete latents, linear in z, on a block of rows.
 
 log p(z) = logits . z - A(logits), so that d/dz = logits and d/dlogits = z - E[z].
 """
 
 import numpy as np
 
-from bbvi.backends.kernel.priors.seam import PriorKernel
+from bbvi.backends.kernel.priors.protocol import PriorKernel
 from bbvi.models import BernoulliPrior, CategoricalPrior
 from bbvi.types import Array, Theta
 

@@ -1,4 +1,4 @@
-"""The mixture of Gaussians on a block of rows (floor 3).
+"""The mixture of Gaussians on a block of rows.
 
 With w_k = L_k^-1 (z - m_k), v_k = L_k^-T w_k and the responsibilities r_k = p(k | z),
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bbvi.backends.kernel.priors.seam import PriorKernel
+from bbvi.backends.kernel.priors.protocol import PriorKernel
 from bbvi.logs import LOG_2PI
 from bbvi.models import MixtureOfGaussians
 from bbvi.types import Array, Theta

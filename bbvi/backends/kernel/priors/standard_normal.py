@@ -1,8 +1,8 @@
-"""N(z; 0, I) on a block of rows (floor 3)."""
+"""N(z; 0, I) on a block of rows."""
 
 import numpy as np
 
-from bbvi.backends.kernel.priors.seam import PriorKernel
+from bbvi.backends.kernel.priors.protocol import PriorKernel
 from bbvi.logs import LOG_2PI
 from bbvi.types import Array, Theta
 

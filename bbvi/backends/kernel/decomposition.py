@@ -1,0 +1,169 @@
+"""A model at fixed theta and x, taken apart for the work on blocks of rows."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bbvi.backends.kernel.blocks import Block, Buffers
+from bbvi.backends.kernel.by_autodiff import LIKELIHOOD_BY_AUTODIFF, PRIOR_BY_AUTODIFF
+from bbvi.backends.kernel.layers import Layers
+from bbvi.backends.kernel.likelihoods import LIKELIHOODS, LikelihoodKernel, learned_scale
+from bbvi.backends.kernel.priors import PRIORS, STANDARD_NORMAL, PriorKernel
+from bbvi.models import DeepLatentModel, LinearGaussian
+from bbvi.nets import MLP, part
+from bbvi.types import Array, Theta
+
+KEPT_BYTES = 2**26
+"""What the y of a target's blocks may take, however many sizes of z it is evaluated at."""
+LINEAR_NAMES = {"decoder.W0": "W", "decoder.b0": "b", "likelihood.log_sigma": "log_sigma"}
+
+
+class Pieces(NamedTuple):
+    """What the work on a block needs.
+
+    Attributes
+    ----------
+    prior, prior_state, likelihood, likelihood_state
+        The two kernels and what they prepared.
+    layers : Layers
+        The decoder.
+    x : ndarray (N, Dx)
+        Data.
+    seen : dict
+        What the likelihood makes of x, features first, for each block met twice; None for a block
+        met once.
+    names : dict or None
+        From the keys used here to the model's, where they differ.
+    """
+
+    prior: PriorKernel
+    prior_state: Any
+    layers: Layers
+    likelihood: LikelihoodKernel
+    likelihood_state: Any
+    x: Array
+    seen: dict[tuple[int, int, int], Array | None]
+    names: dict[str, str] | None
+
+
+def supports(model: Any) -> bool:
+    """Whether the kernel knows this model's structure.
+
+    A prior or a likelihood that it does not know is differentiated by autograd, and nothing else.
+    """
+    if type(model) is LinearGaussian:
+        return True
+    return type(model) is DeepLatentModel and type(model.decoder) is MLP
+
+
+def check_supports(model: Any) -> None:
+    """Raise ValueError, naming what the kernel supports, unless it supports the model."""
+    if supports(model):
+        return
+    name = type(model).__name__
+    if type(model) is DeepLatentModel:
+        name += f" with the decoder {type(model.decoder).__name__}"
+    raise ValueError(
+        f"model is {name}, which the kernel does not know; it supports LinearGaussian, and "
+        "DeepLatentModel with an MLP decoder, any prior and any likelihood. Use "
+        "backend='autodiff' or 'auto' for any other model."
+    )
+
+
+def take_apart(model: Any, theta: Theta, x: Array) -> Pieces:
+    """The pieces of a model that the kernel supports."""
+    if type(model) is LinearGaussian:
+        return _linear_pieces(theta, x)
+    prior = PRIORS.get(type(model.prior), PRIOR_BY_AUTODIFF)
+    likelihood = LIKELIHOODS.get(type(model.likelihood), LIKELIHOOD_BY_AUTODIFF)
+    own = part(theta, "likelihood")
+    constant = likelihood.constant(model.likelihood, own)
+    return Pieces(
+        prior,
+        prior.prepare(model.prior, part(theta, "prior")),
+        Layers(model.decoder, part(theta, "decoder"), constant),
+        likelihood,
+        likelihood.prepare(model.likelihood, own, x),
+        x,
+        {},
+        None,
+    )
+
+
+def _linear_pieces(theta: Theta, x: Array) -> Pieces:
+    """LinearGaussian as a decoder without hidden layers and a Gaussian with a learned scale."""
+    likelihood = learned_scale("log_sigma")
+    decoder = {"W0": theta["W"].T, "b0": theta["b"]}
+    layers = Layers(MLP(theta["W"].shape[::-1]), decoder, likelihood.constant(None, theta))
+    state = likelihood.prepare(None, theta, x)
+    return Pieces(STANDARD_NORMAL, None, layers, likelihood, state, x, {}, LINEAR_NAMES)
+
+
+def with_data(
+    pieces: Pieces, blocks: Sequence[Block], buffers: Buffers
+) -> Iterator[tuple[Block, Array]]:
+    """Each block with its y, which serves the next block too if that has the same rows of x."""
+    laid_out = None
+    for block in blocks:
+        key = (block.data, block.samples.stop - block.samples.start)
+        if key != laid_out:
+            y, laid_out = observed(pieces, block, buffers), key
+        yield block, y
+
+
+def observed(pieces: Pieces, block: Block, buffers: Buffers) -> Array:
+    """Y (Dx, R), the block's data as the likelihood sees them, one column for each row.
+
+    Datapoints met again are of a target that is evaluated many times, as in Step 1: from the
+    second time on their y is kept, up to `KEPT_BYTES` in all.  A target that
+    is evaluated once on few samples, as in training, writes into the buffers and allocates nothing.
+    """
+    s, data = block.samples.stop - block.samples.start, block.data
+    key = (data.start, data.stop, s)
+    y = pieces.seen.get(key)
+    if y is not None:
+        return y
+    kept = key in pieces.seen and _has_room(pieces, s)
+    pieces.seen[key] = None
+    memory = Buffers(pieces.x.dtype) if kept else buffers
+    one = memory("y_once", pieces.x.shape[1], data.stop - data.start)
+    one[...] = pieces.x[data].T
+    pieces.likelihood.observe(pieces.likelihood_state, one)
+    if s == 1:
+        y = one
+    else:
+        y = memory("y", len(one), s * one.shape[1])
+        y.reshape(len(one), s, -1)[...] = one[:, None, :]
+    if kept:
+        pieces.seen[key] = y
+    return y
+
+
+def _has_room(pieces: Pieces, s: int) -> bool:
+    """Whether y may be kept for all datapoints, s samples of each, beside what is kept already."""
+    if pieces.x.nbytes * s > KEPT_BYTES:
+        return False
+    # A copy, because other threads may add to the dict meanwhile.
+    kept = sum(y.nbytes for y in list(pieces.seen.values()) if y is not None)
+    return kept < KEPT_BYTES
+
+
+def add(total: Theta, more: Theta) -> None:
+    """Add one dict of gradients to another, in place; keys met for the first time are taken."""
+    for key, term in more.items():
+        if key in total:
+            total[key] += term
+        else:
+            total[key] = np.asarray(term)
+
+
+def gather(pieces: Pieces, partial: list[Theta]) -> Theta:
+    """Add up the threads' theta gradients, in their order, under the model's names."""
+    total = partial[0]
+    for more in partial[1:]:
+        add(total, more)
+    if pieces.names is not None:
+        total = {pieces.names[key]: grad for key, grad in total.items()}
+        total["W"] = total["W"].T
+    return total

@@ -1,0 +1,139 @@
+"""Rows as CSV and runs as JSON, written atomically."""
+
+import csv
+import json
+import os
+import platform
+import re
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import threadpoolctl
+
+Row = Mapping[str, Any]
+
+
+STRAY = re.compile(r"\..+\.bbvi-(\d+)-\d+")
+"""Names of `temporary_name`, with the process."""
+
+
+def temporary_name(path: Path) -> Path:
+    """A hidden neighbour of a file, this thread's alone."""
+    # Not tempfile: its files are their owner's alone, and results are shared on a cluster.
+    return path.with_name(f".{path.name}.bbvi-{os.getpid()}-{threading.get_ident()}")
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a whole file or nothing: a temporary neighbour, then a rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_name(path)
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def mean_and_error(name: str, values: np.ndarray[Any, Any]) -> dict[str, float]:
+    """The columns ``name`` and ``name_se``: the mean over datapoints and its standard error.
+
+    The error of a single datapoint, such as a whole data set, is not known: NaN.
+    """
+    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
+    return {name: float(values.mean()), f"{name}_se": float(error)}
+
+
+def write_csv(path: Path, rows: Sequence[Row]) -> None:
+    """Write tidy rows with the union of their columns, in order of appearance."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    lines: list[list[Any]] = [columns]
+    lines += [[plain(row.get(column, "")) for column in columns] for row in rows]
+    handle = _Lines()
+    csv.writer(handle, lineterminator="\n").writerows(lines)
+    write_atomically(Path(path), "".join(handle).encode())
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Read rows back, every value as text."""
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write_json(path: Path, record: Row) -> None:
+    """Write a record as JSON, numpy scalars and arrays as plain numbers and lists."""
+    text = json.dumps(record, indent=2, default=plain)
+    write_atomically(Path(path), f"{text}\n".encode())
+
+
+def environment() -> dict[str, Any]:
+    """Versions, BLAS and machine of this run, for a manifest."""
+    names = ("bbvi", "numpy", "scipy", "autograd", "scikit-learn", "matplotlib")
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+        "versions": {name: version_of(name) for name in names},
+        "blas": [
+            {
+                key: info.get(key)
+                for key in ("internal_api", "version", "architecture", "num_threads")
+            }
+            for info in threadpoolctl.threadpool_info()
+            if info.get("user_api") == "blas"
+        ],
+    }
+
+
+def blas_names() -> list[str]:
+    """What decides BLAS's last digits: library, version and routines.
+
+    SciPy brings a library of its own.  It is loaded first, so that the answer does not depend on
+    what has been used before.
+    """
+    import_module("scipy.linalg")
+    return sorted(
+        " ".join(str(info.get(key)) for key in ("internal_api", "version", "architecture"))
+        for info in threadpoolctl.threadpool_info()
+        if info.get("user_api") == "blas"
+    )
+
+
+def format_table(rows: Sequence[Row], columns: Iterable[str]) -> str:
+    """Align rows as text columns under their names."""
+    names = list(columns)
+    cells = [names, *[[str(row.get(name, "")) for name in names] for row in rows]]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(names))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)) for line in cells]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+class _Lines(list[str]):
+    """A list that csv can write to."""
+
+    write = list.append
+
+
+def plain(value: Any) -> Any:
+    """What JSON writes for a NumPy scalar or array, or a path."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+def version_of(name: str) -> str:
+    """A package's version, as installed."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,1 @@
+"""What the lectures do with a trained model: applications beside the laboratory."""

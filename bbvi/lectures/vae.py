@@ -1,0 +1,256 @@
+"""An autoencoder trained as in the lecture: logged, checkpointed, resumed to the bit."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bbvi import backends
+from bbvi.estimators import reparameterized_mc
+from bbvi.evaluation.monte_carlo import log_weights
+from bbvi.experiments.checkpoints import NAME, foreign_files, load_checkpoint, save_checkpoint
+from bbvi.experiments.store import MANIFEST, check_folder, claim, is_claimed, visible
+from bbvi.inference import Fit, State, fit_amortized
+from bbvi.inference.settings import begin_with_encoder
+from bbvi.lectures.networks import Network, lecture_objective, parameter_norm
+from bbvi.nets import astype
+from bbvi.optimizers import Optimizer, adam
+from bbvi.types import Array, Estimator, Theta
+from bbvi.validation import as_count, as_float_array
+
+Row = dict[str, Any]
+
+
+class VaeRun(NamedTuple):
+    """A trained autoencoder and the course of its training.
+
+    Attributes
+    ----------
+    network : Network
+    theta, phi : dict
+        Parameters of the model and of the encoder.
+    iterations, epochs : list of dict
+        The log: iteration, objective, parameter_norm, seconds; epoch, objective, seconds.
+    """
+
+    network: Network
+    theta: Theta
+    phi: Theta
+    iterations: list[Row]
+    epochs: list[Row]
+
+
+def evaluate_objective(
+    network: Network, theta: Theta, lam: Array, x: Array, rng: np.random.Generator, num_samples: int
+) -> float:
+    """The objective per image over a whole data set, with S draws of z for each image."""
+    target = backends.unchecked_target(network.model, theta, x)
+    draws = log_weights(network.family, target, lam, rng, num_samples)
+    total = sum(float(log_w.sum()) for log_w in draws)
+    return lecture_objective(network, total / (num_samples * len(x)))
+
+
+def train_vae(
+    network: Network,
+    x: Array,
+    rng: np.random.Generator,
+    *,
+    epochs: int = 20,
+    batch_size: int = 128,
+    rate: float = 1e-3,
+    tolerance: float = 1.0,
+    evaluation_samples: int = 1,
+    estimator: Estimator = reparameterized_mc,
+    log_every: int = 100,
+    folder: Path | None = None,
+    resume: bool = False,
+    report: Callable[[Row], Any] | None = None,
+    progress: bool | None = None,
+) -> VaeRun:
+    """Train an autoencoder as the lecture does: Adam on minibatches, an evaluation per epoch.
+
+    Stops when an epoch's objective exceeds the one before it by more than ``tolerance``, or after
+    ``epochs``.
+
+    Parameters
+    ----------
+    network : Network
+        E.g. `lecture_network`.
+    x : ndarray (N, Dx)
+        Training images.
+    rng : numpy Generator
+        For everything random.  A resumed run takes its state from the checkpoint.
+    epochs, batch_size : int
+        At most this many epochs, in minibatches of this many images.
+    rate, tolerance : float
+        Adam's step size; the stop rule's allowance, nats per image.
+    evaluation_samples : int
+        Draws of z per image in the evaluation after each epoch; the lecture takes one.
+    estimator : callable
+        The lecture's gradient is that of the sampled log p(x, z) - log q(z).
+    log_every : int
+        Iterations between log rows.
+    folder : path, optional
+        Where to checkpoint after every epoch.
+    resume : bool
+        Continue from the folder's checkpoint, if it has one, to the same numbers as a run that
+        was never interrupted (on the same machine, with as many threads).
+    report : callable, optional
+        Called with every log row.
+    progress : bool, optional
+        Show a progress bar; by default only on a terminal.
+
+    Returns
+    -------
+    VaeRun
+
+    Raises
+    ------
+    ValueError
+        If the folder has a run already and ``resume`` is False, or files but no checkpoint, or
+        its checkpoint is damaged or of another run or version.
+    OSError
+        If the folder cannot be made or written to.
+
+    Notes
+    -----
+    Swaney lecture, ``train!``; Kingma and Welling (2014), Algorithm 1.
+    """
+    x = as_float_array("x", x, ndim=2)
+    epochs, log_every = as_count("epochs", epochs), as_count("log_every", log_every)
+    batch_size = as_count("batch_size", batch_size)
+    _refuse_to_overwrite(folder, resume)
+    optimizer = adam(rate)
+    plain = {"batch_size": batch_size, "rate": rate, "log_every": log_every}
+    settings = _settings(network, x, rng, estimator, evaluation_samples=evaluation_samples, **plain)
+    if folder is not None and not (folder / NAME).exists():
+        # Now rather than after an epoch, in case it cannot be had, or two begin at once.
+        claim(folder, settings, beside=visible(folder))
+    theta = astype(network.model.init(rng), x.dtype)
+    state = begin_with_encoder(network.encoder, theta, x, rng, optimizer)
+    state, logs = _continue(folder if resume else None, settings, state, rng)
+    rows = logs["epochs"]
+    start = time.perf_counter() - (rows[-1]["seconds"] if rows else 0.0)
+
+    def log(table: str, **row: Any) -> None:
+        row["seconds"] = time.perf_counter() - start
+        logs[table].append(row)
+        if report is not None:
+            report(row)
+
+    def after_step(state: State) -> None:
+        iteration, elbo, _, _ = state.trace[-1]
+        if iteration % log_every == 0:
+            objective = lecture_objective(network, elbo)
+            norm = parameter_norm(state.theta, state.phi or {}, network.model.latent_dim)
+            log("iterations", iteration=iteration, objective=objective, parameter_norm=norm)
+
+    while len(rows) < epochs and not _worse(rows, tolerance):
+        fit = _one_epoch(
+            network, x, rng, state, batch_size, optimizer, estimator, progress, after_step
+        )
+        assert fit.state is not None
+        state = fit.state
+        objective = evaluate_objective(network, fit.theta, fit.local, x, rng, evaluation_samples)
+        log("epochs", epoch=len(rows) + 1, objective=objective)
+        if folder is not None:
+            save_checkpoint(folder, state, rng, len(rows), settings=settings, **logs)
+    return VaeRun(network, state.theta, state.phi or {}, **logs)
+
+
+def _one_epoch(
+    network: Network,
+    x: Array,
+    rng: np.random.Generator,
+    state: State,
+    batch_size: int,
+    optimizer: Optimizer,
+    estimator: Estimator,
+    progress: bool | None,
+    after_step: Callable[[State], Any],
+) -> Fit:
+    """Every minibatch once, of the state's own order; with the lecture's one draw of z."""
+    return fit_amortized(
+        network.model,
+        network.family,
+        x,
+        rng,
+        encoder=network.encoder,
+        estimator=estimator,
+        num_samples=1,
+        num_steps=-(-len(x) // batch_size),
+        batch_size=batch_size,
+        optimizer=optimizer,
+        theta=state.theta,
+        progress=progress,
+        callback=after_step,
+        state=state,
+    )
+
+
+def evaluate_encoder(
+    network: Network,
+    theta: Theta,
+    phi: Theta,
+    x: Array,
+    rng: np.random.Generator,
+    num_samples: int = 1,
+) -> float:
+    """The objective per image of data that the encoder may not have seen."""
+    lam, _ = backends.encode(network.encoder, phi, x)
+    return evaluate_objective(network, theta, lam, x, rng, num_samples)
+
+
+def _continue(
+    folder: Path | None, settings: dict[str, Any], state: State, rng: np.random.Generator
+) -> tuple[State, dict[str, list[Row]]]:
+    """State and logs of the folder's checkpoint, if it has one; ``rng`` is set to its state."""
+    logs: dict[str, list[Row]] = {"iterations": [], "epochs": []}
+    if folder is None or not (folder / NAME).exists():
+        return state, logs
+    state, record = load_checkpoint(folder, settings, state)
+    rng.bit_generator.state = record["rng"]
+    return state, {name: record[name] for name in logs}
+
+
+def _settings(
+    network: Network, x: Array, rng: np.random.Generator, estimator: Estimator, **plain: Any
+) -> dict[str, Any]:
+    """All that a run's numbers depend on, so that another run's checkpoint is not continued."""
+    return {
+        "network": repr(network),
+        "estimator": getattr(estimator, "__name__", repr(estimator)),
+        **plain,
+        "dtype": str(x.dtype),
+        "data_sha256": hashlib.sha256(x.tobytes()).hexdigest(),
+        "rng_start": hashlib.sha256(repr(rng.bit_generator.state).encode()).hexdigest(),
+    }
+
+
+def _refuse_to_overwrite(folder: Path | None, resume: bool) -> None:
+    if folder is None:
+        return
+    check_folder(folder)
+    begun = (folder / NAME).exists()
+    if begun and not resume:
+        raise ValueError(
+            f"{folder} holds a run already. Continue it with resume=True (--resume), or choose "
+            "another folder."
+        )
+    others = foreign_files(folder)
+    if is_claimed(folder):
+        others.remove(MANIFEST)
+    if others and not begun:
+        raise ValueError(
+            f"{folder} holds {', '.join(others[:3])}{' ...' if len(others) > 3 else ''} but no "
+            f"{NAME}: these files are not this run's, and nothing was written. Choose a new or "
+            "empty folder."
+        )
+
+
+def _worse(rows: list[Row], tolerance: float) -> bool:
+    """The lecture's rule: the last epoch's objective is above the one before by the tolerance."""
+    return len(rows) > 1 and rows[-1]["objective"] > rows[-2]["objective"] + tolerance
