@@ -197,7 +197,7 @@ def adam(rate: Rate, beta1: float = 0.9, beta2: float = 0.999, tiny: float = 1e-
         # rate (m / w1) / (sqrt(v / w2) + tiny), with all that is the same for every number apart.
         scale, guard = size * np.sqrt(weight2) / weight1, tiny * np.sqrt(weight2)
 
-        def move(leaf: _Leaf, rows: slice) -> None:
+        def move(leaf: Leaf, rows: slice) -> None:
             """One chunk, while it is in the cache, through all passes."""
             g, m, v, p, new_m, new_v, new_p = (array[rows] for array in leaf)
             np.multiply(m, beta1, out=new_m)
@@ -212,7 +212,7 @@ def adam(rate: Rate, beta1: float = 0.9, beta2: float = 0.999, tiny: float = 1e-
             np.add(p, step, out=new_p)
 
         trees = (grad, state.first, state.second, params, *moved)
-        _in_chunks(move, _leaves(trees, by_rows=steps.ndim > 0))
+        in_chunks(move, leaves_of(trees, by_rows=steps.ndim > 0))
         return moved[2], AdamState(moved[0], moved[1], steps)
 
     def update(grad: Params, state: AdamState, params: Params) -> tuple[Params, AdamState]:
@@ -225,14 +225,14 @@ def adam(rate: Rate, beta1: float = 0.9, beta2: float = 0.999, tiny: float = 1e-
     return Optimizer(init, update, overwrite)
 
 
-_Leaf = tuple[Array, ...]
+Leaf = tuple[Array, ...]
 CHUNK = 2**17
 """Numbers in a chunk: shorter passes are dominated by their calls, longer ones leave the cache."""
 BYTES_EACH = 2**19
 """Of parameters in a thread's share, below which waking it costs more than it brings."""
 
 
-def _leaves(trees: tuple[Params, ...], by_rows: bool) -> list[_Leaf]:
+def leaves_of(trees: tuple[Params, ...], by_rows: bool) -> list[Leaf]:
     """The arrays of several trees side by side, as flat views where that can be.
 
     Not where each row has its own step count, nor where flattening would copy.
@@ -247,7 +247,7 @@ def _leaves(trees: tuple[Params, ...], by_rows: bool) -> list[_Leaf]:
     ]
 
 
-def _in_chunks(move: Callable[[_Leaf, slice], None], leaves: list[_Leaf]) -> None:
+def in_chunks(move: Callable[[Leaf, slice], None], leaves: list[Leaf]) -> None:
     """Apply ``move`` to all chunks of all leaves, where they are many on several threads."""
     chunks = [
         (leaf, rows)
@@ -255,7 +255,7 @@ def _in_chunks(move: Callable[[_Leaf, slice], None], leaves: list[_Leaf]) -> Non
         for rows in cut(len(leaf[0]), max(1, -(-leaf[0].size // CHUNK)))
     ]
 
-    def work(hand: Sequence[tuple[_Leaf, slice]]) -> None:
+    def work(hand: Sequence[tuple[Leaf, slice]]) -> None:
         for leaf, rows in hand:
             move(leaf, rows)
 

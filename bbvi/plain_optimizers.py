@@ -6,12 +6,15 @@ import numpy as np
 
 from bbvi.optimizers import (
     AdamState,
+    Leaf,
     Optimizer,
     Params,
     Rate,
     adam,
     check_gradient,
     check_rate,
+    in_chunks,
+    leaves_of,
     tree_map,
 )
 from bbvi.types import Array
@@ -48,7 +51,22 @@ def rmsprop(rate: float, decay: float = 0.9, tiny: float = 1e-8) -> Optimizer:
         moved = tree_map(lambda p, g, v: p + rate * g / np.sqrt(v + tiny), params, grad, second)
         return moved, RmspropState(second)
 
-    return Optimizer(init, update)
+    def move(leaf: Leaf, rows: slice) -> None:
+        """One chunk, while it is in the cache, through all passes of the equation."""
+        g, v, p = (array[rows] for array in leaf)
+        v *= decay
+        step = (1 - decay) * g
+        step *= g
+        v += step
+        np.sqrt(np.add(v, tiny, out=step), out=step)
+        p += np.divide(rate * g, step, out=step)
+
+    def overwrite(grad: Params, state: RmspropState, params: Params) -> tuple[Params, RmspropState]:
+        check_gradient(grad, params)
+        in_chunks(move, leaves_of((grad, state.second, params), by_rows=False))
+        return params, state
+
+    return Optimizer(init, update, overwrite)
 
 
 def textbook_adam(

@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bbvi.estimators.arguments import check_relaxable
+from bbvi.estimators.arguments import check_arguments, check_relaxable
 from bbvi.estimators.rebar import Surrogate, softened
 from bbvi.optimizers import Optimizer, adam
-from bbvi.types import Array, Relaxable, Target, Theta
+from bbvi.types import Array, Estimate, Relaxable, Target, Theta
 from bbvi.validation import as_count
 
 
@@ -85,7 +85,7 @@ def begin(
 
 def learned(state: SurrogateState) -> Surrogate:
     """The surrogate c of a state, for `bbvi.estimators.relax`."""
-    return partial(_network, state=state)
+    return partial(_surrogate, state=state)
 
 
 def after(
@@ -114,28 +114,51 @@ def after(
     -----
     Grathwohl et al. (2018), section 3.1 and equation 9.
     """
+    return estimate_and_learn(state, family, f, lam, eps)[1]
+
+
+def estimate_and_learn(
+    state: SurrogateState,
+    family: Relaxable,
+    f: Target,
+    lam: Array,
+    eps: Array,
+) -> tuple[Estimate, SurrogateState]:
+    """The estimate of ``relax(..., surrogate=learned(state))`` and the state `after` it.
+
+    f is evaluated once at z and once at the relaxed z for both.  Arguments and errors are those
+    of `after`.
+    """
     check_relaxable(family, "relax")
+    check_arguments(family, f, lam, eps)
     zeta = family.perturb(lam, eps)
     z = family.harden(zeta)
     score = family.score(lam, z)
-    c, dc = _network(family, f, zeta, state)
-    weighted = (f.evaluate(z).log_p - c)[..., None] * score
+    soft = softened(family, f, zeta, state.temperature)
+    c, dc = _network(zeta, soft, state)
+    at_z, _, dtheta = f.evaluate(z, dtheta=True)
+    weighted = (at_z - c)[..., None] * score
     g = (weighted + family.gap_pullback(lam, zeta, dc)).mean(axis=0)
     # Of sum_np g_np^2: the derivatives in c and in dc/dzeta, mean over the datapoints.
     size = len(eps) * len(lam)
     towards_c = -2 * np.sum(g * score, axis=-1) / size
     towards_dc = 2 * family.gap_pushforward(lam, zeta, g) / size
-    uphill = _pullback(family, f, zeta, state, towards_c, towards_dc)
+    uphill = _pullback(zeta, soft, state, towards_c, towards_dc)
     downhill = {key: -value for key, value in uphill.items()}
     params, moments = state.optimizer.update(downhill, state.moments, state.params)
-    return state._replace(params=params, moments=moments)
+    return Estimate(at_z.mean(axis=0), g, dtheta), state._replace(params=params, moments=moments)
 
 
-def _network(
+def _surrogate(
     family: Relaxable, f: Target, zeta: Array, state: SurrogateState
 ) -> tuple[Array, Array]:
+    return _network(zeta, softened(family, f, zeta, state.temperature), state)
+
+
+def _network(zeta: Array, soft: tuple[Array, Array], state: SurrogateState) -> tuple[Array, Array]:
+    """c and dc/dzeta from those of REBAR's surrogate."""
     p = {key: value.astype(zeta.dtype) for key, value in state.params.items()}
-    c, dc = softened(family, f, zeta, state.temperature)
+    c, dc = soft
     h = np.tanh(zeta @ p["W"] + p["b"])
     return (
         p["scale"] * c + h @ p["v"] + p["a"],
@@ -144,23 +167,21 @@ def _network(
 
 
 def _pullback(
-    family: Relaxable,
-    f: Target,
     zeta: Array,
+    soft: tuple[Array, Array],
     state: SurrogateState,
     towards_c: Array,
     towards_dc: Array,
 ) -> Theta:
     """d/dphi of sum(towards_c * c) + sum(towards_dc * dc/dzeta)."""
-    p = state.params
-    c, dc = softened(family, f, zeta, state.temperature)
+    p = {key: value.astype(zeta.dtype) for key, value in state.params.items()}
+    c, dc = soft
     h = np.tanh(zeta @ p["W"] + p["b"])
     slope = 1 - h**2
     along = towards_dc @ p["W"]
     dv = towards_c[..., None] * h + slope * along
     inner = p["v"] * slope * (towards_c[..., None] - 2 * h * along)
-    dW = np.einsum("snp,snh->ph", zeta, inner)
-    dW += np.einsum("snp,snh->ph", towards_dc, p["v"] * slope)
+    dW = _rows(zeta).T @ _rows(inner) + _rows(towards_dc).T @ _rows(p["v"] * slope)
     return {
         "scale": np.sum(towards_c * c) + np.sum(towards_dc * dc),
         "W": dW,
@@ -168,3 +189,8 @@ def _pullback(
         "v": dv.sum(axis=(0, 1)),
         "a": towards_c.sum(),
     }
+
+
+def _rows(array: Array) -> Array:
+    """(S, N, P) -> (S N, P)."""
+    return array.reshape(-1, array.shape[-1])

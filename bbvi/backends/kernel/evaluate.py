@@ -39,7 +39,7 @@ def evaluate(
         weights = np.full(z.shape[:2], 1 / max(1, len(z)), z.dtype)
     check_samples(pieces, z, weights)
     log_p = np.empty(z.shape[:2], z.dtype)
-    slopes = np.empty_like(z) if dz or dtheta else None
+    slopes = np.empty_like(z) if dz else None
     stacked = _stack_for(pieces, z)
 
     def work(blocks: Sequence[Block]) -> Theta:
@@ -47,19 +47,18 @@ def evaluate(
         parts: dict[str, Theta] = {"prior": {}, "decoder": {}, "likelihood": {}}
         for block, y in with_data(pieces, blocks, buffers):
             rows = features_first(z, block, buffers)
-            if slopes is None:
+            if slopes is None and weights is None:
                 value = _one_value(pieces, y, rows, stacked, buffers)
             else:
                 w = None if weights is None else weights[block].reshape(-1)
-                value, drows = _one_block(pieces, y, rows, w, stacked, buffers, parts)
-                slopes[block] = drows.reshape(-1, *log_p[block].shape).transpose(1, 2, 0)
+                value, drows = _one_block(pieces, y, rows, w, dz, stacked, buffers, parts)
+                if slopes is not None:
+                    slopes[block] = drows.reshape(-1, *log_p[block].shape).transpose(1, 2, 0)
             log_p[block] = value.reshape(log_p[block].shape)
         return {} if weights is None else join(**parts)
 
     done = run_hands(work, _hands(pieces, z, num_threads))
-    return Evaluation(
-        log_p, slopes if dz else None, None if weights is None else gather(pieces, done)
-    )
+    return Evaluation(log_p, slopes, None if weights is None else gather(pieces, done))
 
 
 def _hands(pieces: Pieces, z: Array, num_threads: int | None) -> list[Sequence[Block]]:
@@ -86,25 +85,27 @@ def _one_block(
     y: Array,
     rows: Array,
     weights: Array | None,
+    dz: bool,
     stacked: list[Array] | None,
     buffers: Buffers,
     dtheta: dict[str, Theta],
 ) -> tuple[Array, Array]:
-    """log p (R,) and dz (D, R); the block's share is added to the parts of ``dtheta``."""
+    """log p (R,) and, with ``dz``, its slope (D, R); ``dtheta`` gets the block's share."""
     layers, z = pieces.layers, rows[:-1]
     done = _forward(pieces, rows, stacked, buffers, slopes=True)
     value, dlikelihood = pieces.likelihood.value_and_grads(
         pieces.likelihood_state, y, done.outputs, buffers, weights
     )
-    log_prior, dz, dprior = pieces.prior.value_and_grads(pieces.prior_state, z, weights)
+    log_prior, slope, dprior = pieces.prior.value_and_grads(pieces.prior_state, z, weights)
     gradients = layers.backward(done, done.outputs, buffers)
-    dz += layers.input_gradient(gradients, buffers)
+    if dz:
+        slope += layers.input_gradient(gradients, buffers)
     value += log_prior
     if weights is not None:
         layers.add_gradient(dtheta["decoder"], done, gradients, weights, buffers)
         add(dtheta["prior"], dprior)
         add(dtheta["likelihood"], dlikelihood)
-    return value, dz
+    return value, slope
 
 
 def _forward(

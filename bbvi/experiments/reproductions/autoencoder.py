@@ -6,10 +6,11 @@
 The family takes log sigma = log softplus(s): d/ds = sigmoid(s) / softplus(s) d/dlog sigma.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from scipy import stats
 from scipy.special import expit
 
 from bbvi import backends
@@ -43,17 +44,44 @@ def to_lam_pullback(out: Array, grad: Array) -> Array:
     return np.concatenate([dm, dlog * expit(s) / softplus(s)], axis=1)
 
 
+def truncated_normal(params: Theta, rng: np.random.Generator) -> Theta:
+    """Weights from N(0, 1 / fan_in) cut off at two sd, biases 0: haiku's start."""
+    cut = stats.truncnorm(-2, 2)
+    return {
+        key: cut.rvs(value.shape, random_state=rng) / np.sqrt(len(value))
+        if value.ndim == 2
+        else np.zeros_like(value)
+        for key, value in params.items()
+    }
+
+
+STARTS: dict[str, Callable[[Theta, np.random.Generator], Theta]] = {
+    "truncated normal": truncated_normal,
+    "he": lambda params, rng: params,
+}
+SCALES = {"sum": 1, "mean": BATCH}
+"""What the gradient of a minibatch is divided by."""
+
+
 def train(
     x: Array, sizes: tuple[int, ...], cell: Cell, rng: np.random.Generator, keep: tuple[int, ...]
 ) -> Iterator[tuple[int, Theta, Theta]]:
-    """(step, theta, phi) after the steps in ``keep``; the next step overwrites the arrays."""
+    """(step, theta, phi) after the steps in ``keep``; the next step overwrites the arrays.
+
+    A step follows the gradient of the sum over a minibatch, or of its mean: as RMSprop's guard is
+    added to the decayed mean of g^2, it is felt BATCH^2 times more by a mean.
+    """
     D = sizes[-1]
     model = DeepLatentModel(StandardNormal(D), MLP(sizes[::-1], "relu"), BernoulliLikelihood())
     encoder, q = MLP((*sizes[:-1], 2 * D), "relu"), DiagonalGaussian(D)
-    theta, phi = astype(model.init(rng), np.float32), astype(encoder.init(rng), np.float32)
+    start, scale = STARTS[cell["start"]], np.float32(1 / SCALES[cell["gradient"]])
+    theta = astype(start(model.init(rng), rng), np.float32)
+    phi = astype(start(encoder.init(rng), rng), np.float32)
     optimizer = rmsprop(cell["rate"])
     moments = [optimizer.init(theta), optimizer.init(phi)]
     order, position = rng.permutation(len(x)), 0
+    if 0 in keep:
+        yield 0, theta, phi
     for step in range(1, max(keep) + 1):
         if position + BATCH > len(x):
             order, position = rng.permutation(len(x)), 0
@@ -63,9 +91,9 @@ def train(
         target = backends.unchecked_target(model, theta, batch, "kernel")
         eps = q.noise(rng, 1, len(batch), np.float32)
         estimate = reparameterized_mc(q, target, to_lam(out), eps)
-        slope = {key: g / np.float32(BATCH) for key, g in estimate.grad_theta.items()}  # type: ignore[union-attr]
+        slope = {key: g * scale for key, g in estimate.grad_theta.items()}  # type: ignore[union-attr]
         theta, moments[0] = advance(optimizer, slope, moments[0], theta)
-        towards = pullback((to_lam_pullback(out, estimate.grad) / BATCH).astype(np.float32))
+        towards = pullback((to_lam_pullback(out, estimate.grad) * scale).astype(np.float32))
         phi, moments[1] = advance(optimizer, towards, moments[1], phi)
         if step in keep:
             yield step, theta, phi
@@ -100,28 +128,29 @@ def measure(cell: Cell, rng: np.random.Generator) -> list[dict[str, Any]]:
     """
     data, sizes, rows = mnist(binarize="larochelle"), tuple(cell["sizes"]), []
     sets = {"validation": data.validation.x, "test": data.test.x}  # type: ignore[union-attr]
-    for step, theta, phi in train(data.train.x, sizes, cell, rng, STEPS):
+    for step, theta, phi in train(data.train.x, sizes, cell, rng, tuple(cell["steps"])):
         which = "test" if step == STEPS[-1] else "validation"
         x = sets[which]
         some = x[rng.permutation(len(x))[:KEPT]]
         elbo = bounds(theta, phi, x, sizes, 4, rng)[0].mean()
         of_some, tight = bounds(theta, phi, some, sizes, cell["particles"], rng)
         log_p = elbo + (tight - of_some).mean()
-        label = f"{which}, step {step}"
+        label = f"{which}, step {step}{cell['variant']}"
         for what, value in (("ELBO", elbo), ("log p", log_p)):
             rows.append(
                 {
                     "quantity": f"{what}, {label}",
                     "value": float(value),
                     "panel": what,
-                    "series": "RMSprop",
+                    "series": f"{which}{cell['variant']}",
                     "x": step,
                 }
             )
     return rows
 
 
-STEPS = (10000, 20000, 30000)
+STEPS = (0, 10000, 20000, 30000)
+RUNS = 4
 README = "README of jaanli/variational-autoencoder"
 
 
@@ -132,6 +161,19 @@ def _published(step: int, which: str, elbo: str, log_p: str) -> list[Published]:
         Published(f"log p, {which}, step {step}", log_p, "jaanli, jax", README, "within",
                   tolerance=1.0),
     ]  # fmt: skip
+
+
+def _cell(start: str, gradient: str, steps: tuple[int, ...], run: int, variant: str = "") -> Cell:
+    return {
+        "sizes": [784, 512, 512, 128],
+        "rate": 1e-3,
+        "particles": 1000,
+        "start": start,
+        "gradient": gradient,
+        "steps": list(steps),
+        "run": run,
+        "variant": variant,
+    }
 
 
 ENTRY = Reproduction(
@@ -146,8 +188,13 @@ ENTRY = Reproduction(
         "1 nat is allowed: the seed of one run, and the order of the data.",
     ),
     measure=measure,
-    cells=[{"sizes": [784, 512, 512, 128], "rate": 1e-3, "particles": 1000}],
+    cells=[
+        _cell("truncated normal", "mean", STEPS[:2], 1, " (mean gradient)"),
+        _cell("he", "sum", STEPS[:2], 1, " (He start)"),
+        *(_cell("truncated normal", "sum", STEPS, run) for run in range(1, RUNS + 1)),
+    ],
     published=[
+        *_published(0, "validation", "-565.755", "-557.914"),
         *_published(10000, "validation", "-105.725", "-98.973"),
         *_published(20000, "validation", "-105.756", "-97.914"),
         *_published(30000, "test", "-104.867", "-96.716"),

@@ -164,7 +164,7 @@ ENTRY = Reproduction(
     ),
     measure=measure,
     cells=_cells(80000),
-    quick_cells=_cells(40000),
+    quick_cells=_cells(60000),
     published=(),
     time="half a minute",
     axes=("k", "variance"),

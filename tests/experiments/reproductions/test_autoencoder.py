@@ -31,7 +31,7 @@ def test_the_scale_is_softplus_and_its_pullback_fits():
 
 
 def test_learning_raises_the_bound_and_the_tighter_bound_is_above_it():
-    x, cell = images(), {"rate": 1e-2}
+    x, cell = images(), {"rate": 1e-2, "start": "he", "gradient": "mean"}
     steps = autoencoder.train(x, SIZES, cell, np.random.default_rng(2), (1, 150))
     found = [
         autoencoder.bounds(theta, phi, x, SIZES, 50, np.random.default_rng(3))

@@ -26,7 +26,7 @@ def test_its_gradients_come_back():
     rng = np.random.default_rng(2)
     dV, dv = rng.normal(size=(4, 5)), rng.normal(size=5)
     dW, dc = rng.normal(size=(4, 5)), rng.normal(size=5)
-    back = network.centred({"decoder.W0": dV, "decoder.b0": dv})
+    back = network.centred({"decoder.W0": dV.copy(), "decoder.b0": dv})
     # <gradient, change> is the same in both parameterizations, which are linear in each other.
     change = network.for_the_kernel({"decoder.W0": dW, "decoder.b0": dc})
     wanted = np.sum(dV * change["decoder.W0"]) + np.sum(dv * change["decoder.b0"])
