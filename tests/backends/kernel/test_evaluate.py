@@ -24,7 +24,7 @@ from bbvi import (
     reparameterized,
 )
 from bbvi.backends import autodiff, kernel
-from bbvi.backends.kernel import blocks, evaluate, likelihoods, pieces
+from bbvi.backends.kernel import blocks, decomposition, evaluate, likelihoods
 from bbvi.backends.kernel.blocks import Buffers
 from bbvi.backends.kernel.likelihoods.bernoulli import BERNOULLI, sum_of_logs
 from bbvi.nets import astype
@@ -252,7 +252,7 @@ class TestBlocksAndThreads:
         model = deep(2, (6,), 30)
         theta, x, z, _ = problem(model, 40, 5)
         p = kernel.target(model, theta, x)
-        held = pieces.take_apart(model, theta, x)
+        held = decomposition.take_apart(model, theta, x)
         for S in range(1, 41):
             expected = p.value(z[:S])
             for _ in range(3):
