@@ -103,7 +103,7 @@ if TYPE_CHECKING:
         attach_labels,
         transforms,
     )
-    from bbvi.nets import MLP
+    from bbvi.nets import MLP, Conv, ConvNet, Dense, TransposedConv
     from bbvi.optimizers import adam, sgd
     from bbvi.types import Estimate, Target
 
@@ -140,7 +140,7 @@ _HOMES = {
         "MixtureOfGaussians Posterior ScalarScaleGaussian SemiSupervised StandardNormal "
         "attach_labels transforms"
     ),
-    "bbvi.nets": "MLP",
+    "bbvi.nets": "Conv ConvNet Dense MLP TransposedConv",
     "bbvi.optimizers": "adam sgd",
     "bbvi.types": "Estimate Target",
 }
@@ -157,7 +157,10 @@ __all__ = [
     "CategoricalLikelihood",
     "CategoricalPrior",
     "CholeskyGaussian",
+    "Conv",
+    "ConvNet",
     "DeepLatentModel",
+    "Dense",
     "DiagonalGaussian",
     "DiagonalScaleGaussian",
     "Estimate",
@@ -187,6 +190,7 @@ __all__ = [
     "SmoothMeanField",
     "StandardNormal",
     "Target",
+    "TransposedConv",
     "UnreliableWarning",
     "adam",
     "attach_labels",

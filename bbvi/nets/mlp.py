@@ -2,37 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
-from autograd.extend import defvjp, primitive
 
+from bbvi.nets.activations import ACTIVATIONS
 from bbvi.types import Array, Theta
 from bbvi.validation import as_count
-
-
-def _relu(a: Array) -> Array:
-    # max(a, 0), written so that autograd keeps float32: its rule for maximum makes float64.
-    return 0.5 * (a + anp.abs(a))
-
-
-def softplus(a: Array) -> Array:
-    """log(1 + exp(a)), stable for any finite a: max(a, 0) + log1p(exp(-|a|))."""
-    size = anp.abs(a)
-    return 0.5 * (a + size) + anp.log1p(anp.exp(-size))
-
-
-@primitive
-def tanh(a: Array) -> Array:
-    """tanh(a), whose slope 1 - tanh^2 does not overflow as autograd's own 1 / cosh^2 does."""
-    return np.tanh(a)
-
-
-defvjp(tanh, lambda answer, a: lambda g: g * (1 - answer**2))
-
-
-ACTIVATIONS = {"tanh": tanh, "relu": _relu, "softplus": softplus}
 
 
 @dataclass(frozen=True)
@@ -109,26 +85,3 @@ class MLP:
             if layer + 1 < self.num_layers:
                 h = activate(h)
         return h
-
-
-def join(**parts: Theta) -> Theta:
-    """Join named parts into one flat dict: ``join(decoder={"W0": ...})["decoder.W0"]``."""
-    return {
-        f"{part}.{key}": value for part, params in parts.items() for key, value in params.items()
-    }
-
-
-def part(params: Theta, name: str) -> Theta:
-    """The inverse of `join` for one part: the entries under ``name``, without the prefix."""
-    prefix = f"{name}."
-    return {key[len(prefix) :]: value for key, value in params.items() if key.startswith(prefix)}
-
-
-def dtype_of(params: Theta) -> np.dtype[Any]:
-    """The dtype of a parameter dict, by its first entry; float64 when it is empty."""
-    return next((value.dtype for value in params.values()), np.dtype(np.float64))
-
-
-def astype(params: Theta, dtype: Any) -> Theta:
-    """A copy of a parameter dict in another float dtype."""
-    return {key: np.asarray(value).astype(dtype) for key, value in params.items()}
