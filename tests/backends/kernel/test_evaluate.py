@@ -248,7 +248,7 @@ class TestBlocksAndThreads:
         assert_agrees(deep(2, (6,), 30), 3, 17, num_threads=2)
 
     def test_the_data_kept_for_many_sizes_of_z_are_bounded(self, monkeypatch):
-        monkeypatch.setattr(pieces, "KEPT_BYTES", 20_000)
+        monkeypatch.setattr(decomposition, "KEPT_BYTES", 20_000)
         model = deep(2, (6,), 30)
         theta, x, z, _ = problem(model, 40, 5)
         p = kernel.target(model, theta, x)
