@@ -1,4 +1,4 @@
-"""RMSprop, and Adam as its paper writes it: optimizers to read."""
+"""Adagrad, RMSprop, and Adam as its paper writes it: optimizers to read."""
 
 from typing import NamedTuple
 
@@ -62,6 +62,52 @@ def rmsprop(rate: float, decay: float = 0.9, tiny: float = 1e-8) -> Optimizer:
         p += np.divide(rate * g, step, out=step)
 
     def overwrite(grad: Params, state: RmspropState, params: Params) -> tuple[Params, RmspropState]:
+        check_gradient(grad, params)
+        in_chunks(move, leaves_of((grad, state.second, params), by_rows=False))
+        return params, state
+
+    return Optimizer(init, update, overwrite)
+
+
+class AdagradState(NamedTuple):
+    """The sum of g^2."""
+
+    second: Params
+
+
+def adagrad(rate: float, tiny: float = 1e-8) -> Optimizer:
+    """Adagrad, ascending: params + rate g / (sqrt(v) + tiny), v <- v + g^2.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the rate is not a positive, finite number.
+
+    Notes
+    -----
+    Duchi, Hazan and Singer (2011), figure 1 with the diagonal matrix.
+    """
+    check_rate(rate)
+
+    def init(params: Params, rows: bool = False) -> AdagradState:
+        return AdagradState(tree_map(np.zeros_like, params))
+
+    def update(grad: Params, state: AdagradState, params: Params) -> tuple[Params, AdagradState]:
+        check_gradient(grad, params)
+        second = tree_map(lambda v, g: v + g * g, state.second, grad)
+        moved = tree_map(lambda p, g, v: p + rate * g / (np.sqrt(v) + tiny), params, grad, second)
+        return moved, AdagradState(second)
+
+    def move(leaf: Leaf, rows: slice) -> None:
+        """One chunk, while it is in the cache, through all passes of the equation."""
+        g, v, p = (array[rows] for array in leaf)
+        step = g * g
+        v += step
+        np.sqrt(v, out=step)
+        step += tiny
+        p += np.divide(rate * g, step, out=step)
+
+    def overwrite(grad: Params, state: AdagradState, params: Params) -> tuple[Params, AdagradState]:
         check_gradient(grad, params)
         in_chunks(move, leaves_of((grad, state.second, params), by_rows=False))
         return params, state

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bbvi.optimizers import adam, advance, cosine_decay, put_rows, sgd, take_rows
-from bbvi.plain_optimizers import rmsprop
+from bbvi.plain_optimizers import adagrad, rmsprop
 
 
 def adam_by_the_paper(params, grads, rate, beta1=0.9, beta2=0.999, tiny=1e-8):
@@ -51,6 +51,23 @@ def test_rmsprop_is_its_equation():
     np.testing.assert_array_equal(owned, params)
     with pytest.raises(ValueError, match="decay is 1"):
         rmsprop(0.1, decay=1)
+
+
+def test_adagrad_is_its_equation():
+    rng, optimizer = np.random.default_rng(0), adagrad(0.05, 1e-6)
+    start, grads = rng.standard_normal((3, 2)), rng.standard_normal((7, 3, 2))
+    params, state = start, optimizer.init(start)
+    owned, own_state = start.copy(), optimizer.init(start)
+    for g in grads:
+        params, state = optimizer.update(g, state, params)
+        owned, own_state = advance(optimizer, g, own_state, owned)
+    np.testing.assert_array_equal(owned, params)
+    expected = start + sum(
+        0.05 * g / (np.sqrt((grads[: k + 1] ** 2).sum(axis=0)) + 1e-6) for k, g in enumerate(grads)
+    )
+    np.testing.assert_allclose(params, expected, rtol=1e-10)
+    with pytest.raises(ValueError, match="rate is 0"):
+        adagrad(0)
 
 
 def test_dicts_are_optimized_entry_by_entry():

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bbvi.experiments.reproductions.agreement import Comparison
-from bbvi.experiments.reproductions.entries import Reproduction
+from bbvi.experiments.reproductions.entries import Published, Reproduction
 from bbvi.plotting.style import COLORS, LINES, MARKERS, new_figure, styled
 
 Row = Mapping[str, Any]
@@ -90,6 +90,7 @@ def _curves(entry: Reproduction, rows: Sequence[Row], comparisons: Sequence[Comp
         inside = [row for row in rows if str(row.get("panel", "")) == panel]
         for number, name in enumerate(series):
             _series(axes, [row for row in inside if row["series"] == name], number, comparisons)
+        _published_curves(axes, panel, series, entry.published)
         axes.set_title(panel)
         if "x" in entry.logarithmic:
             axes.set_xscale("log")
@@ -110,7 +111,7 @@ def _curves(entry: Reproduction, rows: Sequence[Row], comparisons: Sequence[Comp
     drawn = {row["quantity"] for row in rows}
     others = dict.fromkeys(
         one.by for one in comparisons if one.by != "exact" and one.quantity in drawn
-    )
+    ) | dict.fromkeys(one.by for one in entry.published if one.place is not None)
     if any(one.quantity.startswith(SLOPE) for one in comparisons):
         handles.append(Line2D([], [], color="#444444", lw=1.2, label="published slope"))
     handles += [
@@ -150,3 +151,18 @@ def _series(
         if one.quantity in by_name and one.by != "exact":
             axes.plot(by_name[one.quantity], one.theirs, "*", color=color, markersize=17,
                       markeredgecolor="white", zorder=5)  # fmt: skip
+
+
+def _published_curves(
+    axes: Axes, panel: str, series: Sequence[str], published: Sequence[Published]
+) -> None:
+    """What others printed of whole curves, also beyond the end of ours."""
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for one in published:
+        if one.place is not None and one.place[0] == panel:
+            curves.setdefault(one.place[1], []).append((one.place[2], one.value))
+    for name, points in curves.items():
+        number = series.index(name) if name in series else len(series)
+        x, y = zip(*sorted(points))
+        axes.plot(x, y, ls=(0, (1, 2)), marker="*", color=COLORS[number % 8], markersize=15,
+                  markeredgecolor="white", lw=1.2, zorder=4)  # fmt: skip

@@ -8,11 +8,14 @@ With t the quantile of K - 1 degrees of freedom, the reach of a comparison is
     "run"     t s sqrt(1/K + 1) + rounding                 theirs is one more run, like ours
     "within"  tolerance                                    stated; of several seeds m's interval
                                                            must be shorter than it
+    "above"   t s sqrt(1/K)                                theirs is a lower limit, as 0 of a
+                                                           difference whose sign was published
 
-* agrees: |m - theirs| <= reach;
+* agrees: |m - theirs| <= reach; of "above": m > theirs + reach;
 * differs by m - theirs: otherwise;
-* cannot be compared: the source does not tell what is needed; ours was not measured, has a single
-  seed or is not finite; or the reach is wider than the resolution that the entry asks for.
+* cannot be compared: the interval of "above" holds the limit; the source does not tell what is
+  needed; ours was not measured, has a single seed or is not finite; or the reach is wider than the
+  resolution that the entry asks for.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -124,9 +127,23 @@ def _compare(theirs: Published, ours: np.ndarray[Any, Any], level: float) -> Com
         because = f"the reach {reach:.2g} is wider than {theirs.resolution:.2g}"
         return _said(theirs, measured, "cannot be compared", because)
     difference = mean - theirs.value
+    if theirs.kind == "above":
+        return _above(theirs, measured, difference)
     if abs(difference) <= reach:
         return _said(theirs, measured, "agrees", f"{difference:+.2g}, within {reach:.2g}")
     return _said(theirs, measured, "differs", f"by {difference:+.3g}, more than {reach:.2g}")
+
+
+def _above(theirs: Published, measured: Any, difference: float) -> Comparison:
+    """Of a lower limit: above it, below it, or no telling."""
+    reach = measured[-1]
+    if difference > reach:
+        return _said(
+            theirs, measured, "agrees", f"above by {difference:.2g}, more than {reach:.2g}"
+        )
+    if difference < -reach:
+        return _said(theirs, measured, "differs", f"below by {-difference:.3g}")
+    return _said(theirs, measured, "cannot be compared", f"the interval holds {theirs.value:.3g}")
 
 
 def _reach(theirs: Published, num_seeds: int, low: float, high: float, level: float) -> float:
@@ -141,7 +158,9 @@ def _reach(theirs: Published, num_seeds: int, low: float, high: float, level: fl
         return half * float(np.sqrt(num_seeds + 1)) + theirs.rounding
     if theirs.kind == "within":
         return theirs.tolerance
-    raise ValueError(f"kind is {theirs.kind!r}; expected 'mean', 'run' or 'within'.")
+    if theirs.kind == "above":
+        return half
+    raise ValueError(f"kind is {theirs.kind!r}; expected 'mean', 'run', 'within' or 'above'.")
 
 
 def _said(theirs: Published, measured: Any, verdict: str, because: str) -> Comparison:

@@ -179,13 +179,13 @@ ENTRY = Reproduction(
     published=[
         *(
             Published(f"{name}, training ELBO, epoch {epoch}", value, BY[name], FIGURE, "within",
-                      tolerance=1.0)
+                      tolerance=1.0, place=("training ELBO", name, epoch))
             for name, curve in CURVES.items()
             for epoch, value in curve.items()
         ),
         *(
             Published(f"{name}, training ELBO, epoch 950", value, "Tucker et al.", FIGURE, "within",
-                      tolerance=1.0)
+                      tolerance=1.0, place=("training ELBO", name, 950))
             for name, value in FINAL.items()
         ),
     ],

@@ -1,10 +1,13 @@
 """Every reproduction by name, in one dict literal."""
 
 from bbvi.experiments.reproductions import (
+    aevb_monte_carlo_em,
+    aevb_wake_sleep,
     autoencoder,
     belief_network,
     binary_toys,
     gaussian_variances,
+    iwae_ordering,
     noisy_cone,
     relax_toys,
     signal_to_noise,
@@ -19,4 +22,7 @@ REPRODUCTIONS: dict[str, Reproduction] = {
     "signal-to-noise": signal_to_noise.ENTRY,
     "autoencoder": autoencoder.ENTRY,
     "belief-network": belief_network.ENTRY,
+    "iwae-ordering": iwae_ordering.ENTRY,
+    "aevb-wake-sleep": aevb_wake_sleep.ENTRY,
+    "aevb-monte-carlo-em": aevb_monte_carlo_em.ENTRY,
 }

@@ -21,7 +21,8 @@ class Published(NamedTuple):
         File, table or figure.
     kind : str
         "mean": an expectation, or a mean whose error is ``error``; "run": a single run, to be
-        compared with the spread of ours; "within": to be met within ``tolerance``.
+        compared with the spread of ours; "within": to be met within ``tolerance``; "above": a
+        lower limit, such as the 0 of a difference whose sign was published.
     error : float
         Standard error that belongs to a "mean".
     tolerance : float
@@ -30,6 +31,8 @@ class Published(NamedTuple):
         The widest comparison that still means something; a wider one is no agreement.
     obstacle : str
         What the source does not tell and a comparison would need.
+    place : tuple of (str, str, float), optional
+        Panel, series and x of a point of a published curve, drawn even where ours ends before it.
     """
 
     quantity: str
@@ -41,6 +44,7 @@ class Published(NamedTuple):
     tolerance: float = 0.0
     resolution: float = float("inf")
     obstacle: str = ""
+    place: tuple[str, str, float] | None = None
 
     @property
     def value(self) -> float:

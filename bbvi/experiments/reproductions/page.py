@@ -18,6 +18,7 @@ Ours is a mean over seeds; intervals of one section hold together at 95 %. A ver
 * "agrees": the difference is within the reach. The reach is the interval of our mean where the
   published number is an expectation or exact ("mean"); the interval of one more run where it is a
   single run ("run"); a stated tolerance ("within"). The rounding of the printed number is added.
+  Where only an order was published, the interval of our difference is above 0 ("above").
 * "differs": it is not.
 * "cannot be compared": nothing was measured, with one seed, or too roughly to mean anything.
 

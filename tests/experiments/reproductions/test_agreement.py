@@ -36,6 +36,13 @@ def test_a_tolerance():
     assert verdict(published("1.0", kind="within", tolerance=0.01), OURS) == "cannot be compared"
 
 
+def test_an_order_needs_an_interval_on_one_side():
+    assert verdict(published("0", kind="above"), OURS) == "agrees"
+    assert verdict(published("0", kind="above"), -OURS) == "differs"
+    assert verdict(published("0", kind="above"), OURS - 1) == "cannot be compared"
+    assert verdict(published("0", kind="above"), [1.0]) == "cannot be compared"
+
+
 @pytest.mark.parametrize(
     ("values", "because"),
     [([], "not measured"), ([1.0], "one seed"), ([1.0, np.nan], "not finite")],
