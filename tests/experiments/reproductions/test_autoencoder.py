@@ -34,12 +34,13 @@ def test_learning_raises_the_bound_and_the_tighter_bound_is_above_it():
     x, cell = images(), {"rate": 1e-2, "start": "he", "gradient": "mean"}
     steps = autoencoder.train(x, SIZES, cell, np.random.default_rng(2), (1, 150))
     found = [
-        autoencoder.bounds(theta, phi, x, SIZES, 50, np.random.default_rng(3))
+        autoencoder.bounds(theta, phi, x, SIZES, (5, 50), np.random.default_rng(3))
         for _, theta, phi in steps
     ]
-    (first, _), (last, tight) = found
+    first, last = (values[1] for values in found)
     assert last.mean() > first.mean() + 0.5
-    assert np.all(tight >= last)
+    assert np.all(found[1][50] >= last)
+    assert last.mean() < found[1][5].mean() < found[1][50].mean()
     independent = x.mean(axis=0)
     alone = (np.log(independent) * x + np.log1p(-independent) * (1 - x)).sum(axis=1)
     assert last.mean() > alone.mean() - 1.0
