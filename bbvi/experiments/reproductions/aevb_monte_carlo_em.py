@@ -63,7 +63,7 @@ class Point(NamedTuple):
 def learn(name: str, x: Array, held: Array, cell: Cell, seed: int) -> list[Point]:
     """One run of a procedure; log p of training images and of others at some steps."""
     model, encoder, q = networks(LATENTS, cell["hidden"], x.shape[1])
-    z = prior_draws(np.random.default_rng(seed))
+    z = prior_draws(np.random.Generator(np.random.PCG64(seed)))
     some, course = x[: cell["held"]], []
     measuring, start = 0.0, time.process_time()
 
@@ -83,7 +83,7 @@ def learn(name: str, x: Array, held: Array, cell: Cell, seed: int) -> list[Point
         model,
         q,
         x,
-        np.random.default_rng(seed),
+        np.random.Generator(np.random.PCG64(seed)),
         num_samples=1,
         batch_size=BATCH,
         num_steps=cell["points"][-1],

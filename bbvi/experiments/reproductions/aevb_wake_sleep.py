@@ -59,7 +59,7 @@ def learn(
         model,
         q,
         x,
-        np.random.default_rng(seed),
+        np.random.Generator(np.random.PCG64(seed)),
         num_steps=cell["steps"],
         optimizer=adagrad(best),
         callback=see,
@@ -72,7 +72,7 @@ def _after_trial(
 ) -> float:
     """Mean training ELBO of the second half of the trial; -inf where it diverges."""
     model, _, q = parts
-    rng, optimizer = np.random.default_rng(seed), adagrad(rate)
+    rng, optimizer = np.random.Generator(np.random.PCG64(seed)), adagrad(rate)
     try:
         fit = PROCEDURES[name](model, q, x, rng, num_steps=TRIAL, optimizer=optimizer, **settings)
     except NotFiniteError:
@@ -99,7 +99,9 @@ def compare_procedures(
         def see(state: State, curve: dict[int, float] = curve) -> None:
             step = state.trace[-1][0]
             if step % cell["every"] == 0:
-                curve[step] = mean_elbo(parts, state, held, np.random.default_rng(seed))
+                curve[step] = mean_elbo(
+                    parts, state, held, np.random.Generator(np.random.PCG64(seed))
+                )
 
         learn(name, parts, x, cell, seed, see)
     rows: list[dict[str, Any]] = [

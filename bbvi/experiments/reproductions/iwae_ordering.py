@@ -106,8 +106,8 @@ def compare_objectives(grey: Array, held: Array, cell: Cell, seed: int) -> list[
     parts = networks(grey.shape[1], cell["hidden"], cell["latents"])
     log_p = {}
     for name in OBJECTIVES:
-        theta, phi = train(name, parts, grey, cell, np.random.default_rng(seed))
-        rng = np.random.default_rng(seed + 1)
+        theta, phi = train(name, parts, grey, cell, np.random.Generator(np.random.PCG64(seed)))
+        rng = np.random.Generator(np.random.PCG64(seed + 1))
         log_p[name] = mean_log_evidence(parts, theta, phi, held, cell["particles"], rng)
     rows = [{"quantity": f"log p, test, {name}", "value": value} for name, value in log_p.items()]
     return rows + [
