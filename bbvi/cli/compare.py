@@ -63,6 +63,13 @@ def add_parser(subparsers: Any) -> None:
         action=argparse.BooleanOptionalAction,
         help="whether a .csv table's first row has names (default: if no field is a number)",
     )
+    parser.add_argument(
+        "--standardize",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="whether a table is learned in standardized columns (default: yes; results are told "
+        "in the table's own units either way)",
+    )
     parser.add_argument("--samples", type=int, help="S per gradient (default 8)")
     parser.add_argument(
         "--evaluations", type=int, help="log-joint evaluations per run (default 3 million)"
@@ -115,6 +122,8 @@ def run(args: argparse.Namespace) -> int:
     source = source_of(args, entry)
     problem = source()
     say_first_row(args)
+    for doubt in problem.cautions:
+        print(f"caution: {problem.name}: {doubt}", file=sys.stderr)
     start = time.perf_counter()
     with contextlib.ExitStack() as stack:
         stack.enter_context(output(args, args.out))
@@ -169,7 +178,7 @@ def source_of(args: argparse.Namespace, entry: Entry | None) -> Any:
         )
     data_seed = as_count("--data-seed", args.data_seed, minimum=0)
     of_data = (args.model, args.dataset, data_seed, args.latent_dim, args.dtype, args.header)
-    return partial(problem_of, *of_data)
+    return partial(problem_of, *of_data, args.standardize)
 
 
 def say_first_row(args: argparse.Namespace) -> None:
@@ -252,6 +261,9 @@ def write(
             "model": repr(problem.model),
             "family": repr(problem.family),
             "encoder": repr(problem.encoder),
+            "units": problem.units,
+            "log_scale": problem.log_scale,
+            "cautions": problem.cautions,
         },
         "seconds": seconds,
         "environment": environment(),
@@ -260,6 +272,9 @@ def write(
     if result.summary:
         # A dollar sign would start a formula.
         name = problem.name.replace("$", r"\$")
+        title = f"Ways to infer on {name}, at equal evaluations, {result.summary[0]['seeds']} seeds"
+        if problem.units != Problem._field_defaults["units"]:
+            title += f"\nunits {problem.units}"
         figure = plotting.figure(
             result.rows,
             result.summary,
@@ -267,7 +282,7 @@ def write(
             result.posteriors,
             problem.test.x,
             problem.image_shape,
-            f"Ways to infer on {name}, at equal evaluations, {result.summary[0]['seeds']} seeds",
+            title,
             None if timed is None else timed.curves,
         )
         save(figure, out / "compare.png")

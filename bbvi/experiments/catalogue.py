@@ -4,6 +4,7 @@ One name is one problem: a model, a family, an encoder and data.  `CATALOGUE` is
 study a problem of your own, add an `Entry`, or name your file: ``--model FILE.py:NAME``.
 """
 
+import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ from bbvi.experiments.methods import (
 from bbvi.experiments.own import is_own, own_problem
 from bbvi.experiments.problem import Problem, problem_from
 from bbvi.experiments.sweep import cell_rng
+from bbvi.experiments.units import TableWarning
 
 
 class Entry(NamedTuple):
@@ -169,13 +171,17 @@ def problem_of(
     latent_dim: int | None,
     dtype: str,
     header: bool | None = None,
+    standardized: bool = True,
 ) -> Problem:
     """The problem of a name in the catalogue, or of a data set, split by a seed of its own.
 
-    Plain arguments only, so that a worker can make it again.
+    Plain arguments only, so that a worker can make it again; what makes a table doubtful is in
+    ``cautions``, not in a warning of every worker.
     """
     rng = cell_rng(data_seed, {"split": model or dataset})
     if model is not None:
         return entry_of(model).problem(rng, np.dtype(dtype), latent_dim)
     latent_dim = 2 if latent_dim is None else latent_dim
-    return problem_from(dataset, rng, latent_dim, np.dtype(dtype), header)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TableWarning)
+        return problem_from(dataset, rng, latent_dim, np.dtype(dtype), header, standardized)

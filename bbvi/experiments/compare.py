@@ -164,7 +164,13 @@ def run_method(
     learned = Learned(method, fit.theta, fit.phi)
     row, lam, each = _evaluate(problem, name, learned, fit, rng, settings, progress)
     curve = [
-        {"method": name, "step": step, "elbo": value, "seconds": seconds, "evaluations": count}
+        {
+            "method": name,
+            "step": step,
+            "elbo": value - problem.log_scale,
+            "seconds": seconds,
+            "evaluations": count,
+        }
         for step, value, seconds, count in zip(*fit.trace)
     ]
     posteriors = []
@@ -204,9 +210,9 @@ def _evaluate(
             progress=progress,
         )
     columns = {
-        "train_elbo": train_elbo,
-        "test_elbo": gap.elbo,
-        "test_log_evidence": gap.log_evidence,
+        "train_elbo": train_elbo - problem.log_scale,
+        "test_elbo": gap.elbo - problem.log_scale,
+        "test_log_evidence": gap.log_evidence - problem.log_scale,
         "approximation_gap": gap.approximation,
         "amortization_gap": gap.amortization,
     }
@@ -220,7 +226,7 @@ def _evaluate(
     row["seconds"] = float(fit.trace.seconds[-1])
     row["seconds_per_new"] = seconds_new
     row["evaluations"] = int(fit.trace.evaluations[-1])
-    return row, lam, gap.elbo
+    return row, lam, gap.elbo - problem.log_scale
 
 
 def _best_solver(problem: Problem, settings: Settings) -> Solver:

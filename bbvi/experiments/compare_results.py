@@ -33,9 +33,11 @@ def report(problem: Problem, result: SeedComparison) -> str:
         f"{problem.name}: {len(problem.train.x)} training and {evaluated}{of_all} held-out rows; "
         "nats per datapoint,\n"
         f"means over {result.summary[0]['seeds']} seeds with 95 % intervals; log p(x) by "
-        f"{result.summary[0]['evidence_by']}"
+        f"{result.summary[0]['evidence_by']};\n"
+        f"units: {problem.units}"
     )
     parts = [head, format_table(lines, lines[0])]
+    parts += [f"Caution: {doubt}" for doubt in problem.cautions]
     lost = [line for line in result.summary if line["unconverged_rows"] > 0]
     if lost:
         rows = ", ".join(f"{s['method']} {s['unconverged_rows']:.1f}" for s in lost)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from bbvi.datasets import Dataset, breast_cancer, digits, iris, train_test_split, unicode_names
-from bbvi.experiments.problem import Problem, standardize
+from bbvi.experiments.problem import Problem
+from bbvi.experiments.units import standardize
 from bbvi.families import (
     Bernoulli,
     Categorical,
@@ -154,10 +155,11 @@ def _on_irises(
     dtype: Any,
     exact: Callable[[Theta, Array], Array] | None = None,
 ) -> Problem:
-    parts = standardize(*train_test_split(rng, *iris()))
+    *parts, _ = standardize(*train_test_split(rng, *iris()))
     train, test = (part._replace(x=part.x.astype(dtype)) for part in parts)
     encoder = MLP((4, 32, family.num_params))
-    return Problem(name, model, family, encoder, train, test, None, exact)
+    units = "standardized by the training rows"
+    return Problem(name, model, family, encoder, train, test, None, exact, units)
 
 
 def _on_digits(

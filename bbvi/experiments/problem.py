@@ -1,5 +1,6 @@
 """A model, a family, an encoder and data that fit each other."""
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -7,6 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bbvi.datasets import Dataset, digits, iris, load_array, train_test_split
+from bbvi.experiments.units import (
+    TableWarning,
+    cautions,
+    in_the_users_units,
+    refuse_without_information,
+    standardize,
+)
 from bbvi.families import DiagonalGaussian
 from bbvi.models import (
     BernoulliLikelihood,
@@ -34,6 +42,13 @@ class Problem(NamedTuple):
         How to draw a row of x, where it is a picture.
     exact_log_evidence : callable, optional
         (theta, x) -> log p(x) (N,), where it is known but is not the model's own method.
+    units : str
+        Of x, and so of log p(x): what was done to the data, and in which units results are told.
+    log_scale : float
+        sum_j log sd_j, nats, of a table that was standardized: told results are those of the
+        model less it (`bbvi.experiments.units`).
+    cautions : tuple of str
+        What makes log p(x) of these data doubtful, a sentence each.
     """
 
     name: str
@@ -44,6 +59,9 @@ class Problem(NamedTuple):
     test: Dataset
     image_shape: tuple[int, int] | None = None
     exact_log_evidence: Callable[[Theta, Array], Array] | None = None
+    units: str = "of the data as they are"
+    log_scale: float = 0.0
+    cautions: tuple[str, ...] = ()
 
 
 def problem_from(
@@ -52,12 +70,14 @@ def problem_from(
     latent_dim: int = 2,
     dtype: Any = np.float32,
     header: bool | None = None,
+    standardized: bool = True,
 ) -> Problem:
     """The problem for a data set's name, or for the path of a .npy or .csv table.
 
     Binary data get a Bernoulli decoder network, iris the linear-Gaussian model (whose evidence
     is exact), and other tables a Gaussian decoder network with a learned scale; iris and such
-    tables are standardized by their training rows.
+    tables are standardized by their training rows.  Results on iris are told in these units,
+    results on a table in the table's own.
 
     Parameters
     ----------
@@ -71,13 +91,21 @@ def problem_from(
         Of all data, and so of all that is computed from them.
     header : bool, optional
         Whether a .csv file's first row has names; by default as `bbvi.datasets.load_table`.
+    standardized : bool
+        Whether iris and tables of numbers other than 0 and 1 are standardized.
+
+    Warns
+    -----
+    TableWarning
+        If few rows, or constant or repeated columns, make a table's log p(x) meaningless.
 
     Raises
     ------
     TypeError
         If dtype is not float32 or float64.
     FileNotFoundError, ValueError
-        If there is no such data set or file, or the file holds no table of finite numbers.
+        If there is no such data set or file, or the file holds no table of finite numbers; if
+        all its columns are constant.
     """
     if np.dtype(dtype) not in (np.float32, np.float64):
         raise TypeError(f"dtype is {np.dtype(dtype)}; expected float32 or float64.")
@@ -92,10 +120,18 @@ def problem_from(
         raise ValueError(
             f"dataset is {dataset!r}; expected digits, iris, or the path of a .npy or .csv file."
         )
+    refuse_without_information(dataset, data.x)
     train, test = train_test_split(rng, *data)
     binary = bool(np.isin(data.x, (0, 1)).all())
-    if not binary:
-        train, test = standardize(train, test)
+    units, log_scale = Problem._field_defaults["units"], 0.0
+    doubts = () if dataset in ("digits", "iris") else cautions(train.x, binary)
+    if standardized and not binary:
+        train, test, scale = standardize(train, test)
+        units = "standardized by the training rows"
+        if dataset != "iris":
+            units, log_scale = in_the_users_units(scale)
+    for doubt in doubts:
+        warnings.warn(f"{Path(dataset).name}: {doubt}", TableWarning, stacklevel=2)
     train, test = (part._replace(x=part.x.astype(dtype)) for part in (train, test))
     width = data.x.shape[1]
     family = DiagonalGaussian(latent_dim)
@@ -107,18 +143,10 @@ def problem_from(
         train=train,
         test=test,
         image_shape=image_shape,
+        units=units,
+        log_scale=log_scale,
+        cautions=doubts,
     )
-
-
-def standardize(train: Dataset, test: Dataset) -> tuple[Dataset, Dataset]:
-    """Subtract the training mean and divide by the training standard deviation, by column."""
-    mean, scale = train.x.mean(axis=0), train.x.std(axis=0)
-    scale = np.where(scale > 0, scale, 1)
-
-    def apply(x: Array) -> Array:
-        return (x - mean) / scale
-
-    return train._replace(x=apply(train.x)), test._replace(x=apply(test.x))
 
 
 def _model(dataset: str, binary: bool, latent_dim: int, width: int) -> Model:

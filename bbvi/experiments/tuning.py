@@ -187,7 +187,8 @@ def _trial(
         learned = Learned(method, fit.theta, fit.phi)
         lam = method.infer_new(problem, learned, x, method_rng, settings)
         target = backends.target(problem.model, fit.theta, x)
-        bound = elbo(problem.family, target, lam, method_rng, num_samples=100).value.mean()
+        each = elbo(problem.family, target, lam, method_rng, num_samples=100).value
+        bound = each.mean() - problem.log_scale
     except NotFiniteError:
         return [{"validation_elbo": None}]
     return [{"validation_elbo": float(bound) if np.isfinite(bound) else None}]
