@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from bbvi.backends import autodiff, kernel
-from bbvi.nets import MLP
+from bbvi.nets import MLP, ConvNet
 from bbvi.types import Array, Model, Target, Theta
 
 __all__ = ["autodiff", "encode", "kernel", "resolve", "target", "unchecked_target"]
@@ -54,30 +54,30 @@ def unchecked_target(model: Model, theta: Theta, x: Array, backend: str = "auto"
 
 
 def encode(
-    encoder: MLP, phi: Theta, x: Array, backend: str = "auto"
+    encoder: MLP | ConvNet, phi: Theta, x: Array, backend: str = "auto"
 ) -> tuple[Array, Callable[[Array], Theta]]:
     """lam = f_phi(x) (N, P), and its pullback: d/dlam (N, P) -> d/dphi, summed over the rows.
 
     Parameters
     ----------
-    encoder : MLP
+    encoder : MLP or ConvNet
         f_phi, from Dx inputs to P outputs; any function (phi, x) -> lam by autodiff.
     phi : dict
     x : ndarray (N, Dx)
     backend : {"auto", "autodiff", "kernel"}
-        "auto" is the kernel for an `bbvi.MLP`, and autodiff elsewhere.
+        "auto" is the kernel for a `bbvi.MLP` or a `bbvi.ConvNet`, and autodiff elsewhere.
 
     Raises
     ------
     ValueError
-        If the back end is unknown, or the kernel is asked for another encoder than an MLP.
+        If the back end is unknown, or the kernel is asked for an encoder of another kind.
     """
     if backend == "auto":
-        backend = "kernel" if type(encoder) is MLP else "autodiff"
-    if backend == "kernel" and type(encoder) is not MLP:
+        backend = "kernel" if type(encoder) in (MLP, ConvNet) else "autodiff"
+    if backend == "kernel" and type(encoder) not in (MLP, ConvNet):
         raise ValueError(
-            f"encoder is {encoder!r}; expected an MLP, the encoder that the kernel knows. Use "
-            "backend='autodiff' for any other."
+            f"encoder is {encoder!r}; expected an MLP or a ConvNet, the encoders that the kernel "
+            "knows. Use backend='autodiff' for any other."
         )
     return _named(backend).encode(encoder, phi, x)
 

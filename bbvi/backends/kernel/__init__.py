@@ -36,6 +36,9 @@ several percent of a product, so that what is fast is what needs few of them:
 per *datapoint*; that is worth more than a pass only beyond some 20 samples, and it turns a certain
 pixel's exact 0 into a difference of large numbers, so it is not used.
 
+A `ConvNet` decoder or encoder goes through the same blocks: its convolutions are matrix products on
+columns, laid out in runs of R numbers because features come first (`linear_maps`, `conv_layers`).
+
 A prior and a likelihood are each a small module of functions: `priors` and `likelihoods` map the
 model's type to them, and a new one is one entry there.  One that is not there is differentiated by
 autograd, alone, inside each block (`by_autodiff`).

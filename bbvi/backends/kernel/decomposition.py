@@ -7,11 +7,12 @@ import numpy as np
 
 from bbvi.backends.kernel.blocks import Block, Buffers
 from bbvi.backends.kernel.by_autodiff import LIKELIHOOD_BY_AUTODIFF, PRIOR_BY_AUTODIFF
+from bbvi.backends.kernel.conv_layers import ConvLayers
 from bbvi.backends.kernel.layers import Layers
 from bbvi.backends.kernel.likelihoods import LIKELIHOODS, LikelihoodKernel, learned_scale
 from bbvi.backends.kernel.priors import PRIORS, STANDARD_NORMAL, PriorKernel
 from bbvi.models import DeepLatentModel, LinearGaussian
-from bbvi.nets import MLP, part
+from bbvi.nets import MLP, ConvNet, part
 from bbvi.types import Array, Theta
 
 KEPT_BYTES = 2**26
@@ -39,12 +40,22 @@ class Pieces(NamedTuple):
 
     prior: PriorKernel
     prior_state: Any
-    layers: Layers
+    layers: Layers | ConvLayers
     likelihood: LikelihoodKernel
     likelihood_state: Any
     x: Array
     seen: dict[tuple[int, int, int], Array | None]
     names: dict[str, str] | None
+
+
+LAYERS: dict[type, Any] = {MLP: Layers, ConvNet: ConvLayers}
+"""The networks that the kernel knows."""
+
+
+def layers_of(net: MLP | ConvNet, params: Theta, constant: float) -> Layers | ConvLayers:
+    """A network's weights, ready for blocks of rows; c = ``constant``."""
+    made: Layers | ConvLayers = LAYERS[type(net)](net, params, constant)
+    return made
 
 
 def supports(model: Any) -> bool:
@@ -54,7 +65,7 @@ def supports(model: Any) -> bool:
     """
     if type(model) is LinearGaussian:
         return True
-    return type(model) is DeepLatentModel and type(model.decoder) is MLP
+    return type(model) is DeepLatentModel and type(model.decoder) in LAYERS
 
 
 def check_supports(model: Any) -> None:
@@ -66,7 +77,7 @@ def check_supports(model: Any) -> None:
         name += f" with the decoder {type(model.decoder).__name__}"
     raise ValueError(
         f"model is {name}, which the kernel does not know; it supports LinearGaussian, and "
-        "DeepLatentModel with an MLP decoder, any prior and any likelihood. Use "
+        "DeepLatentModel with an MLP decoder or a ConvNet, any prior and any likelihood. Use "
         "backend='autodiff' or 'auto' for any other model."
     )
 
@@ -82,7 +93,7 @@ def take_apart(model: Any, theta: Theta, x: Array) -> Pieces:
     return Pieces(
         prior,
         prior.prepare(model.prior, part(theta, "prior")),
-        Layers(model.decoder, part(theta, "decoder"), constant),
+        layers_of(model.decoder, part(theta, "decoder"), constant),
         likelihood,
         likelihood.prepare(model.likelihood, own, x),
         x,

@@ -1,24 +1,28 @@
 """The encoder's forward pass and its pullback."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from bbvi.backends.kernel.blocks import Buffers
-from bbvi.backends.kernel.decomposition import add
+from bbvi.backends.kernel.blocks import BLOCK_BYTES, Buffers, thread_buffers
+from bbvi.backends.kernel.decomposition import add, layers_of
 from bbvi.backends.kernel.evaluate import worthwhile_threads
-from bbvi.backends.kernel.layers import Layers, Pass
-from bbvi.nets import MLP
-from bbvi.threads import cut, run_hands, thread_count
+from bbvi.backends.kernel.layers import Pass
+from bbvi.nets import MLP, ConvNet
+from bbvi.threads import cut, deal, run_hands, thread_count
 from bbvi.types import Array, Theta
 
+KEPT_BYTES = 2**25
+"""Of the widest layer for all rows, up to which a pass is kept for the pullback.  Beyond, the
+pullback makes it again, block by block, so that memory does not grow with N."""
 
-def encode(encoder: MLP, phi: Theta, x: Array) -> tuple[Array, Callable[[Array], Theta]]:
+
+def encode(encoder: MLP | ConvNet, phi: Theta, x: Array) -> tuple[Array, Callable[[Array], Theta]]:
     """lam = f_phi(x) and its pullback, dlam -> sum_n dlam_n . d lam_n / d phi.
 
     Parameters
     ----------
-    encoder : MLP
+    encoder : MLP or ConvNet
         f_phi, from Dx inputs to P outputs.
     phi : dict
         Its parameters.
@@ -31,30 +35,45 @@ def encode(encoder: MLP, phi: Theta, x: Array) -> tuple[Array, Callable[[Array],
     pullback : callable
         dlam (N, P) -> gradient in phi.
     """
-    layers = Layers(encoder, phi, 1.0)
+    layers = layers_of(encoder, phi, 1.0)
     lam = np.empty((len(x), encoder.sizes[-1]), x.dtype)
-    parts = cut(len(x), worthwhile_threads(encoder.sizes, len(x) * x.itemsize, thread_count(None)))
+    threads = worthwhile_threads(layers, len(x) * x.itemsize, thread_count(None))
+    kept = len(x) * layers.width * x.itemsize <= KEPT_BYTES
 
-    def forward(rows: slice) -> tuple[slice, Pass, Buffers]:
-        # The thread's own buffers would be overwritten before the pullback.
-        buffers = Buffers(x.dtype)
-        done = layers.forward(x[rows].T, buffers, slopes=True)
-        lam[rows] = done.outputs.T
-        return rows, done, buffers
+    def run(rows: slice) -> tuple[Pass, Buffers]:
+        # A pass that is kept has buffers of its own: a thread's are soon overwritten.
+        buffers = Buffers(x.dtype) if kept else thread_buffers(x.dtype)
+        return layers.forward(x[rows].T, buffers, slopes=True), buffers
 
-    passes = run_hands(forward, parts)
+    def forward(hand: Sequence[slice]) -> list[tuple[Pass, Buffers] | None]:
+        passes: list[tuple[Pass, Buffers] | None] = []
+        for rows in hand:
+            one = run(rows)
+            lam[rows] = one[0].outputs.T
+            passes.append(one if kept else None)
+        return passes
+
+    hands = deal(_blocks(len(x), layers.width * x.itemsize, threads), threads)
+    passes = run_hands(forward, hands)
 
     def pullback(dlam: Array) -> Theta:
-        def backward(part: tuple[slice, Pass, Buffers]) -> Theta:
-            rows, done, buffers = part
+        def backward(number: int) -> Theta:
             gradient: Theta = {}
-            gradients = layers.backward(done, dlam[rows].T, buffers)
-            layers.add_gradient(gradient, done, gradients, None, buffers)
+            for rows, one in zip(hands[number], passes[number]):
+                done, buffers = run(rows) if one is None else one
+                gradients = layers.backward(done, dlam[rows].T, buffers)
+                layers.add_gradient(gradient, done, gradients, None, buffers)
             return gradient
 
-        first, *others = run_hands(backward, passes)
+        first, *others = run_hands(backward, range(len(hands)))
         for more in others:
             add(first, more)
         return first
 
     return lam, pullback
+
+
+def _blocks(num_rows: int, row_bytes: int, threads: int) -> list[slice]:
+    """Rows in equal blocks of at most `BLOCK_BYTES`, as many for each thread."""
+    rows = max(1, BLOCK_BYTES // row_bytes)
+    return cut(num_rows, min(num_rows, threads * -(-num_rows // (threads * rows))))

@@ -1,13 +1,13 @@
 """The passes over blocks: log p(x, z), and its derivatives in z and theta."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 
 from bbvi.backends.kernel.blocks import Block, Buffers, split_rows, thread_buffers
+from bbvi.backends.kernel.conv_layers import ConvLayers
 from bbvi.backends.kernel.decomposition import Pieces, add, gather, with_data
-from bbvi.backends.kernel.layers import Pass
+from bbvi.backends.kernel.layers import Layers, Pass
 from bbvi.nets import join
 from bbvi.threads import deal, run_hands, thread_count
 from bbvi.types import Array, Evaluation, Theta
@@ -64,9 +64,9 @@ def evaluate(
 def _hands(pieces: Pieces, z: Array, num_threads: int | None) -> list[Sequence[Block]]:
     """The blocks of z, dealt to threads; to the caller's own where the work is small."""
     S, N, _ = z.shape
-    sizes = pieces.layers.sizes
-    threads = worthwhile_threads(sizes, S * N * z.itemsize, thread_count(num_threads))
-    row_bytes = max(sizes) * z.itemsize * pieces.likelihood.tape
+    layers = pieces.layers
+    threads = worthwhile_threads(layers, S * N * z.itemsize, thread_count(num_threads))
+    row_bytes = layers.width * z.itemsize * pieces.likelihood.tape
     return deal(split_rows(S, N, row_bytes, threads), threads)
 
 
@@ -135,10 +135,9 @@ def check_samples(pieces: Pieces, z: Array, weights: Array | None) -> None:
         )
 
 
-def worthwhile_threads(sizes: Sequence[int], feature_bytes: int, threads: int) -> int:
-    """One, or all threads, for layers of these sizes on rows whose features take so much each."""
-    products = sum(above * below for above, below in pairwise(sizes))
-    work = feature_bytes * (max(sizes) + products / PRODUCTS_PER_PASS)
+def worthwhile_threads(layers: Layers | ConvLayers, feature_bytes: int, threads: int) -> int:
+    """One, or all threads, for these layers on rows whose features take so much each."""
+    work = feature_bytes * (layers.width + layers.products / PRODUCTS_PER_PASS)
     return 1 if work < FEW_BYTES * threads else threads
 
 

@@ -17,6 +17,7 @@ The slopes a' are functions of the activation itself: 1 - h^2 for tanh, 1 - exp(
 At exactly 0 the slope of relu is 1/2, as autograd's is.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -82,6 +83,9 @@ class Pass(NamedTuple):
 class Layers:
     """One MLP's weights, ready for blocks of rows.
 
+    ``width`` is the most numbers of a row that a matrix product sees, and ``products`` the
+    multiplications of a row's forward pass: what blocks and threads are planned by.
+
     Parameters
     ----------
     net : MLP
@@ -93,6 +97,8 @@ class Layers:
 
     def __init__(self, net: MLP, params: Theta, constant: float) -> None:
         self.sizes = net.sizes
+        self.width = max(net.sizes)
+        self.products = sum(above * below for above, below in pairwise(net.sizes))
         self.depth = net.num_layers
         self.activate = ACTIVATIONS[net.activation]
         self.weights = [params[f"W{layer}"] for layer in range(self.depth)]

@@ -81,6 +81,11 @@ def target(model: Model, theta: Theta, x: Array, num_threads: int | None = None)
 def unchecked_target(model: Any, theta: Theta, x: Array, num_threads: int | None = None) -> Target:
     """`target` without its checks, for loops that have made them."""
     pieces = take_apart(model, theta, x)
+    if type(pieces.layers) is not Layers:
+        raise ValueError(
+            "the decoder is a ConvNet; expected an MLP: sums of squares are known for dense layers "
+            "only. Hold theta (bbvi.targets.hold_theta) where lam's gradient is of interest."
+        )
     own = pieces.names is not None or any(key.startswith("likelihood.") for key in theta)
     values = kernel_target(model, theta, x, num_threads)
 
@@ -159,7 +164,7 @@ def _add_block(
 
 
 def _add_layers(
-    layers: Layers, done: Pass, gradients: list[Array], w: Array, sums: Theta, squares: Theta
+    layers: Any, done: Pass, gradients: list[Array], w: Array, sums: Theta, squares: Theta
 ) -> None:
     """Both moments of each layer's dW and db, for sample weights w (S, n)."""
     S, n = w.shape
