@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bbvi.cli import decompose
 from bbvi.cli.output import arguments_of
 from bbvi.estimators.noise import NOISE_SOURCES
 from bbvi.estimators.table import ESTIMATORS
@@ -21,6 +22,8 @@ from bbvi.experiments.variance_grid import FULL, QUICK, Grid
 from bbvi.plotting import variance as plotting
 from bbvi.plotting import variance_rows
 from bbvi.plotting.style import save
+
+OUT = Path("bbvi-out/variance")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -46,15 +49,18 @@ def add_parser(subparsers: Any) -> None:
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--workers", type=int, help="processes (default: one per CPU)")
     where.add_argument("--scheduler", metavar="ADDRESS", help="of a running dask scheduler")
-    parser.add_argument(
-        "--out", type=Path, default=Path("bbvi-out/variance"), help="results folder"
-    )
+    parser.add_argument("--out", type=Path, help=f"results folder (default {OUT})")
     parser.add_argument("--quick", action="store_true", help="a small grid, in seconds")
+    decompose.add_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print the ranking, write rows, manifest and figures."""
+    decompose.check_options(args)
+    if args.decompose:
+        return decompose.run(args)
+    out = args.out or OUT
     grid = grid_from(args)
     if "linear-gaussian" in args.model:
         print(
@@ -67,13 +73,11 @@ def run(args: argparse.Namespace) -> int:
         executor = None
         if args.scheduler is not None:
             executor = stack.enter_context(cluster(args.scheduler))
-        sweep = variance(
-            grid, seed=args.seed, folder=args.out, executor=executor, workers=args.workers
-        )
+        sweep = variance(grid, seed=args.seed, folder=out, executor=executor, workers=args.workers)
     seconds = time.perf_counter() - start
-    write(args, sweep, seconds)
+    write(args, out, sweep, seconds)
     print(report(sweep))
-    print(f"\n{seconds:.0f} s; rows, manifest and figures are in {args.out}")
+    print(f"\n{seconds:.0f} s; rows, manifest and figures are in {out}")
     return 1 if sweep.failures else 0
 
 
@@ -144,9 +148,8 @@ def _line(row: Mapping[str, Any]) -> dict[str, str]:
     return line
 
 
-def write(args: argparse.Namespace, sweep: Sweep, seconds: float) -> None:
+def write(args: argparse.Namespace, out: Path, sweep: Sweep, seconds: float) -> None:
     """variance.csv, the same without what a clock measured, failures, manifest and figures."""
-    out = args.out
     write_csv(out / "variance.csv", sweep.rows)
     write_csv(out / "reproducible.csv", without_clock(sweep.rows))
     if sweep.failures:

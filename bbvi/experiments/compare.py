@@ -205,7 +205,7 @@ def _evaluate(
             lam,
             test,
             rng,
-            solver=_best_solver(problem, settings),
+            solver=best_solver(problem, settings),
             exact_log_evidence=problem.exact_log_evidence,
             progress=progress,
         )
@@ -229,7 +229,7 @@ def _evaluate(
     return row, lam, gap.elbo - problem.log_scale
 
 
-def _best_solver(problem: Problem, settings: Settings) -> Solver:
+def best_solver(problem: Problem, settings: Settings) -> Solver:
     """What finds the family's optimum: natural gradients of a Gaussian, else little noise."""
     family = problem.family
     if isinstance(family, DiagonalGaussian | FullCovarianceGaussian):
