@@ -1,7 +1,7 @@
 """Sphinx's settings; pages that follow from the package or the repository are written first.
 
 pip install -e ".[docs]"
-python -m sphinx -W -b html docs docs/_build
+python -m sphinx -W -b html docs docs/_build/html
 """
 
 import sys
@@ -26,7 +26,7 @@ extensions = [
     "myst_nb",
     "sphinx_design",
 ]
-exclude_patterns = ["_build", "README.md", "templates"]
+exclude_patterns = ["_build", "jupyter_execute", "README.md", "templates"]
 default_role = "py:obj"
 
 autodoc_typehints_format = "short"
