@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     )
     from bbvi.families import (
         Bernoulli,
+        Beta,
         Categorical,
         DiagonalGaussian,
         FullCovarianceGaussian,
@@ -121,8 +122,8 @@ _HOMES = {
         "log_evidence_psis log_evidence_quadrature to_arviz"
     ),
     "bbvi.families": (
-        "Bernoulli Categorical DiagonalGaussian FullCovarianceGaussian Gamma LabelAndGaussian "
-        "Laplace MeanField QuadraticFlow SmoothMeanField"
+        "Bernoulli Beta Categorical DiagonalGaussian FullCovarianceGaussian Gamma "
+        "LabelAndGaussian Laplace MeanField QuadraticFlow SmoothMeanField"
     ),
     "bbvi.importance_weights": "psis",
     "bbvi.inference": (
@@ -152,6 +153,7 @@ __all__ = [
     "Bernoulli",
     "BernoulliLikelihood",
     "BernoulliPrior",
+    "Beta",
     "BlockCounts",
     "Categorical",
     "CategoricalLikelihood",

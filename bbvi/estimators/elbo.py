@@ -38,6 +38,7 @@ import numpy as np
 from bbvi.estimators import antithetic_pairs, baselines, expectations, relaxations
 from bbvi.estimators.arguments import check_reparameterizable, check_target
 from bbvi.estimators.arms import arms as _arms
+from bbvi.estimators.double_control_variates import double_cv as _double_cv
 from bbvi.estimators.finite_differences import finite_differences as _finite_differences
 from bbvi.estimators.linearized import linearized as _linearized
 from bbvi.estimators.measure_valued import measure_valued as _measure_valued
@@ -156,6 +157,7 @@ arm = of_elbo(antithetic_pairs.arm)
 disarm = of_elbo(antithetic_pairs.disarm)
 arms = of_elbo(_arms)
 muprop = of_elbo(_muprop)
+double_cv = of_elbo(_double_cv)
 rebar = of_elbo(_rebar)
 relax = of_elbo(_relax)
 concrete = of_elbo(relaxations.concrete)

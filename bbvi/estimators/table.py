@@ -20,6 +20,7 @@ from bbvi.estimators.baselines import (
     var_grad,
 )
 from bbvi.estimators.bias import UNKNOWN, Bias
+from bbvi.estimators.double_control_variates import double_cv
 from bbvi.estimators.elbo import (
     entropy_inside,
     reparameterized_kl,
@@ -208,6 +209,14 @@ ESTIMATORS: dict[str, Specification] = {
         family=Relaxable,
         differentiable=True,
         cost=Cost(samples=1, once=1),
+    ),
+    "double-cv": Specification(
+        double_cv,
+        source="Titsias and Shi (2022)",
+        family=Relaxable,
+        differentiable=True,
+        min_samples=2,
+        couples_samples=True,
     ),
     "rebar": Specification(
         rebar,

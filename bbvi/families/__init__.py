@@ -1,6 +1,7 @@
 """Variational families q_lam(z)."""
 
 from bbvi.families.bernoulli import Bernoulli
+from bbvi.families.beta import Beta
 from bbvi.families.categorical import Categorical
 from bbvi.families.diagonal_gaussian import DiagonalGaussian
 from bbvi.families.full_covariance_gaussian import FullCovarianceGaussian
@@ -12,6 +13,7 @@ from bbvi.families.quadratic_flow import QuadraticFlow
 
 __all__ = [
     "Bernoulli",
+    "Beta",
     "Categorical",
     "DiagonalGaussian",
     "FullCovarianceGaussian",

@@ -9,6 +9,7 @@ from autograd.scipy.special import gammaln, psi
 from scipy.special import gammainc, gammaincc, gammaincinv, polygamma
 
 from bbvi.families.bernoulli import open_uniform
+from bbvi.families.implicit import log_slope
 from bbvi.types import Array
 from bbvi.validation import as_count, check_rows
 
@@ -147,21 +148,10 @@ def implicit_shape_derivative(a: Array, y: Array) -> Array:
     probabilities from 1e-6 to 1 - 1e-9.  float32 input is computed in float64.
     """
     a, y = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(y, np.float64))
-    h = 1e-3 * a
     lower = y < a
-    slope = np.where(lower, _log_slope(gammainc, a, y, h), -_log_slope(gammaincc, a, y, h))
+    below = log_slope(lambda shape: gammainc(shape, y), a)
+    above = log_slope(lambda shape: gammaincc(shape, y), a)
+    slope = np.where(lower, below, -above)
     tail = np.where(lower, gammainc(a, y), gammaincc(a, y))
     log_density = (a - 1) * np.log(y) - y - gammaln(a)
     return -slope * tail * np.exp(-log_density)
-
-
-def _log_slope(tail: Any, a: Array, y: Array, h: Array) -> Array:
-    """d log tail / da by the five-point central difference."""
-    tiny = np.finfo(np.float64).tiny
-
-    def log_tail(shape: Array) -> Array:
-        return np.log(np.maximum(tail(shape, y), tiny))
-
-    near = log_tail(a + h) - log_tail(a - h)
-    far = log_tail(a + 2 * h) - log_tail(a - 2 * h)
-    return (8 * near - far) / (12 * h)

@@ -14,7 +14,7 @@ from bbvi import checks
 from bbvi.backends import autodiff, kernel
 from bbvi.estimators import expectations
 from bbvi.estimators.elbo import elbo_integrand
-from bbvi.families import Bernoulli, Categorical, Gamma
+from bbvi.families import Bernoulli, Beta, Categorical, Gamma
 from bbvi.targets import of_functions
 from bbvi.types import Estimate
 
@@ -258,6 +258,7 @@ def test_check_model_rejects(mistake):
         Bernoulli(3),
         Categorical(2, 3),
         Gamma(2),
+        Beta(2),
     ],
     ids=repr,
 )

@@ -19,6 +19,7 @@ from bbvi.estimators import (
 from bbvi.evaluation.exact_sums import hermite_nodes, support_nodes, weighted_sum
 from bbvi.families import (
     Bernoulli,
+    Beta,
     Categorical,
     DiagonalGaussian,
     FullCovarianceGaussian,
@@ -34,6 +35,7 @@ FAMILIES = [
     Bernoulli(2),
     Categorical(1, 3),
     Gamma(2),
+    Beta(2),
 ]
 
 

@@ -64,6 +64,7 @@ FAMILIES = {
     "full": families.FullCovarianceGaussian(3),
     "Laplace": families.Laplace(3),
     "gamma": families.Gamma(3),
+    "beta": families.Beta(3),
     "flow": families.QuadraticFlow(3),
     "bits": families.Bernoulli(3),
     "categories": families.Categorical(1, 3),
