@@ -55,7 +55,7 @@ def _bbvi(problem: Problem, num_steps: int) -> Callable[[], Any]:
             num_steps=num_steps,
             optimizer=bbvi.adam(RATE),
             progress=False,
-        ).local
+        ).lam
 
     return run
 

@@ -226,7 +226,7 @@ fit = fit_amortized(deep, family, train.x, rng, encoder=encoder, num_steps=num_s
 unseen = test.x[: 20 if SMOKE else 200]
 log_p = log_evidence_quadrature(deep, fit.theta, unseen).value
 q_encoder = encoder(fit.phi, unseen)
-q_best = infer(deep, family, fit.theta, unseen, rng, lam=q_encoder, num_steps=300).local
+q_best = infer(deep, family, fit.theta, unseen, rng, lam=q_encoder, num_steps=300).lam
 target = backends.autodiff.target(deep, fit.theta, unseen)
 bound_encoder = elbo(family, target, q_encoder, rng, num_samples=2000)
 bound_best = elbo(family, target, q_best, rng, num_samples=2000)

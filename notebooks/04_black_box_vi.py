@@ -134,7 +134,7 @@ fit = fit_bbvi(
 )
 for key in theta:
     assert np.allclose(theta[key], fit.theta[key], rtol=1e-6), key
-assert np.allclose(lam, fit.local, rtol=1e-6, atol=1e-9)
+assert np.allclose(lam, fit.lam, rtol=1e-6, atol=1e-9)
 
 best = model.log_evidence(model.fit_ml(x), x).mean()
 print(f"log p(x) per flower: start {model.log_evidence(start, x).mean():.3f}, ", end="")
@@ -296,7 +296,7 @@ for inner_steps, warm_start in runs:
         callback=record,
     )
     target = backends.kernel.target(decoder.model, learned.theta, some)
-    bound = elbo(decoder.family, target, learned.local[::stride], np.random.default_rng(6)).value
+    bound = elbo(decoder.family, target, learned.lam[::stride], np.random.default_rng(6)).value
     table.append((name, learned.trace.evaluations[-1], curves[name][-1][1], bound.mean()))
 
 print("Step 1      evaluations   log p(x)     ELBO")

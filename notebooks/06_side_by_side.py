@@ -118,7 +118,7 @@ lam = encoder(fit.phi, x_new)
 target = backends.kernel.target(model, fit.theta, x_new)
 log_p = log_evidence_quadrature(model, fit.theta, x_new).value
 best = infer(model, family, fit.theta, x_new, np.random.default_rng(4), lam=lam, num_samples=16)
-at_best = elbo(family, target, best.local, np.random.default_rng(5), 2000).value
+at_best = elbo(family, target, best.lam, np.random.default_rng(5), 2000).value
 at_encoder = elbo(family, target, lam, np.random.default_rng(5), 2000).value
 
 gap = inference_gap(model, family, fit.theta, lam, x_new, np.random.default_rng(6))

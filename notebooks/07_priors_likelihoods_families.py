@@ -214,7 +214,7 @@ log_p = log_evidence_quadrature(found.model, found.theta, some).value
 target = backends.kernel.target(found.model, found.theta, some)
 for q in (DiagonalGaussian(2), family):
     rng = np.random.default_rng(7)
-    lam = infer(found.model, q, found.theta, some, rng, num_samples=16).local
+    lam = infer(found.model, q, found.theta, some, rng, num_samples=16).lam
     gap = log_p - elbo(q, target, lam, rng, num_samples=1000).value
     print(f"{type(q).__name__:24} approximation gap {gap.mean():.3f} nats, worst {gap.max():.3f}")
 
@@ -272,7 +272,7 @@ for name, estimator in estimators.items():
     with warnings.catch_warnings():
         # bbvi warns where Step 1 has not converged: here the estimators are compared by that.
         warnings.simplefilter("ignore", NotConvergedWarning)
-        lam = infer(chain, mean_field, theta, x, rng, estimator=estimator, num_steps=steps).local
+        lam = infer(chain, mean_field, theta, x, rng, estimator=estimator, num_steps=steps).lam
     probability = np.exp(lam.reshape(-1, T, K))
     q[name] = probability / probability.sum(axis=2, keepdims=True)
     loss[name] = chain.kl_from_factorized(theta, x, q[name])
@@ -329,7 +329,7 @@ for name, likelihood, num_outputs in (
         num_steps=num_steps,
         optimizer=adam(cosine_decay(0.01, num_steps)),
     )
-    kl, _ = code.kl_standard_normal_and_grad(fit.local)
+    kl, _ = code.kl_standard_normal_and_grad(fit.lam)
     drawn, _ = model.sample(np.random.default_rng(11), fit.theta, num=8)
     print(f"\n{name}: ELBO {fit.trace.elbo[-20:].mean():.1f} nats, KL(q || p(z)) {kl.mean():.2f}")
     print("  sampled:", ", ".join(decode(drawn)))

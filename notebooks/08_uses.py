@@ -88,7 +88,7 @@ def complete_exactly(half, nodes=60 if SMOKE else 120):
 seen_model = DeepLatentModel(model.prior, model.decoder, MaskedBernoulli())
 y = MaskedBernoulli().observe(half, mask)
 family, rng = DiagonalGaussian(2), np.random.default_rng(1)
-lam = infer(seen_model, family, theta, y, rng, num_samples=16).local
+lam = infer(seen_model, family, theta, y, rng, num_samples=16).lam
 by_step_1 = restore(seen_model, family, theta, lam, y, rng, num_samples=200)
 
 exactly = complete_exactly(half)

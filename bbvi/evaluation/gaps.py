@@ -213,7 +213,7 @@ def _ends(
 
 def _end(fit: Fit) -> tuple[Array, Verdict]:
     assert fit.verdict is not None
-    return fit.local, fit.verdict
+    return fit.lam, fit.verdict
 
 
 def _lost_rows(family: Family, target: Target, lam: Array, rng: np.random.Generator) -> Array:

@@ -194,7 +194,7 @@ def _evaluate(
     train, test = problem.train.x, problem.test.x[: settings.test_rows]
     lam, seconds_new = _infer_timed(problem, learned, rng, settings)
     target = backends.target(model, fit.theta, train)
-    train_elbo = elbo(family, target, fit.local, rng, num_samples=100).value
+    train_elbo = elbo(family, target, fit.lam, rng, num_samples=100).value
     with warnings.catch_warnings():
         # The row counts them, and the report says so once for all runs.
         warnings.simplefilter("ignore", NotConvergedWarning)

@@ -210,4 +210,4 @@ def _step_1(
         optimizer=adam(cosine_decay(settings.new_rate, num_steps)),
         progress=False,
         judge=by_course,
-    ).local
+    ).lam

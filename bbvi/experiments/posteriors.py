@@ -222,10 +222,10 @@ def _fit(
     said = "" if judged.all_converged or modes else "not converged"
     if said and np.isfinite(judged.nats_left).any():
         said += f" ({np.nanmax(judged.nats_left):.2g} nats seem left)"
-    draws = draw(family, target, fit.local, rng, S, of=posterior.constrain)
+    draws = draw(family, target, fit.lam, rng, S, of=posterior.constrain)
     values = draws.values[:, 0]
     moments = Moments(values.mean(axis=0), values.std(axis=0, ddof=1), _khat(draws))
-    return _Fitted(method, family.moments(fit.local), draws, moments, said, seconds, modes)
+    return _Fitted(method, family.moments(fit.lam), draws, moments, said, seconds, modes)
 
 
 def _respond(

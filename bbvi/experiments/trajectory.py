@@ -245,7 +245,7 @@ def _climb(
             judge=by_course,
             **settings,
         )
-        return fit.local
+        return fit.lam
 
     lams = (family.init(1), after(MID_STEPS, optimizer=adam(0.1)), after(400))
     return dict(zip(POINTS, lams))

@@ -66,7 +66,7 @@ class Fit(NamedTuple):
         Model parameters.
     phi : dict or None
         Encoder parameters.
-    local : ndarray (N, P)
+    lam : ndarray (N, P)
         lam of every training datapoint: the table, or what the encoder gives.
     trace : Trace
         ELBO, seconds and log-joint evaluations along the run.
@@ -78,10 +78,15 @@ class Fit(NamedTuple):
 
     theta: Theta
     phi: Theta | None
-    local: Array
+    lam: Array
     trace: Trace
     state: State | None
     verdict: Any = None
+
+    @property
+    def local(self) -> Array:
+        """The former name of ``lam``, kept for one release."""
+        return self.lam
 
     def save(self, file: Any) -> None:
         """Write theta, phi, lam and the trace to an .npz archive; the state is not kept.
@@ -94,7 +99,7 @@ class Fit(NamedTuple):
         arrays: dict[str, Any] = {f"theta/{key}": value for key, value in self.theta.items()}
         arrays |= {f"phi/{key}": value for key, value in (self.phi or {}).items()}
         arrays |= {f"trace/{key}": value for key, value in self.trace._asdict().items()}
-        arrays |= {"lam": self.local, "has_phi": np.array(self.phi is not None)}
+        arrays |= {"lam": self.lam, "has_phi": np.array(self.phi is not None)}
         np.savez(file, **arrays)
 
     @classmethod

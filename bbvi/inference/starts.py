@@ -37,7 +37,7 @@ def laplace(*, max_steps: int = 500, tolerance: float = 1e-6) -> Any:
     >>> model = bbvi.Posterior(lambda z: -2 * (z[0] - 3) ** 2, 1)
     >>> q, rng = bbvi.DiagonalGaussian(1), np.random.default_rng(0)
     >>> fit = bbvi.infer(model, q, {}, model.x, rng, start=laplace())
-    >>> q.moments(fit.local).mean.round(3)
+    >>> q.moments(fit.lam).mean.round(3)
     array([[3.]])
     """
     return partial(_laplace, max_steps=max_steps, tolerance=tolerance)

@@ -94,7 +94,7 @@ def tight_proposal(
             num_steps=num_steps,
             progress=False,
             judge=by_course,
-        ).local
+        ).lam
         moments = moments_of(network.family, diagonal)
         refined = step_1(
             network.model,
@@ -108,7 +108,7 @@ def tight_proposal(
             optimizer=adam(cosine_decay(0.02, num_steps)),
             progress=False,
             judge=by_course,
-        ).local
+        ).lam
         mean, covariance = full.moments(refined.astype(np.float64))
         found.append(full.from_moments(mean, inflation**2 * covariance).astype(x.dtype))
     return full, np.concatenate(found)

@@ -117,7 +117,7 @@ def _network(
     codes = backends.encode(encoder, fit.phi, test)[0][:, :2]
     copied = backends.target(model, fit.theta, test).value(codes[None])[0]
     copied -= model.prior.log_prob({}, codes)
-    generator, theta = _with_fitted_prior(model, fit.theta, fit.local[:, :2])
+    generator, theta = _with_fitted_prior(model, fit.theta, fit.lam[:, :2])
     some = test[:evidence_rows]
     evidence = log_evidence_quadrature(model, fit.theta, some).value
     fitted = log_evidence_quadrature(generator, theta, some).value
@@ -125,7 +125,7 @@ def _network(
     row = {"method": name, "squared_error": float(np.mean((test - mean) ** 2))}
     row |= mean_and_error("copied", copied) | mean_and_error("log_evidence", evidence)
     row |= mean_and_error("log_evidence_fitted", fitted)
-    row["code_scale"] = float(fit.local[:, :2].std(axis=0).max())
+    row["code_scale"] = float(fit.lam[:, :2].std(axis=0).max())
     z = model.prior.sample(rng, {}, num_samples)
     return row, Codes(name, codes, model.mean(fit.theta, z.astype(test.dtype)))
 

@@ -168,7 +168,7 @@ def _procedures(
             num_steps=num_steps,
             progress=progress,
             judge=by_course,
-        ).local
+        ).lam
 
     cold, refine = budget.cold_steps, budget.refine_steps
     found = {}

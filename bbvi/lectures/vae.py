@@ -154,7 +154,7 @@ def train_vae(
         )
         assert fit.state is not None
         state = fit.state
-        objective = evaluate_objective(network, fit.theta, fit.local, x, rng, evaluation_samples)
+        objective = evaluate_objective(network, fit.theta, fit.lam, x, rng, evaluation_samples)
         log("epochs", epoch=len(rows) + 1, objective=objective)
         if folder is not None:
             save_checkpoint(folder, state, rng, len(rows), settings=settings, **logs)

@@ -52,7 +52,7 @@ class Posterior:
     >>> correlated = Posterior(lambda z: -(z[0] ** 2) - (z[1] - z[0]) ** 2, 2)
     >>> q = bbvi.FullCovarianceGaussian(2)
     >>> fit = bbvi.infer(correlated, q, rng=np.random.default_rng(0))
-    >>> q.moments(fit.local).covariance[0].round(1)
+    >>> q.moments(fit.lam).covariance[0].round(1)
     array([[0.5, 0.5],
            [0.5, 1. ]])
     """

@@ -37,7 +37,7 @@ def _infer(record, model, family, theta, x):
         num_steps=400,
         optimizer=adam(0.05),
         progress=False,
-    ).local
+    ).lam
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,7 @@ def test_with_noise_goes_through_step_1():
     )
     exact = family.from_moments(*model.posterior(theta, x))
     # The mean's gradient is linear in eps, and mirrored noise makes it exact.
-    np.testing.assert_allclose(fit.local[:, 0], exact[:, 0], atol=1e-3)
+    np.testing.assert_allclose(fit.lam[:, 0], exact[:, 0], atol=1e-3)
 
 
 def test_antithetic_refuses_an_odd_number():

@@ -92,8 +92,8 @@ def test_a_posterior_that_is_no_gaussian_gets_nearer():
     target = autodiff.target(model, {}, model.x)
     for seed in range(3):
         fit = bbvi.infer(model, q, {}, model.x, np.random.default_rng(seed), num_samples=64)
-        mean_field = np.diagonal(q.moments(fit.local).covariance[0])
-        response = linear_response(q, target, fit.local, np.random.default_rng(seed), 2000)
+        mean_field = np.diagonal(q.moments(fit.lam).covariance[0])
+        response = linear_response(q, target, fit.lam, np.random.default_rng(seed), 2000)
         errors = np.abs(np.log(np.diagonal(response.covariance[0]) / exact))
         assert errors.max() < 0.7 * np.abs(np.log(mean_field / exact)).max()
 

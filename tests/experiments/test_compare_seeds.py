@@ -92,7 +92,7 @@ def test_fits_come_back_as_they_were(tmp_path, result):
     for key, value in fit.theta.items():
         assert (again.theta[key] == value).all()
     assert again.phi.keys() == fit.phi.keys()
-    assert (again.local == fit.local).all()
+    assert (again.lam == fit.lam).all()
     assert (again.trace.elbo == fit.trace.elbo).all()
     (tmp_path / "bad.npz").write_bytes(b"PK not an archive")
     with pytest.raises(ValueError, match=r"bad\.npz holds no fit that can be read"):

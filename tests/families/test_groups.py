@@ -54,9 +54,9 @@ def test_two_groups_lie_between_diagonal_and_full():
     diagonal = 0.5 * (np.log(np.diag(precision)).sum() - np.linalg.slogdet(precision)[1])
     assert 0 < gap < diagonal
     eps = family.noise(np.random.default_rng(3), 4000, 3)
-    estimate = reparameterized(family, autodiff.target(model, theta, x), fit.local, eps).elbo
+    estimate = reparameterized(family, autodiff.target(model, theta, x), fit.lam, eps).elbo
     np.testing.assert_allclose(estimate, model.log_evidence(theta, x) - gap, atol=0.1)
-    first, last = fit.local[:, :5], fit.local[:, 5:]
+    first, last = fit.lam[:, :5], fit.lam[:, 5:]
     found = FullCovarianceGaussian(2).moments(first).covariance
     np.testing.assert_allclose(found[0], np.linalg.inv(precision[:2, :2]), atol=0.03)
     assert abs(np.exp(2 * last[0, 1]) - 1 / precision[2, 2]) < 0.03

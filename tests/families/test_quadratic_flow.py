@@ -58,7 +58,7 @@ def test_it_contains_a_banana_that_no_gaussian_fits():
     for family in (QuadraticFlow(2), FullCovarianceGaussian(2), DiagonalGaussian(2)):
         fit = infer(model, family, {}, x, np.random.default_rng(0), num_steps=800)
         eps = family.noise(np.random.default_rng(1), 2000, 2)
-        elbos[type(family).__name__] = sticking_the_landing(family, target, fit.local, eps).elbo
+        elbos[type(family).__name__] = sticking_the_landing(family, target, fit.lam, eps).elbo
     np.testing.assert_allclose(elbos["QuadraticFlow"], evidence, atol=1e-3)
     assert (elbos["FullCovarianceGaussian"] < evidence - 0.1).all()
 

@@ -55,7 +55,7 @@ def test_infer_from_a_cold_start_reaches_the_evidence_with_the_full_covariance(l
     turn = np.linalg.qr(np.random.default_rng(3).standard_normal((latent_dim, latent_dim)))[0]
     theta["W"] = theta["W"] @ turn
     family = FullCovarianceGaussian(latent_dim)
-    lam = infer(model, family, theta, x, np.random.default_rng(0)).local
+    lam = infer(model, family, theta, x, np.random.default_rng(0)).lam
     target = backends.autodiff.target(model, theta, x)
     eps = family.noise(np.random.default_rng(1), 400, len(x))
     elbo = sticking_the_landing(family, target, lam, eps).elbo
@@ -71,7 +71,7 @@ def test_the_diagonal_family_stops_at_the_known_gap():
     theta["W"] = theta["W"] @ turn
     family = DiagonalGaussian(2)
     posterior = model.posterior(theta, x)
-    lam = infer(model, family, theta, x, np.random.default_rng(0), num_samples=32).local
+    lam = infer(model, family, theta, x, np.random.default_rng(0), num_samples=32).lam
     best = gaussian_kl(family.moments(family.from_moments(*posterior)), posterior)
     found = gaussian_kl(family.moments(lam), posterior)
     assert best.min() > 0.05
@@ -96,9 +96,9 @@ def test_same_seed_same_numbers_and_other_seed_other_numbers(small, procedure):
     first, second, other = run(0), run(0), run(1)
     for key in first.theta:
         np.testing.assert_array_equal(first.theta[key], second.theta[key])
-    np.testing.assert_array_equal(first.local, second.local)
-    assert not np.array_equal(first.local, other.local)
-    assert first.local.dtype == np.float32
+    np.testing.assert_array_equal(first.lam, second.lam)
+    assert not np.array_equal(first.lam, other.lam)
+    assert first.lam.dtype == np.float32
     assert all(value.dtype == np.float32 for value in first.theta.values())
 
 
@@ -114,7 +114,7 @@ def test_a_run_that_stops_and_goes_on_is_the_uninterrupted_run(small, procedure)
     for key in whole.theta:
         np.testing.assert_array_equal(whole.theta[key], rest.theta[key])
         np.testing.assert_array_equal(half.theta[key], kept[key])
-    np.testing.assert_array_equal(whole.local, rest.local)
+    np.testing.assert_array_equal(whole.lam, rest.lam)
     np.testing.assert_array_equal(whole.trace.elbo, rest.trace.elbo)
     np.testing.assert_array_equal(whole.trace.evaluations, rest.trace.evaluations)
     assert len(half.trace.step) == 3
@@ -190,7 +190,7 @@ def test_rows_outside_the_minibatch_keep_their_lam_and_moments(small):
     fit = fit_bbvi(
         model, family, x, np.random.default_rng(0), num_steps=1, batch_size=20, callback=seen.append
     )
-    moved = np.flatnonzero((fit.local != 0).any(axis=1))
+    moved = np.flatnonzero((fit.lam != 0).any(axis=1))
     assert sorted(moved) == sorted(fit.state.order[:20])
     assert (fit.state.lam_moments.steps[moved] == 10).all()
     still = np.setdiff1d(np.arange(len(x)), moved)

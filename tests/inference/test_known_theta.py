@@ -38,5 +38,5 @@ def test_lam_is_learnt_and_theta_stays(problem, procedure):
     assert fit.state.theta == {}
     # The posterior mean of this model is linear in x, so that a linear encoder can be exact.
     close = 0.3 if procedure is fit_bbvi else 0.1
-    assert np.abs(fit.local - optimum).max() < close
-    assert np.abs(fit.local + 0.5 - optimum).max() > close
+    assert np.abs(fit.lam - optimum).max() < close
+    assert np.abs(fit.lam + 0.5 - optimum).max() > close

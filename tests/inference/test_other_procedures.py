@@ -151,7 +151,7 @@ def test_em_of_a_mixture_finds_its_components_and_agrees_with_scikit_learn():
         np.sort(reference.weights_), abs=1e-4
     )
     # Its q is the exact posterior, so that the ELBO is the evidence, sample by sample.
-    lam = model.coordinate_update(q, fit.theta, x, fit.local)
+    lam = model.coordinate_update(q, fit.theta, x, fit.lam)
     target = backends.autodiff.target(model, fit.theta, x)
     eps = q.noise(np.random.default_rng(2), 3, len(x))
     z = q.transform(lam, eps)
@@ -226,7 +226,7 @@ def test_logistic_regression_climbs_jaakkola_and_jordan_s_bound():
     # The bound lies below the ELBO, whose optimum is elsewhere.
     at_bound = model.expected_log_joint(x, *family.moments(lam)) + family.entropy(lam)
     fit = infer(model, family, {}, x, np.random.default_rng(4), num_samples=64, num_steps=1500)
-    optimum = model.expected_log_joint(x, *family.moments(fit.local)) + family.entropy(fit.local)
+    optimum = model.expected_log_joint(x, *family.moments(fit.lam)) + family.entropy(fit.lam)
     assert values[-1] < at_bound[0] < optimum[0]
 
 
@@ -252,7 +252,7 @@ def test_sleep_has_its_own_objective_hence_its_own_bias():
                 optimizer=optimizer,
             )
             target = backends.kernel.target(model, fit.theta, x)
-            ends.append(elbo(q, target, fit.local, np.random.default_rng(9), 200).value.mean())
+            ends.append(elbo(q, target, fit.lam, np.random.default_rng(9), 200).value.mean())
         behind.append(ends[0] - ends[1])
     assert min(behind) > 0.01
 
@@ -281,4 +281,4 @@ def test_a_run_goes_on_where_it_stopped(linear, procedure):
     rest = procedure(model, q, x, rng, num_steps=3, state=half.state, **settings)
     for key, value in whole.theta.items():
         assert (rest.theta[key] == value).all()
-    assert (rest.local == whole.local).all()
+    assert (rest.lam == whole.lam).all()

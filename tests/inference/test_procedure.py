@@ -46,14 +46,14 @@ def test_two_halves_are_the_whole(procedure, learning):
     whole = fit(procedure, np.random.default_rng(3), 6, **settings)
     rng = np.random.default_rng(3)
     half = fit(procedure, rng, 3, **settings)
-    before = half.local.copy()
+    before = half.lam.copy()
     both = fit(procedure, rng, 3, state=half.state, **settings)
     for key, value in whole.theta.items():
         np.testing.assert_array_equal(both.theta[key], value)
-    np.testing.assert_array_equal(both.local, whole.local)
+    np.testing.assert_array_equal(both.lam, whole.lam)
     np.testing.assert_array_equal(both.trace.elbo, whole.trace.elbo)
     # The state that came in is the caller's.
-    np.testing.assert_array_equal(half.local, before)
+    np.testing.assert_array_equal(half.lam, before)
     assert len(half.state.trace) == 3
 
 

@@ -34,7 +34,7 @@ def test_infer_starts_there_and_names_what_cannot():
     model = Posterior(lambda z: -0.5 * anp.sum((z - 50) ** 2, -1), 3)
     q, rng = FullCovarianceGaussian(3), np.random.default_rng(0)
     found = infer(model, q, {}, model.x, rng, start=laplace())
-    np.testing.assert_allclose(q.moments(found.local).mean, 50, rtol=1e-6)
+    np.testing.assert_allclose(q.moments(found.lam).mean, 50, rtol=1e-6)
     with pytest.raises(TypeError, match="laplace got the family Gamma"):
         infer(model, Gamma(3), {}, model.x, rng, start=laplace())
     with pytest.raises(TypeError, match="both lam and start"):

@@ -91,11 +91,11 @@ def test_variational_bayes_finds_the_best_factorized_posterior():
     truth = np.linalg.solve(precision, np.append(x.sum(), x[:, 0]))
     assert abs(mean["mu"] - truth[0]) < 0.1
     assert abs(scale["mu"] - precision[0, 0] ** -0.5) < 0.03
-    np.testing.assert_allclose(found.local[:, 0], truth[1:], atol=0.05)
+    np.testing.assert_allclose(found.lam[:, 0], truth[1:], atol=0.05)
     # The ELBO of the whole: the evidence, the N-dimensional Gaussian, minus the KL gap.
     evidence = log_normal(x.T, np.zeros(N), 2 * np.eye(N) + TAU**2 * np.ones((N, N)))[0]
-    q_mean = np.append(mean["mu"], found.local[:, 0])
-    q_variance = np.append(scale["mu"], np.exp(found.local[:, 1])) ** 2
+    q_mean = np.append(mean["mu"], found.lam[:, 0])
+    q_variance = np.append(scale["mu"], np.exp(found.lam[:, 1])) ** 2
     d = q_mean - truth
     gap = 0.5 * (
         np.diag(precision) @ q_variance + d @ precision @ d - (N + 1)

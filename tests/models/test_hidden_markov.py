@@ -137,9 +137,9 @@ class TestInference:
             estimator=partial(score_function, baseline=leave_one_out),
         )  # fmt: skip
         evidence, (_, z) = model.log_evidence(theta, x), paths(model, 3)
-        log_q = family.log_prob(fit.local, z)
+        log_q = family.log_prob(fit.lam, z)
         elbo = (np.exp(log_q) * (model.log_joint(theta, x, z) - log_q)).sum(axis=0)
-        q = family.probabilities(fit.local).reshape(3, 4, 3)
+        q = family.probabilities(fit.lam).reshape(3, 4, 3)
         gap = model.kl_from_factorized(theta, x, q)
         np.testing.assert_allclose(elbo, evidence - gap, rtol=1e-9)
         assert (elbo <= evidence).all()
@@ -155,7 +155,7 @@ class TestInference:
             estimator=partial(score_function, baseline=leave_one_out),
         )  # fmt: skip
         _, z = paths(model, len(x))
-        log_q = family.log_prob(fit.local, z)
+        log_q = family.log_prob(fit.lam, z)
         elbo = (np.exp(log_q) * (model.log_joint(theta, x, z) - log_q)).sum(axis=0)
         np.testing.assert_allclose(elbo, model.log_evidence(theta, x), atol=1e-3)
 

@@ -54,7 +54,7 @@ def test_full_covariance_meets_the_evidence():
     family = FullCovarianceGaussian(3)
     fit = infer(model, family, theta, x, np.random.default_rng(0), num_samples=4, num_steps=600)
     eps = family.noise(np.random.default_rng(1), 20, 4)
-    elbo = sticking_the_landing(family, autodiff.target(model, theta, x), fit.local, eps).elbo
+    elbo = sticking_the_landing(family, autodiff.target(model, theta, x), fit.lam, eps).elbo
     np.testing.assert_allclose(elbo, model.linear_log_evidence(theta, x), atol=1e-3)
 
 

@@ -174,7 +174,7 @@ class TestBreastCancer:
             model, family, {}, x, np.random.default_rng(0),
             num_samples=16, num_steps=600, optimizer=adam(cosine_decay(0.1, 600)),
         )  # fmt: skip
-        found = exact_elbo(model, x, family, fit.local)
+        found = exact_elbo(model, x, family, fit.lam)
         assert best - 0.05 < found < best + 1e-6
 
     def test_full_covariance_is_close_to_the_evidence(self):
@@ -202,5 +202,5 @@ class TestBreastCancer:
         fit = infer_minibatches(
             batches, family, {}, rng, num_samples=16, optimizer=adam(cosine_decay(0.03, steps))
         )
-        found = exact_elbo(model, x, family, fit.local)
+        found = exact_elbo(model, x, family, fit.lam)
         assert best - 0.05 < found < best + 1e-6

@@ -187,7 +187,7 @@ class TestInference:
         )  # fmt: skip
         grid = np.linspace(-20, 20, 8001)
         z = np.tile(grid[:, None, None], (1, 6, 1))
-        log_q, log_p = family.log_prob(fit.local, z), model.log_joint(theta, x, z)
+        log_q, log_p = family.log_prob(fit.lam, z), model.log_joint(theta, x, z)
         weights, means, covariances = linear_decoder.posterior(model, theta, x)
         spread = (z - means[:, :, 0][None, :, :]) ** 2 / covariances[:, 0, 0]
         log_posterior = np.logaddexp.reduce(

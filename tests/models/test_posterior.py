@@ -96,7 +96,7 @@ def test_reports_and_names():
 def test_step_1_ends_on_a_gaussian_posterior(density):
     model, q = Posterior(density, 3), bbvi.FullCovarianceGaussian(3)
     fit = bbvi.infer(model, q, rng=np.random.default_rng(0))
-    moments = q.moments(fit.local)
+    moments = q.moments(fit.lam)
     np.testing.assert_allclose(moments.mean[0], MEAN, atol=2e-2)
     np.testing.assert_allclose(moments.covariance[0], np.linalg.inv(PRECISION), atol=5e-2)
 

@@ -68,7 +68,7 @@ class TestInference:
         )  # fmt: skip
         target = autodiff.target(model, theta, x)
         eps = family.noise(np.random.default_rng(1), 50, 3)
-        elbo = sticking_the_landing(family, target, fit.local, eps).elbo
+        elbo = sticking_the_landing(family, target, fit.lam, eps).elbo
         np.testing.assert_allclose(elbo, model.log_evidence(theta, x), atol=1e-3)
 
     def test_diagonal_misses_it_by_the_kl_gap(self):
@@ -79,12 +79,12 @@ class TestInference:
         fit = infer(
             model, family, theta, x, np.random.default_rng(0), num_steps=500, num_samples=16
         )
-        gap = gaussian_kl(*family.moments(fit.local), mean, covariance)
+        gap = gaussian_kl(*family.moments(fit.lam), mean, covariance)
         best = gaussian_kl(*family.moments(family.from_moments(mean, covariance)), mean, covariance)
         assert (gap >= best - 1e-12).all()
         assert (gap - best < 0.05).all()
-        elbo = expected_log_joint(model, theta, x, *family.moments(fit.local))
-        elbo = elbo + family.entropy(fit.local)
+        elbo = expected_log_joint(model, theta, x, *family.moments(fit.lam))
+        elbo = elbo + family.entropy(fit.lam)
         np.testing.assert_allclose(elbo, model.log_evidence(theta, x) - gap, rtol=1e-10)
 
 

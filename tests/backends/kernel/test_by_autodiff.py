@@ -156,4 +156,4 @@ def test_the_textbook_procedures_learn_with_it():
         for backend in ("auto", "autodiff")
     )
     np.testing.assert_allclose(one.trace.elbo, other.trace.elbo, rtol=1e-8)
-    np.testing.assert_allclose(one.local, other.local, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(one.lam, other.lam, rtol=1e-6, atol=1e-8)

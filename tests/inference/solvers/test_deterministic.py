@@ -30,7 +30,7 @@ def test_gaussian_posteriors_of_many_rows(family):
     solver = deterministic(num_samples=2048)
     found = infer(model, q, theta, x, np.random.default_rng(2), solver=solver)
     best = q.from_moments(*model.posterior(theta, x))
-    np.testing.assert_allclose(found.local, best, atol=0.15)
+    np.testing.assert_allclose(found.lam, best, atol=0.15)
     assert found.verdict.all_converged
 
 
@@ -48,7 +48,7 @@ def test_a_family_that_is_no_gaussian():
     solver = deterministic(num_samples=4096)
     rng = np.random.default_rng(0)
     found = infer(GammaPosterior(), Gamma(1), None, np.zeros((1, 1)), rng, solver=solver)
-    np.testing.assert_allclose(np.exp(found.local[0]), [3.0, 2.0], rtol=0.1)
+    np.testing.assert_allclose(np.exp(found.lam[0]), [3.0, 2.0], rtol=0.1)
 
 
 def test_too_few_samples_and_wrong_families_are_refused():

@@ -103,7 +103,7 @@ def test_ill_conditioned_gaussians_are_fitted_exactly(family, seed):
     q = family(5)
     found = fit(log_density, q, seed)
     best = q.moments(q.from_moments(mean[None], covariance))
-    moments = q.moments(found.local)
+    moments = q.moments(found.lam)
     np.testing.assert_allclose(moments.covariance, best.covariance, rtol=1e-3, atol=1e-9)
     assert (np.abs(moments.mean[0] - mean) < 0.05 * np.sqrt(np.diag(covariance))).all()
     assert found.verdict.all_converged
@@ -118,11 +118,11 @@ def test_rows_stop_each_at_its_pace(family):
     x = model.sample(np.random.default_rng(1), theta, 40)[0]
     q = family(2)
     near = infer(model, q, theta, x, np.random.default_rng(2))
-    lam = near.local.copy()
+    lam = near.lam.copy()
     lam[7, :2] += 300.0
     again = infer(model, q, theta, x, np.random.default_rng(3), lam=lam)
     best = q.from_moments(*model.posterior(theta, x))
-    np.testing.assert_allclose(again.local, best, atol=1e-3)
+    np.testing.assert_allclose(again.lam, best, atol=1e-3)
     assert again.trace.evaluations[-1] < 40 * 200
     assert again.verdict.all_converged
 
@@ -132,7 +132,7 @@ def test_rows_stop_each_at_its_pace(family):
 def test_a_far_observation(family, seed):
     """y = 100 under z ~ N(0, 1), y ~ N(z, .5^2): mean 80, variance .2."""
     found = fit(lambda z: -0.5 * z[..., 0] ** 2 - 2 * (100 - z[..., 0]) ** 2, family(1), seed)
-    moments = family(1).moments(found.local)
+    moments = family(1).moments(found.lam)
     np.testing.assert_allclose(moments.mean, 80, rtol=1e-6)
     np.testing.assert_allclose(moments.covariance, 0.2, rtol=1e-6)
 
@@ -170,7 +170,7 @@ def test_regressions_from_outside(name, seed):
     assert found.verdict.effective_samples[0] > 0.75 * 8000
     assert abs(found.verdict.elbo[0] - KIDIQ[name]) < 0.05
     reference = stored["reference"]
-    z = q.transform(found.local, q.noise(np.random.default_rng(9), 20000, 1))
+    z = q.transform(found.lam, q.noise(np.random.default_rng(9), 20000, 1))
     draws = model.constrain(z)[:, 0]
     error = (draws.mean(axis=0) - reference["mean"]) / np.array(reference["sd"])
     assert np.abs(error).max() < 0.1
@@ -239,7 +239,7 @@ def test_a_bounded_support_warns(seed):
 def test_two_hundred_dimensions(family):
     scale, mean = 0.1 + np.arange(200.0) / 50, np.arange(200.0)
     found = fit(lambda z: -0.5 * anp.sum(((z - mean) / scale) ** 2, -1), family(200), 0)
-    moments = family(200).moments(found.local)
+    moments = family(200).moments(found.lam)
     np.testing.assert_allclose(moments.mean[0], mean, atol=1e-6)
     np.testing.assert_allclose(np.sqrt(np.diag(moments.covariance[0])), scale, rtol=1e-6)
     assert found.verdict.all_converged
@@ -251,9 +251,9 @@ def test_float32_ends_where_float64_does():
     x = model.sample(np.random.default_rng(1), theta, 30)[0]
     theta32 = {key: np.asarray(value, np.float32) for key, value in theta.items()}
     found = infer(model, q, theta32, x.astype(np.float32), np.random.default_rng(2))
-    assert found.local.dtype == np.float32
+    assert found.lam.dtype == np.float32
     best = q.from_moments(*model.posterior(theta, x))
-    np.testing.assert_allclose(found.local, best, atol=2e-3)
+    np.testing.assert_allclose(found.lam, best, atol=2e-3)
 
 
 def test_bad_arguments_are_named():
