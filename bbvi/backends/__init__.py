@@ -10,6 +10,7 @@ from typing import Any
 
 from bbvi.backends import autodiff, kernel
 from bbvi.nets import MLP, ConvNet
+from bbvi.protocols import EncoderLike
 from bbvi.types import Array, Model, Target, Theta
 
 __all__ = ["autodiff", "encode", "kernel", "resolve", "target", "unchecked_target"]
@@ -54,7 +55,7 @@ def unchecked_target(model: Model, theta: Theta, x: Array, backend: str = "auto"
 
 
 def encode(
-    encoder: MLP | ConvNet, phi: Theta, x: Array, backend: str = "auto"
+    encoder: EncoderLike, phi: Theta, x: Array, backend: str = "auto"
 ) -> tuple[Array, Callable[[Array], Theta]]:
     """lam = f_phi(x) (N, P), and its pullback: d/dlam (N, P) -> d/dphi, summed over the rows.
 

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from autograd import make_vjp
 
-from bbvi.nets import MLP, ConvNet
-from bbvi.protocols import HasBlankets, KnowsItsPrior
+from bbvi.protocols import EncoderLike, HasBlankets, KnowsItsPrior
 from bbvi.types import Array, Evaluation, Model, Target, Theta
 from bbvi.validation import check_inputs
 
@@ -93,7 +92,7 @@ def unchecked_target(model: Model, theta: Theta, x: Array) -> Target:
     )
 
 
-def encode(encoder: MLP | ConvNet, phi: Theta, x: Array) -> tuple[Array, Callable[[Array], Theta]]:
+def encode(encoder: EncoderLike, phi: Theta, x: Array) -> tuple[Array, Callable[[Array], Theta]]:
     """lam = f_phi(x) (N, P), and its pullback: d/dlam (N, P) -> d/dphi, summed over the rows."""
     vjp, lam = make_vjp(lambda phi: encoder(phi, x))(phi)
     return lam, vjp

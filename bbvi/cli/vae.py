@@ -11,10 +11,12 @@ from bbvi.experiments.csv_and_json import environment, write_csv
 from bbvi.experiments.store import finish
 from bbvi.lectures.images import load_images
 from bbvi.lectures.latent_space import vae_pictures
-from bbvi.lectures.networks import lecture_network
+from bbvi.lectures.networks import convolutional_network, lecture_network, num_parameters
 from bbvi.lectures.vae import evaluate_encoder, train_vae
 from bbvi.plotting import vae as plotting
 from bbvi.validation import as_count
+
+NETWORKS = {"dense": lecture_network, "conv": convolutional_network}
 
 
 def add_parser(subparsers: Any) -> None:
@@ -28,14 +30,24 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--dataset", choices=("digits", "mnist"), default="digits")
     parser.add_argument("--root", type=Path, help="MNIST's folder (default $BBVI_DATA)")
     parser.add_argument("--download", action="store_true", help="fetch MNIST if it is absent")
-    parser.add_argument("--hidden", type=int, default=512, help="units on either side")
+    parser.add_argument(
+        "--network",
+        choices=NETWORKS,
+        default="dense",
+        help="the lecture's, or convolutions before its hidden layer",
+    )
+    parser.add_argument(
+        "--hidden",
+        type=int,
+        help="units on either side (default 512; with conv as many as make the parameters equal)",
+    )
     parser.add_argument("--latent-dim", type=int, default=2, help="D (default 2, as the lecture)")
     parser.add_argument("--epochs", type=int, help="at most (default 150 for digits, 20 for mnist)")
     parser.add_argument("--batch-size", type=int, help="default 64 for digits, 128 for mnist")
     parser.add_argument("--rate", type=float, default=1e-3, help="Adam's step size")
     parser.add_argument("--tolerance", type=float, help="stop when an epoch is worse by more")
     parser.add_argument("--seed", type=int, default=0, help="same seed, same numbers")
-    parser.add_argument("--out", type=Path, help="results folder (default bbvi-out/vae-DATASET)")
+    parser.add_argument("--out", type=Path, help="(default bbvi-out/vae-DATASET[-conv])")
     parser.add_argument("--resume", action="store_true", help="continue the run in --out")
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
     parser.set_defaults(run=run)
@@ -44,14 +56,17 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train, log, write rows and pictures."""
     as_count("--latent-dim", args.latent_dim, minimum=2)
-    out = args.out or Path("bbvi-out") / f"vae-{args.dataset}"
+    name = f"vae-{args.dataset}" + ("-conv" if args.network == "conv" else "")
+    out = args.out or Path("bbvi-out") / name
     seed = as_count("--seed", args.seed, minimum=0)
     data_rng, train_rng, picture_rng = np.random.default_rng(seed).spawn(3)
     dtype = np.dtype(args.dtype)
     images = load_images(
         args.dataset, data_rng, root=args.root, download=args.download, dtype=dtype
     )
-    network = lecture_network(images.train.x.shape[1], args.hidden, args.latent_dim)
+    hidden = {} if args.hidden is None else {"hidden": args.hidden}
+    make = NETWORKS[args.network]
+    network = make(images.train.x.shape[1], latent_dim=args.latent_dim, **hidden)
     trained = train_vae(
         network,
         images.train.x,
@@ -75,6 +90,7 @@ def run(args: argparse.Namespace) -> int:
     manifest = {
         "command": arguments_of(args),
         "network": repr(network),
+        "num_parameters": num_parameters(network),
         "held_out_objective": held_out,
         "environment": environment(),
     }

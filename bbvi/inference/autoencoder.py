@@ -10,7 +10,6 @@ from bbvi.inference.fit import Fit, as_trace
 from bbvi.inference.loop import check_finite, mean_gradient, next_batch
 from bbvi.inference.settings import begin_with_encoder, check_optimizers, prepare, progress_bar
 from bbvi.models import DeepLatentModel
-from bbvi.nets import MLP
 from bbvi.optimizers import Optimizer, adam
 from bbvi.protocols import EncoderLike
 from bbvi.types import Array, Estimate
@@ -22,7 +21,7 @@ def fit_autoencoder(
     x: Array,
     rng: np.random.Generator,
     *,
-    encoder: MLP,
+    encoder: EncoderLike,
     num_steps: int = 1000,
     batch_size: int = 100,
     optimizer: Optimizer | None = None,
@@ -42,7 +41,7 @@ def fit_autoencoder(
     x : ndarray (N, Dx)
     rng : numpy Generator
         For starting values and minibatches.
-    encoder : MLP
+    encoder : MLP or ConvNet
         g_phi, from Dx inputs to D outputs: the code itself.
     num_steps, batch_size : int
     optimizer : Optimizer

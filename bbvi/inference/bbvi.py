@@ -13,8 +13,8 @@ from bbvi.inference.loop import check_finite, mean_gradient
 from bbvi.inference.procedure import begin, run
 from bbvi.inference.settings import check_parts
 from bbvi.inference.step_2 import Learning, maximum_likelihood
-from bbvi.nets import MLP
 from bbvi.optimizers import Optimizer, adam, advance, put_rows, take_rows
+from bbvi.protocols import EncoderLike
 from bbvi.targets import hold_theta
 from bbvi.types import Array, Estimate, Estimator, Family, Model, Target, Theta
 from bbvi.validation import as_count
@@ -26,7 +26,7 @@ def fit_bbvi(
     x: Array,
     rng: np.random.Generator,
     *,
-    encoder: MLP | None = None,
+    encoder: EncoderLike | None = None,
     estimator: Estimator = reparameterized,
     num_samples: int = 8,
     num_steps: int = 1000,

@@ -7,8 +7,8 @@ import numpy as np
 
 from bbvi import backends
 from bbvi.inference.fit import NotFiniteError, State
-from bbvi.nets import MLP
 from bbvi.optimizers import Optimizer, advance, tree_map
+from bbvi.protocols import EncoderLike
 from bbvi.threads import cut
 from bbvi.types import Array, Estimate, Target, Theta
 
@@ -79,7 +79,7 @@ def not_finite(name: str, what: str, state: State) -> NotFiniteError:
     )
 
 
-def encode_all(encoder: MLP, phi: Theta, x: Array, backend: str) -> Array:
+def encode_all(encoder: EncoderLike, phi: Theta, x: Array, backend: str) -> Array:
     """f_phi(x) of a whole data set, in blocks of rows."""
     blocks = cut(len(x), -(-len(x) // ENCODED_ROWS))
     return np.concatenate([backends.encode(encoder, phi, x[rows], backend)[0] for rows in blocks])

@@ -11,8 +11,8 @@ from bbvi.inference.fit import Fit, State
 from bbvi.inference.loop import check_finite
 from bbvi.inference.procedure import begin, run
 from bbvi.inference.step_2 import Learning, maximum_likelihood
-from bbvi.nets import MLP
 from bbvi.optimizers import Optimizer
+from bbvi.protocols import EncoderLike
 from bbvi.types import Array, Conjugate, Estimate, Estimator, Family, Model, Target, Theta
 from bbvi.validation import as_count, missing_members
 
@@ -23,7 +23,7 @@ def fit_mean_field_em(
     x: Array,
     rng: np.random.Generator,
     *,
-    encoder: MLP | None = None,
+    encoder: EncoderLike | None = None,
     estimator: Estimator = reparameterized,
     num_samples: int = 8,
     num_steps: int = 100,

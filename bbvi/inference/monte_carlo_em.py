@@ -13,8 +13,8 @@ from bbvi.inference.loop import check_finite, mean_gradient
 from bbvi.inference.posterior_draws import Chains, sample_posterior, start_chains
 from bbvi.inference.procedure import begin, run
 from bbvi.inference.step_2 import Learning, maximum_likelihood
-from bbvi.nets import MLP
 from bbvi.optimizers import Optimizer, advance, put_rows, take_rows
+from bbvi.protocols import EncoderLike
 from bbvi.types import Array, Estimate, Estimator, Family, Model, Target, Theta
 from bbvi.validation import as_count
 
@@ -25,7 +25,7 @@ def fit_monte_carlo_em(
     x: Array,
     rng: np.random.Generator,
     *,
-    encoder: MLP | None = None,
+    encoder: EncoderLike | None = None,
     estimator: Estimator = reparameterized,
     num_samples: int = 8,
     num_steps: int = 1000,

@@ -27,8 +27,8 @@ from bbvi.inference.settings import (
     state_or_start,
 )
 from bbvi.inference.step_2 import Learning
-from bbvi.nets import MLP
 from bbvi.optimizers import Optimizer, adam
+from bbvi.protocols import EncoderLike
 from bbvi.types import Array, Estimator, Family, Model, Theta
 from bbvi.validation import as_count
 
@@ -98,7 +98,7 @@ def begin_encoded(
     family: Family,
     x: Array,
     rng: np.random.Generator,
-    encoder: MLP | None,
+    encoder: EncoderLike | None,
     **shared: Any,
 ) -> Begun:
     """The same for a procedure whose lam comes from an encoder.

@@ -13,8 +13,8 @@ from bbvi.inference.loop import check_finite, mean_gradient, move_both
 from bbvi.inference.procedure import begin_encoded, run
 from bbvi.inference.settings import check_parts
 from bbvi.inference.step_2 import Learning, maximum_likelihood
-from bbvi.nets import MLP
 from bbvi.optimizers import Optimizer, adam
+from bbvi.protocols import EncoderLike
 from bbvi.targets import hold_theta
 from bbvi.types import Array, Estimate, Estimator, Family, Model, Target, Theta
 from bbvi.validation import as_count
@@ -26,7 +26,7 @@ def fit_semi_amortized(
     x: Array,
     rng: np.random.Generator,
     *,
-    encoder: MLP | None = None,
+    encoder: EncoderLike | None = None,
     estimator: Estimator = reparameterized,
     num_samples: int = 8,
     num_steps: int = 1000,
@@ -51,7 +51,7 @@ def fit_semi_amortized(
 
     Parameters
     ----------
-    encoder : MLP
+    encoder : MLP or ConvNet
         f_phi, from Dx inputs to P outputs.
     optimizer, local_optimizer : Optimizer
         For theta and phi (by default ``adam(0.003)``) and for lam (``adam(0.05)``).

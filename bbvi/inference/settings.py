@@ -8,7 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from bbvi.inference.fit import State
-from bbvi.nets import MLP, astype
+from bbvi.nets import astype
 from bbvi.optimizers import Optimizer
 from bbvi.protocols import EncoderLike
 from bbvi.types import Array, Model, Theta
@@ -86,7 +86,7 @@ def check_lam(family: Any, lam: Array, x: Array) -> Array:
     return lam.copy()
 
 
-def check_encoder(encoder: Any, family: Any, x: Array) -> MLP:
+def check_encoder(encoder: Any, family: Any, x: Array) -> EncoderLike:
     """The encoder, an MLP or anything with its members, checked to map x's rows to lam's."""
     if not isinstance(encoder, EncoderLike):
         raise TypeError(
@@ -98,11 +98,11 @@ def check_encoder(encoder: Any, family: Any, x: Array) -> MLP:
             f"encoder.sizes is {encoder.sizes}; expected {x.shape[1]} inputs (the width of x) and "
             f"{family.num_params} outputs (the family's P)."
         )
-    return encoder  # type: ignore[return-value]
+    return encoder
 
 
 def begin_with_encoder(
-    encoder: MLP, theta: Theta, x: Array, rng: np.random.Generator, optimizer: Optimizer
+    encoder: EncoderLike, theta: Theta, x: Array, rng: np.random.Generator, optimizer: Optimizer
 ) -> State:
     """The state before the first step of a procedure whose lam comes from an encoder."""
     phi = astype(encoder.init(rng), x.dtype)

@@ -11,8 +11,8 @@ from bbvi.inference.fit import Fit, State
 from bbvi.inference.loop import check_finite, mean_gradient, move_both
 from bbvi.inference.procedure import begin_encoded, run
 from bbvi.inference.step_2 import Learning, maximum_likelihood
-from bbvi.nets import MLP
 from bbvi.optimizers import Optimizer
+from bbvi.protocols import EncoderLike
 from bbvi.types import Array, Estimate, Estimator, Family, GenerativeModel, Target, Theta
 
 
@@ -22,7 +22,7 @@ def fit_wake_sleep(
     x: Array,
     rng: np.random.Generator,
     *,
-    encoder: MLP | None = None,
+    encoder: EncoderLike | None = None,
     estimator: Estimator = reparameterized,
     num_samples: int = 8,
     num_steps: int = 1000,
@@ -55,7 +55,7 @@ def fit_wake_sleep(
     ----------
     model : GenerativeModel
         With ``sample``, whose draws are the dreams.
-    encoder : MLP
+    encoder : MLP or ConvNet
         f_phi, from Dx inputs to P outputs.
     num_samples : int
         S samples of z per datapoint awake, and dreams per datapoint asleep.  A dream is a draw of

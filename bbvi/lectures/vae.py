@@ -65,6 +65,7 @@ def train_vae(
     evaluation_samples: int = 1,
     estimator: Estimator = reparameterized_mc,
     log_every: int = 100,
+    max_seconds: float = np.inf,
     folder: Path | None = None,
     resume: bool = False,
     report: Callable[[Row], Any] | None = None,
@@ -72,8 +73,8 @@ def train_vae(
 ) -> VaeRun:
     """Train an autoencoder as the lecture does: Adam on minibatches, an evaluation per epoch.
 
-    Stops when an epoch's objective exceeds the one before it by more than ``tolerance``, or after
-    ``epochs``.
+    Stops when an epoch's objective exceeds the one before it by more than ``tolerance``, after
+    ``epochs``, or with the first epoch that ends beyond ``max_seconds``.
 
     Parameters
     ----------
@@ -93,6 +94,8 @@ def train_vae(
         The lecture's gradient is that of the sampled log p(x, z) - log q(z).
     log_every : int
         Iterations between log rows.
+    max_seconds : float
+        Of the clock on the wall, which makes a run's length the machine's matter.
     folder : path, optional
         Where to checkpoint after every epoch.
     resume : bool
@@ -149,6 +152,8 @@ def train_vae(
             log("iterations", iteration=iteration, objective=objective, parameter_norm=norm)
 
     while len(rows) < epochs and not _worse(rows, tolerance):
+        if rows and rows[-1]["seconds"] >= max_seconds:
+            break
         fit = _one_epoch(
             network, x, rng, state, batch_size, optimizer, estimator, progress, after_step
         )

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from bbvi.models.priors import StandardNormal
-from bbvi.nets import MLP, dtype_of, join, part
+from bbvi.nets import MLP, ConvNet, dtype_of, join, part
 from bbvi.protocols import (
     ChecksData,
     ChecksParams,
@@ -37,7 +37,7 @@ class DeepLatentModel:
     ----------
     prior : Prior
         E.g. ``StandardNormal(latent_dim)``, or one of yours: see `bbvi.protocols`.
-    decoder : MLP
+    decoder : MLP or ConvNet
         Maps z (..., D) to the likelihood's parameters.
     likelihood : Likelihood
         E.g. ``BernoulliLikelihood()``, or one of yours.  Where Dx is not the number of
@@ -66,7 +66,7 @@ class DeepLatentModel:
     """
 
     prior: Prior
-    decoder: MLP
+    decoder: MLP | ConvNet
     likelihood: Likelihood
 
     def __post_init__(self) -> None:

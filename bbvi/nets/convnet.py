@@ -13,6 +13,8 @@ from bbvi.types import Array, Theta
 from bbvi.validation import as_count
 
 KINDS = (Dense, Conv, TransposedConv)
+ROWS = 1000
+"""That go through the layers at a time: columns are several times as large as their images."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,15 @@ class ConvNet:
                 f"inputs has shape {inputs.shape}; expected (..., {self.sizes[0]}) for the inputs "
                 f"{self.inputs} of this ConvNet, as flat rows."
             )
-        h = first = anp.reshape(inputs, (-1, *self.shapes[0]))
+        rows = anp.reshape(inputs, (-1, self.sizes[0]))
+        blocks = [rows[start : start + ROWS] for start in range(0, len(rows), ROWS)]
+        outputs = [self._on_block(params, block) for block in blocks]
+        out = outputs[0] if len(outputs) == 1 else anp.concatenate(outputs, axis=0)
+        return anp.reshape(out, (*inputs.shape[:-1], self.sizes[-1]))
+
+    def _on_block(self, params: Theta, rows: Array) -> Array:
+        """Outputs (R, O) of some rows (R, inputs)."""
+        h = first = anp.reshape(rows, (-1, *self.shapes[0]))
         for i, layer in enumerate(self.layers):
             h = layer(params[f"W{i}"], params[f"b{i}"], anp.reshape(h, (-1, *self.shapes[i])))
             if i + 1 < self.num_layers:
@@ -169,7 +179,7 @@ class ConvNet:
             flat = anp.reshape(first, (len(h), -1))
             more = anp.dot(flat, params["W_extra"]) + params["b_extra"]
             out = anp.concatenate([out, more], axis=1)
-        return anp.reshape(out, (*inputs.shape[:-1], self.sizes[-1]))
+        return out
 
 
 def _brief(layer: Layer) -> str:

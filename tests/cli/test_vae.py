@@ -21,6 +21,20 @@ def test_log_rows_and_pictures(tmp_path, capsys):
     }  # fmt: skip
 
 
+def test_the_convolutional_network_has_every_picture_of_the_dense_one(tmp_path, capsys):
+    assert main([*QUICK, "--out", str(tmp_path / "dense")]) == 0
+    assert main([*QUICK, "--network", "conv", "--out", str(tmp_path / "conv")]) == 0
+    dense, conv = (
+        {path.name for path in (tmp_path / name).iterdir()} for name in ("dense", "conv")
+    )
+    assert dense == conv
+    assert "TransposedConv" in (tmp_path / "conv" / "manifest.json").read_text("utf-8")
+    # A run of one network does not go on as the other.
+    arguments = [*QUICK, "--network", "dense", "--out", str(tmp_path / "conv"), "--resume"]
+    assert main(arguments) == 2
+    assert "another run" in capsys.readouterr().err
+
+
 def test_a_run_is_not_overwritten_but_continued(tmp_path, capsys):
     assert main([*QUICK, "--out", str(tmp_path)]) == 0
     assert main([*QUICK, "--out", str(tmp_path)]) == 2
