@@ -167,17 +167,20 @@ ENTRY = Reproduction(
     setup="200 Bernoulli latents, linear decoder on 2 b - 1 and encoder on 2 x - 1, output bias "
     "from the pixel means, learned prior, Larochelle's binarization, batch 24, Adam with beta2 "
     f"0.99999 and step {RATE:g}; an epoch is 2083 steps; training ELBO, mean over an epoch. One "
-    "seed, float32, kernel with 0/1 latents. Theirs: the best of several step sizes.",
+    "seed, float32, kernel with 0/1 latents. Theirs: the best of several step sizes. A step takes "
+    "1.9 ms (DisARM, leave-one-out) to 2.5 ms (RELAX) on one core; of REBAR's 2.2 ms the matrix "
+    "products take 0.65, Adam 0.6.",
     assumptions=(
-        "The step size of the published curves is the best of 0.005 to 0.00005, not told; ours is "
-        f"{RATE:g}.",
+        "The step size of the published curves is the best of 0.005 to 0.00005, not told. After 6 "
+        "epochs REBAR's training ELBO was -133.1 with 0.003, -144.6 with 0.001, -150.4 with "
+        f"0.0003: ours is {RATE:g}.",
         "REBAR's temperature 0.5 and scale 1 are held fixed; theirs are learned.",
         "RELAX's surrogate starts as REBAR's and adds one tanh layer of 16 units.",
     ),
     measure=measure,
     cells=[
-        *(_cell("rebar", FEW_EPOCHS, rate) for rate in OTHER_RATES),
         *(_cell(name, 130) for name in ("rebar", "relax", "disarm", "leave-one-out", "nvil")),
+        *(_cell("rebar", FEW_EPOCHS, rate) for rate in OTHER_RATES),
     ],
     published=[
         *(
@@ -192,6 +195,7 @@ ENTRY = Reproduction(
             for name, value in FINAL.items()
         ),
     ],
-    time="2 hours for 130 epochs of five estimators",
+    time="half an hour for 130 epochs of five estimators",
     axes=("epoch", "training ELBO (nats)"),
+    logarithmic="x",
 )  # fmt: skip

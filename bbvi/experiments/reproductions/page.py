@@ -48,11 +48,11 @@ def page(folder: Path) -> str:
 def section(name: str, entry: Reproduction, result: Result | None, folder: Path) -> str:
     """One reproduction: source, set-up, assumptions, picture, table, verdict."""
     parts = [f"## {name}", f"{entry.title}.", f"Source: {entry.source}."]
-    parts += [f"Set-up: {entry.setup}"]
+    parts += [f"Set-up: {entry.setup}", f"Time on two cores: {entry.time}."]
     if entry.assumptions:
         parts.append("\n".join(f"* {text}" for text in entry.assumptions))
     if result is None:
-        parts.append(f"Not run: `bbvi reproduce {name}` takes {entry.time} on two cores.")
+        parts.append(f"Not run: nothing is stored of `bbvi reproduce {name}`.")
         parts.append(table_of_published(entry))
         return "\n\n".join(part for part in parts if part) + "\n"
     parts.append(f"Verdict: {summary(result.comparisons)}.")
