@@ -198,11 +198,11 @@ def _check_gradients(
             moved = {**theta, key: theta[key] + t * direction}
             return autodiff.unchecked_target(model, moved, x).value(z).mean(axis=0).sum()
 
-        found = np.sum(dtheta[key] * direction)
-        slope = nearest_slope(found, total, step)
+        derivative = np.sum(dtheta[key] * direction)
+        slope = nearest_slope(derivative, total, step)
         what = f"d log_joint / d theta[{key!r}] differs from difference quotients"
         margin = 1e-5 * (scale * len(x) + abs(slope))
-        require_close(what, found, slope, margin, otherwise=_NOT_SMOOTH)
+        require_close(what, derivative, slope, margin, otherwise=_NOT_SMOOTH)
 
 
 _NOT_SMOOTH = (

@@ -37,8 +37,8 @@ class Rows(NamedTuple):
         blocks: dict[str, list[Array]] = {}
         for _ in range(BLOCKS):
             eps = draw(self.family, rng, self.S, len(lam), lam.dtype)
-            found = arrays(self.estimator(self.family, target, lam, eps))
-            for name, value in found.items():
+            estimates = arrays(self.estimator(self.family, target, lam, eps))
+            for name, value in estimates.items():
                 per_row = name in ("elbo", "grad")
                 mean = value.reshape(R, *self.lam.shape[: value.ndim]) if per_row else value / R
                 blocks.setdefault(name, []).append(mean.mean(axis=0) if per_row else mean)

@@ -200,9 +200,9 @@ def importance_resample(
     chosen = np.empty((num, w.shape[1]), dtype=np.int64)
     for n, column in enumerate(w.T):
         places = (rng.random() + np.arange(num)) / num
-        found = np.searchsorted(np.cumsum(column), places, side="right")
+        sample = np.searchsorted(np.cumsum(column), places, side="right")
         # The weights' sum is below 1 by rounding, now and then.
-        chosen[:, n] = rng.permutation(np.minimum(found, np.flatnonzero(column)[-1]))
+        chosen[:, n] = rng.permutation(np.minimum(sample, np.flatnonzero(column)[-1]))
     return chosen
 
 

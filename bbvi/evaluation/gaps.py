@@ -161,7 +161,7 @@ def inference_gap(
             progress=progress,
         )
 
-    optimum, verdict, here, there = _ends(climb, family, target, lam, rng, num_samples)
+    optimum, verdict, at_lam, at_optimum = _ends(climb, family, target, lam, rng, num_samples)
     warn_unless_converged(verdict, stacklevel=3)
     by, evidence, error = _evidence(
         model, family, theta, x, target, optimum, rng, 5 * num_samples, exact_log_evidence, backend
@@ -170,12 +170,12 @@ def inference_gap(
         log_evidence=evidence,
         log_evidence_error=error,
         evidence_by=by,
-        elbo=here.value,
-        elbo_error=here.standard_error,
-        elbo_optimum=there.value,
-        elbo_optimum_error=there.standard_error,
-        approximation=evidence - there.value,
-        amortization=there.value - here.value,
+        elbo=at_lam.value,
+        elbo_error=at_lam.standard_error,
+        elbo_optimum=at_optimum.value,
+        elbo_optimum_error=at_optimum.standard_error,
+        approximation=evidence - at_optimum.value,
+        amortization=at_optimum.value - at_lam.value,
         optimum=optimum,
         verdict=verdict,
     )
@@ -189,7 +189,7 @@ def _ends(
     rng: np.random.Generator,
     num_samples: int,
 ) -> tuple[Array, Verdict, MonteCarlo, MonteCarlo]:
-    """Where Step 1 ends, its verdict, and the ELBOs at lam and there, under common noise.
+    """Where Step 1 ends, its verdict, and the ELBOs at lam and at this end, under common noise.
 
     ``climb`` moves some rows from a start.  Rows that are lost are moved from the neutral start
     too, and the better end counts.
@@ -197,18 +197,18 @@ def _ends(
     optimum, verdict = _end(climb(np.arange(len(lam)), lam))
     lost = _lost_rows(family, target, lam, rng)
     seed = int(rng.integers(2**63))
-    here, there = (_elbo(family, target, at, seed, num_samples) for at in (lam, optimum))
+    at_lam, at_optimum = (_elbo(family, target, at, seed, num_samples) for at in (lam, optimum))
     if len(lost):
         other = optimum.copy()
         other[lost], again = _end(climb(lost, family.init(len(lost))))
         elsewhere = _elbo(family, target, other, seed, num_samples)
-        better = elsewhere.value > there.value
+        better = elsewhere.value > at_optimum.value
         optimum = np.where(better[:, None], other, optimum)
         converged = verdict.converged.copy()
         converged[lost] = np.where(better[lost], again.converged, converged[lost])
         verdict = verdict._replace(converged=converged)
-        there = MonteCarlo(*(np.where(better, *pair) for pair in zip(elsewhere, there)))
-    return optimum, verdict, here, there
+        at_optimum = MonteCarlo(*(np.where(better, *pair) for pair in zip(elsewhere, at_optimum)))
+    return optimum, verdict, at_lam, at_optimum
 
 
 def _end(fit: Fit) -> tuple[Array, Verdict]:
@@ -219,15 +219,15 @@ def _end(fit: Fit) -> tuple[Array, Verdict]:
 def _lost_rows(family: Family, target: Target, lam: Array, rng: np.random.Generator) -> Array:
     """The rows where even the neutral start is better than lam.
 
-    From a lam that is lost, as noisy gradients can leave it, Step 1 may not come back in time, and
-    what lies behind it would be put down to the family.  But where the posterior has several
+    Step 1 may not recover from a very poor lam, as noisy gradients can leave it, and the loss would
+    be put down to the family.  But where the posterior has several
     modes, the neutral start may lead to a worse one: hence both are tried.
     """
     seed = int(rng.spawn(1)[0].integers(2**63))
-    here, neutral = (
+    at_lam, at_neutral = (
         _elbo(family, target, start, seed, 100).value for start in (lam, family.init(len(lam)))
     )
-    return np.flatnonzero(neutral > here)
+    return np.flatnonzero(at_neutral > at_lam)
 
 
 def _elbo(family: Family, target: Target, lam: Array, seed: int, num_samples: int) -> MonteCarlo:

@@ -143,7 +143,7 @@ def gradient_statistics(
     >>> from bbvi.estimators.expectations import pathwise
     >>> from bbvi.models.integrands import quadratic
     >>> q, rng, lam = DiagonalGaussian(1), np.random.default_rng(0), np.array([[1.0, 0.0]])
-    >>> found = gradient_statistics(
+    >>> statistics = gradient_statistics(
     ...     pathwise,
     ...     q,
     ...     lambda R: quadratic(-3.0, R),
@@ -152,9 +152,9 @@ def gradient_statistics(
     ...     rng,
     ...     replicates=20000,
     ... )
-    >>> [(b.block, round(b.variance / v, 1)) for b, v in zip(found.blocks, (4, 72))]
+    >>> [(b.block, round(b.variance / v, 1)) for b, v in zip(statistics.blocks, (4, 72))]
     [('mean', 1.0), ('log-scale', 1.0)]
-    >>> [b.interval.method for b in found.blocks]
+    >>> [b.interval.method for b in statistics.blocks]
     ['chi-square', 'bootstrap']
     """
     R = as_count("replicates", replicates, minimum=2)

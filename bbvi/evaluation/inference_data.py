@@ -74,6 +74,8 @@ def _vectors(names: tuple[str, ...], values: Array) -> dict[str, Array]:
         numbered = re.fullmatch(r"(.+)\[\d+\]", name)
         columns.setdefault(numbered[1] if numbered else name, []).append(i)
     return {
-        name: chains[..., found] if "[" in names[found[0]] else chains[..., found[0]]
-        for name, found in columns.items()
+        name: chains[..., columns_of_name]
+        if "[" in names[columns_of_name[0]]
+        else chains[..., columns_of_name[0]]
+        for name, columns_of_name in columns.items()
     }

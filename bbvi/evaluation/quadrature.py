@@ -93,8 +93,8 @@ def log_evidence_quadrature(
     >>> model = LinearGaussian(latent_dim=2, observed_dim=3)
     >>> theta = model.init(np.random.default_rng(0))
     >>> x, _ = model.sample(np.random.default_rng(1), theta, num=4)
-    >>> found = log_evidence_quadrature(model, theta, x)
-    >>> bool(np.abs(found.value - model.log_evidence(theta, x)).max() < 1e-9)
+    >>> evidence = log_evidence_quadrature(model, theta, x)
+    >>> bool(np.abs(evidence.value - model.log_evidence(theta, x)).max() < 1e-9)
     True
     """
     if model.latent_dim > 2:

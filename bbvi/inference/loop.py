@@ -61,9 +61,9 @@ def mean_gradient(gradient: Theta | None, batch: Array) -> Theta:
 
 def check_finite(estimate: Estimate, state: State, name: str) -> None:
     """Raise NotFiniteError, holding the state before this step, unless the estimate is finite."""
-    found = {"the ELBO": estimate.elbo, "its gradient in lam": estimate.grad}
-    found |= {f"its gradient in theta[{k!r}]": v for k, v in (estimate.grad_theta or {}).items()}
-    for what, array in found.items():
+    values = {"the ELBO": estimate.elbo, "its gradient in lam": estimate.grad}
+    values |= {f"its gradient in theta[{k!r}]": v for k, v in (estimate.grad_theta or {}).items()}
+    for what, array in values.items():
         # Sums instead of a mask: NaN and infinity survive them, and nothing large is allocated.
         # Sums over the first axis of a matrix are twice as fast as over all of it.
         if not np.isfinite(np.sum(np.sum(array, axis=0))):

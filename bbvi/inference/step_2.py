@@ -225,9 +225,9 @@ def _add(
     """
 
     def total(dtheta: Theta | None, count: float) -> Theta:
-        own = pull_back(dtheta or {})
+        slope = pull_back(dtheta or {})
         return {
-            key: np.asarray(value * np.asarray(count, value.dtype) + own.get(key, 0))
+            key: np.asarray(value * np.asarray(count, value.dtype) + slope.get(key, 0))
             for key, value in extra.items()
         }
 

@@ -83,7 +83,7 @@ def tight_proposal(
     lam : ndarray (N, P of that family)
     """
     full = FullCovarianceGaussian(network.model.latent_dim)
-    found = []
+    inflated = []
     for start in range(0, len(x), block):
         rows = slice(start, start + block)
         given = network.model, network.family, theta, x[rows], rng
@@ -110,8 +110,8 @@ def tight_proposal(
             judge=by_course,
         ).lam
         mean, covariance = full.moments(refined.astype(np.float64))
-        found.append(full.from_moments(mean, inflation**2 * covariance).astype(x.dtype))
-    return full, np.concatenate(found)
+        inflated.append(full.from_moments(mean, inflation**2 * covariance).astype(x.dtype))
+    return full, np.concatenate(inflated)
 
 
 def evidence_report(
@@ -170,10 +170,10 @@ def evidence_report(
         num_temperatures=num_temperatures,
     )
     ais_seconds = time.perf_counter() - start
-    found = importance_bounds(network.family, target, lam[few], rng, (1, 5, 50, 500))
+    by_samples = importance_bounds(network.family, target, lam[few], rng, (1, 5, 50, 500))
     bounds = [
         {"K": int(K), "bound": float(value.mean()), "standard_error": _total(error)}
-        for K, value, error in zip(*found)
+        for K, value, error in zip(*by_samples)
     ]
     same = psis._replace(
         **{name: part[few] for name, part in psis._asdict().items() if name != "threshold"}

@@ -171,7 +171,7 @@ def _procedures(
         ).lam
 
     cold, refine = budget.cold_steps, budget.refine_steps
-    found = {}
+    restored = {}
     for name, answer, steps, learning_seconds in (
         ("bbvi", lambda: step_1(None, cold), cold, 0.0),
         ("amortized", lambda: encode(y), 0, learning),
@@ -185,8 +185,8 @@ def _procedures(
             "learning_seconds": learning_seconds,
             "elbo": float(elbo(family, target, lam, rng, 32).value.mean()),
         }
-        found[name] = restore(model, family, theta, lam, y, rng, budget.restore_samples), costs
-    return found
+        restored[name] = restore(model, family, theta, lam, y, rng, budget.restore_samples), costs
+    return restored
 
 
 def _learn_encoder(

@@ -84,8 +84,8 @@ def _solve(
     def sample_average(at: Array, rows: Array) -> tuple[Array, Array]:
         # What is not finite is refused, and a shorter step is taken.
         with np.errstate(all="ignore"):
-            found = reparameterized(family, targets(rows), at.astype(lam.dtype), eps[:, rows])
-        return found.elbo.astype(np.float64), found.grad.astype(np.float64)
+            estimate = reparameterized(family, targets(rows), at.astype(lam.dtype), eps[:, rows])
+        return estimate.elbo.astype(np.float64), estimate.grad.astype(np.float64)
 
     end = maximize(sample_average, lam, tolerance, max_steps, observe)
     lost = np.logical_not(np.isfinite(end.value))
