@@ -11,10 +11,13 @@ from typing import Any
 from bbvi.cli import decompose
 from bbvi.cli.output import arguments_of
 from bbvi.estimators.noise import NOISE_SOURCES
+from bbvi.estimators.specification import Specification
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.experiments.catalogue import CATALOGUE
 from bbvi.experiments.cluster import cluster
 from bbvi.experiments.csv_and_json import format_table, write_csv, write_json
+from bbvi.experiments.own import is_own, load_object
+from bbvi.experiments.own_integrand import own_integrand, own_points, own_specifications
 from bbvi.experiments.sweep import Sweep
 from bbvi.experiments.trajectory import INTEGRANDS, POINTS
 from bbvi.experiments.variance import SPREAD_OVER, variance, without_clock
@@ -36,12 +39,26 @@ def add_parser(subparsers: Any) -> None:
     )
     several = {"nargs": "+", "metavar": "X"}
     parser.add_argument(
-        "--model", default=FULL.models, help=_some_of([*INTEGRANDS, *CATALOGUE]), **several
+        "--model",
+        default=FULL.models,
+        help=_some_of([*INTEGRANDS, *CATALOGUE])
+        + "; or yours, FILE.py:NAME: a model, a problem, or an integrand, a function of z "
+        "(default digits)",
+        **several,
     )
-    parser.add_argument("--estimators", help="all that fit; or " + _some_of(ESTIMATORS), **several)
+    parser.add_argument(
+        "--estimators",
+        help="all that fit; or " + _some_of(ESTIMATORS) + "; or yours, FILE.py:NAME: a function "
+        "(family, target, lam, eps), a Specification or a dict of them",
+        **several,
+    )
     parser.add_argument("--samples", type=int, help="S (default 1 4 16)", **several)
     parser.add_argument("--dimensions", type=int, help="D (default: each model's own)", **several)
-    parser.add_argument("--points", help=_some_of(POINTS), **several)
+    parser.add_argument(
+        "--points",
+        help=_some_of(POINTS) + "; or a .npy or .csv table, one lam a row",
+        **several,
+    )
     parser.add_argument("--noise", help=_some_of(NOISE_SOURCES), **several)
     parser.add_argument("--frequencies", type=float, help="k of the cosine", **several)
     parser.add_argument("--replicates", type=int, help="estimates per variance (default 2000)")
@@ -61,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     if args.decompose:
         return decompose.run(args)
     out = args.out or OUT
-    grid = grid_from(args)
+    grid, table = grid_from(args)
     if "linear-gaussian" in args.model:
         print(
             "bbvi variance: linear-gaussian is probabilistic PCA of irises, as in bbvi compare; "
@@ -73,7 +90,9 @@ def run(args: argparse.Namespace) -> int:
         executor = None
         if args.scheduler is not None:
             executor = stack.enter_context(cluster(args.scheduler))
-        sweep = variance(grid, seed=args.seed, folder=out, executor=executor, workers=args.workers)
+        sweep = variance(
+            grid, seed=args.seed, folder=out, executor=executor, workers=args.workers, table=table
+        )
     seconds = time.perf_counter() - start
     write(args, out, sweep, seconds)
     print(report(sweep))
@@ -81,8 +100,8 @@ def run(args: argparse.Namespace) -> int:
     return 1 if sweep.failures else 0
 
 
-def grid_from(args: argparse.Namespace) -> Grid:
-    """The default's or --quick's grid, with what was given on the command line."""
+def grid_from(args: argparse.Namespace) -> tuple[Grid, dict[str, Specification]]:
+    """The default's or --quick's grid with what was given, and the estimators by name."""
     if args.frequencies is not None and "cosine" not in args.model:
         raise ValueError(
             f"--frequencies is {args.frequencies}, but no model of {', '.join(args.model)} has a "
@@ -91,13 +110,46 @@ def grid_from(args: argparse.Namespace) -> Grid:
     names = ("estimators", "samples", "dimensions", "points", "noise", "frequencies", "replicates")
     given = {name: getattr(args, name) for name in names}
     given = {name: value for name, value in given.items() if value is not None}
+    table = _with_own_estimators(args, given)
+    files = [point for point in args.points or () if point.endswith((".npy", ".csv"))]
+    if files:
+        lam = {name: row for path in files for name, row in own_points(path).items()}
+        named = [point for point in args.points if point not in files]
+        given |= {"lam": lam, "points": [*named, *lam]}
     grid = QUICK if args.quick else FULL
     if not {"quadratic", "cosine", "linear-gaussian-digits", "digits", "digits-discrete"} >= {
         *args.model
     }:
         # Other problems are too small for D = 8, or have one D.
         grid = grid._replace(dimensions=None)
-    return grid._replace(models=args.model, **given)
+    return grid._replace(models=args.model, **given), table
+
+
+def _with_own_estimators(
+    args: argparse.Namespace, given: dict[str, Any]
+) -> dict[str, Specification]:
+    """The table with the estimators of files; their names take the place of FILE.py:NAME."""
+    table, names = dict(ESTIMATORS), list[str]()
+    # A function says nothing of what it estimates: the models do.
+    plain = [
+        name in INTEGRANDS or (is_own(name) and own_integrand(name) is not None)
+        for name in args.model
+    ]
+    for text in args.estimators or ():
+        own = own_specifications(text, all(plain)) if is_own(text) else {}
+        taken = next((name for name in own if name in ESTIMATORS), None)
+        if taken:
+            raise ValueError(f"{text} has the name of the package's {taken}; expected another.")
+        if own and any(plain) and not all(plain) and callable(load_object(text)):
+            raise ValueError(
+                f"{text} is a function, and --model has integrands and models: of E_q[f], or of "
+                "the ELBO? Give a Specification, or measure one kind at a time."
+            )
+        table |= own
+        names += own or [text]
+    if args.estimators is not None:
+        given["estimators"] = names
+    return table
 
 
 def report(sweep: Sweep) -> str:
@@ -133,17 +185,14 @@ def _line(row: Mapping[str, Any]) -> dict[str, str]:
         "estimator": row["estimator"],
         "bias z": "" if row["bias_z"] is None else f"{row['bias_z']:.1f}",
         "variance": f"{row['variance']:.3g}",
-        "95% interval": f"{row['variance_low']:.3g} .. {row['variance_high']:.3g}",
-        "by": row["interval"],
-        "tail k": f"{row['tail_index']:.2f}",
+        "95% interval": f"{row['variance_low']:.2g} .. {row['variance_high']:.2g}",
         "snr": f"{row['snr']:.2g}",
-        "evaluations": f"{row['evaluations']:g}",
-        "beforehand": f"{row['evaluations_beforehand']:,}",
+        "evals": f"{row['evaluations']:g}",
         "var x eval": f"{row['variance_x_evaluations_in_all']:.3g}",
         "var x s": f"{row['variance_x_seconds']:.2g}",
     }
     if row["variance_exists"] is False:
-        line |= {"variance": "does not exist", "95% interval": "", "by": "", "snr": ""}
+        line |= {"variance": "infinite", "95% interval": "", "snr": ""}
         line |= {"bias z": "", "var x eval": "", "var x s": ""}
     return line
 
@@ -158,7 +207,7 @@ def write(args: argparse.Namespace, out: Path, sweep: Sweep, seconds: float) -> 
     write_json(out / "run.json", record)
     for name, block, rows in variance_rows.pictures(sweep.rows):
         for kind, figure in plotting.figures(name, block, rows).items():
-            save(figure, out / f"{name}-{block}-{kind}.png")
+            save(figure, out / f"{name.rpartition(':')[2]}-{block}-{kind}.png")
 
 
 def _some_of(names: Any) -> str:

@@ -5,6 +5,7 @@ put at the end of the search path, so that worker processes can import it under 
 nothing of the folder can take the place of another module.
 """
 
+import hashlib
 import importlib
 import importlib.util
 import inspect
@@ -57,6 +58,11 @@ def load_object(text: str) -> Any:
             f"{path.name} has no {name!r}; expected one of its names: {', '.join(names) or 'none'}."
         )
     return getattr(module, name)
+
+
+def sha256_of(text: str) -> str:
+    """SHA-256 of the file of ``FILE.py:NAME``."""
+    return hashlib.sha256(Path(text.rpartition(":")[0]).read_bytes()).hexdigest()
 
 
 def _imported(path: Path) -> Any:

@@ -1,14 +1,12 @@
 """Problems at fixed theta and datapoint, and the points lam of a trajectory.
 
 A trajectory is Step 1's: lam moves at fixed theta from the family's neutral start to its optimum.
-The textbook integrands have no optimum in log sigma; there the trajectory is the gradient flow of
-E_q[f], run for a fixed time.
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -18,22 +16,27 @@ from bbvi.backends.kernel import second_moments
 from bbvi.datasets import digits
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.evaluation.exact import (
-    cosine_expectation,
     linear_gaussian_elbo,
-    quadratic_expectation,
 )
 from bbvi.evaluation.exact_sums import enumeration, gauss_hermite
 from bbvi.experiments.catalogue import ALIASES, entry_of
+from bbvi.experiments.integrand_trajectories import (
+    DIMENSIONS,
+    INTEGRANDS,
+    of_cosine,
+    of_own,
+    of_quadratic,
+)
+from bbvi.experiments.own import is_own
+from bbvi.experiments.own_integrand import own_integrand, points_for
+from bbvi.experiments.points import POINTS, Points, Trajectory
 from bbvi.experiments.problem import Problem
 from bbvi.families import Bernoulli, DiagonalGaussian, LabelAndGaussian
 from bbvi.inference import by_course, fit_amortized, step_1
-from bbvi.models.integrands import cosine, quadratic
 from bbvi.optimizers import adam
 from bbvi.types import Array, Estimate, Family, Model, Reparameterizable, Target, Theta
 
-POINTS = ("start", "mid", "converged")
 MID_STEPS = 10
-FLOW_STEPS, FLOW_STEP = 300, 0.01
 LARGEST_EXACT: dict[type, int] = {DiagonalGaussian: 2, Bernoulli: 12}
 """Largest D for which a sum over nodes gives the exact gradient."""
 EXACT_NODES = 256
@@ -41,43 +44,6 @@ EXACT_NODES = 256
 2e-3 in the gradient, which 10^6 replicates would take for a bias; 256 leave 2e-6."""
 
 
-class Trajectory(NamedTuple):
-    """A model, or integrand, at fixed theta and datapoint, and the points lam to look at.
-
-    Attributes
-    ----------
-    family : Family
-    rows : callable
-        R -> a target with R equal datapoints; plain data and functions, so that it can be sent
-        to other processes.
-    rows_with_squares : callable or None
-        The same with second moments of the theta gradient, where the kernel has them.
-    points : dict
-        "start", "mid", "converged" -> lam (1, P).
-    exact : dict
-        The exact `Estimate` at those points; empty where none is known.
-    plain : bool
-        True for E_q[f] of an integrand, False for the ELBO of a model.
-    x : ndarray (1, Dx) or None
-        The datapoint; an integrand has none.
-    """
-
-    family: Any
-    rows: Callable[[int], Target]
-    rows_with_squares: Callable[[int], Target] | None
-    points: dict[str, Array]
-    exact: dict[str, Estimate]
-    plain: bool
-    x: Array | None
-
-
-INTEGRANDS = {
-    "quadratic": "E_q[sum (z - k)^2], a textbook integrand",
-    "cosine": "E_q[sum cos(k z)], a textbook integrand",
-}
-"""What has no model: the names, with one line each."""
-
-DIMENSIONS = {"quadratic": (1, 8, 64), "cosine": (1,)}
 UNTRAINED = (*DIMENSIONS, "linear-gaussian", "linear-gaussian-digits")
 """Names whose theta is not trained: integrands, or maximum likelihood in closed form."""
 
@@ -93,13 +59,14 @@ def trajectory(
     rng: np.random.Generator,
     num_steps: int = 1500,
     k: float = 1.0,
+    lam: Mapping[str, Sequence[float]] | None = None,
 ) -> Trajectory:
     """The trajectory on the problem, or textbook integrand, of that name.
 
     Parameters
     ----------
     name : str
-        Of the catalogue, or of `INTEGRANDS`.
+        Of the catalogue, of `INTEGRANDS`, or FILE.py:NAME of an own model or integrand.
     dimension : int or None
         D; None is the problem's one D.
     rng : numpy Generator
@@ -108,6 +75,8 @@ def trajectory(
         Training steps, where theta is trained.
     k : float
         Constant of the integrands.
+    lam : mapping of name to P numbers, optional
+        Points of one's own, beside those of the trajectory.
 
     Raises
     ------
@@ -116,47 +85,18 @@ def trajectory(
     """
     with threadpool_limits(1):
         if name in INTEGRANDS:
-            flow = {"quadratic": _quadratic, "cosine": _cosine}[name]
-            return flow(1 if dimension is None else dimension, k)
+            flow = {"quadratic": of_quadratic, "cosine": of_cosine}[name]
+            return flow(1 if dimension is None else dimension, k, lam or {})
+        integrand = own_integrand(name) if is_own(name) else None
+        if integrand is not None:
+            return of_own(integrand, dimension, rng, lam or {})
         # A copy draws the split, so that training sees the generator as it came.
         problem = entry_of(name).problem(copy.deepcopy(rng), np.float64, dimension)
         whole = WHOLE.get(ALIASES.get(name, name))
         x = problem.train.x if whole is None else whole()
         if name in UNTRAINED:
-            return maximum_likelihood(problem, x, rng)
-        return trained(problem, x, rng, num_steps)
-
-
-def _quadratic(dimension: int, k: float) -> Trajectory:
-    """E_q[sum (z - k)^2] going down its gradient: mu - k = 4 exp(-2 t), 1/sigma^2 = 1 + 4 t."""
-    family = DiagonalGaussian(dimension)
-    flow = [(k + 4 * np.exp(-2 * t), -0.5 * np.log1p(4 * t)) for t in (0.0, 0.5, 2.0)]
-    points = {name: np.repeat([row], dimension, axis=1) for name, row in zip(POINTS, flow)}
-    return _integrand(quadratic, quadratic_expectation, k, family, points)
-
-
-def _cosine(dimension: int, k: float) -> Trajectory:
-    """E_q[sum cos(k z)] going up its gradient from k mu = 3 pi / 4, sigma = 1, by small steps."""
-    family = DiagonalGaussian(dimension)
-    lam = np.repeat([[0.75 * np.pi / k, 0.0]], dimension, axis=1)
-    points = {"start": lam}
-    for name in POINTS[1:]:
-        for _ in range(FLOW_STEPS):
-            lam = lam + FLOW_STEP / k**2 * cosine_expectation(family, k, lam).grad
-        points[name] = lam
-    return _integrand(cosine, cosine_expectation, k, family, points)
-
-
-def _integrand(
-    integrand: Any, truth: Any, k: float, family: DiagonalGaussian, points: dict[str, Array]
-) -> Trajectory:
-    rows = partial(_integrand_rows, integrand, k, family.latent_dim)
-    known = {name: truth(family, k, lam) for name, lam in points.items()}
-    return Trajectory(family, rows, None, points, known, True, None)
-
-
-def _integrand_rows(integrand: Any, k: float, dimension: int, num_rows: int) -> Target:
-    return integrand(k, num_data=num_rows, latent_dim=dimension)
+            return maximum_likelihood(problem, x, rng, lam)
+        return trained(problem, x, rng, num_steps, lam)
 
 
 def _grey() -> Array:
@@ -175,7 +115,9 @@ WHOLE: dict[str, Callable[[], Array]] = {
 }
 
 
-def maximum_likelihood(problem: Problem, x: Array, rng: np.random.Generator) -> Trajectory:
+def maximum_likelihood(
+    problem: Problem, x: Array, rng: np.random.Generator, lam: Points | None = None
+) -> Trajectory:
     """Probabilistic PCA of x, at the first datapoint.
 
     Its maximum-likelihood loadings are orthogonal, hence the posterior's covariance is diagonal
@@ -186,13 +128,20 @@ def maximum_likelihood(problem: Problem, x: Array, rng: np.random.Generator) -> 
     theta, one = model.fit_ml(x), x[:1]
     points = _climb(model, family, theta, one, rng, ESTIMATORS["sticking-the-landing"].elbo)
     points["converged"] = family.from_moments(*model.posterior(theta, one))
+    points |= points_for(family, lam or {})
     truth = {
         name: linear_gaussian_elbo(model, theta, one, family, lam) for name, lam in points.items()
     }
     return _model(model, family, theta, one, points, truth)
 
 
-def trained(problem: Problem, x: Array, rng: np.random.Generator, num_steps: int) -> Trajectory:
+def trained(
+    problem: Problem,
+    x: Array,
+    rng: np.random.Generator,
+    num_steps: int,
+    lam: Points | None = None,
+) -> Trajectory:
     """The problem's model trained on x with its encoder, as a VAE, at the first datapoint."""
     model, family = problem.model, problem.family
     name, num_samples = _gradient_for(family)
@@ -209,6 +158,7 @@ def trained(problem: Problem, x: Array, rng: np.random.Generator, num_steps: int
         progress=False,
     )
     points = _climb(model, family, fit.theta, x[:1], rng, gradient)
+    points |= points_for(family, lam or {})
     truth: dict[str, Estimate] = {}
     if family.latent_dim <= LARGEST_EXACT.get(type(family), 0):
         target = backends.autodiff.unchecked_target(model, fit.theta, x[:1])

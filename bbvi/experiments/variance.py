@@ -1,5 +1,7 @@
 """Bias, variance and cost of gradient estimators, side by side."""
 
+import hashlib
+import inspect
 import warnings
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
@@ -19,6 +21,8 @@ from bbvi.estimators.specification import (
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.evaluation.gradients import BlockStatistics, GradientStatistics, gradient_statistics
 from bbvi.evaluation.tail_index import InfiniteVarianceWarning
+from bbvi.experiments.identity import described
+from bbvi.experiments.own import is_own, sha256_of
 from bbvi.experiments.sweep import Cell, Sweep, cell_rng, run_sweep
 from bbvi.experiments.trajectory import Trajectory, trajectory
 from bbvi.experiments.variance_grid import (
@@ -97,7 +101,7 @@ def variance(
         legal_cells(grid, trajectories, table),
         experiment="variance",
         seed=seed,
-        settings=grid._asdict(),
+        settings=grid._asdict() | _own(grid, table),
         folder=folder,
         executor=executor,
         workers=workers,
@@ -191,11 +195,32 @@ def without_clock(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{key: value for key, value in row.items() if key not in CLOCK} for row in rows]
 
 
+def _own(grid: Grid, table: Mapping[str, Specification]) -> dict[str, Any]:
+    """What tells own models and estimators from others of the same names: the files' contents."""
+    models = {name: sha256_of(name) for name in grid.models if is_own(name)}
+    estimators = {
+        name: [described(table[name]), _source_of(table[name].estimator)]
+        for name in grid.estimators or ()
+        if table[name] is not ESTIMATORS.get(name)
+    }
+    own = {"own_models": models, "own_estimators": estimators}
+    return {key: value for key, value in own.items() if value}
+
+
+def _source_of(estimator: Any) -> str | None:
+    """SHA-256 of the file that an estimator is written in, where there is one."""
+    inner = estimator.func if isinstance(estimator, partial) else estimator
+    path = inspect.getsourcefile(inner) if inspect.isroutine(inner) else None
+    if path is None or not Path(path).is_file():
+        return None
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
 def _trajectories(grid: Grid, seed: int) -> dict[str, Trajectory]:
     made = {}
     for settings in model_settings(grid):
         k = 1.0 if settings["k"] is None else settings["k"]
         rng = cell_rng(seed, settings)
         name, D = settings["model"], settings["dimension"]
-        made[model_key(settings)] = trajectory(name, D, rng, grid.training_steps, k)
+        made[model_key(settings)] = trajectory(name, D, rng, grid.training_steps, k, grid.lam)
     return made

@@ -8,7 +8,10 @@ import numpy as np
 from bbvi.estimators.contracts import find, require
 from bbvi.estimators.noise import NOISE_SOURCES
 from bbvi.estimators.specification import Specification, draw_noise
+from bbvi.estimators.table import ESTIMATORS
 from bbvi.experiments.catalogue import ALIASES, CATALOGUE
+from bbvi.experiments.own import is_own
+from bbvi.experiments.own_integrand import try_estimator
 from bbvi.experiments.sweep import Cell
 from bbvi.experiments.trajectory import (
     INTEGRANDS,
@@ -39,13 +42,15 @@ class Grid(NamedTuple):
     noise : sequence of str
         Of `bbvi.estimators.noise.NOISE_SOURCES`.
     points : sequence of str
-        Of "start", "mid", "converged".
+        Of "start", "mid", "converged", and the names in ``lam``.
     frequencies : sequence of float
         k of the cosine.
     replicates : int
         R, independent estimates behind every variance.
     training_steps : int
         Where theta is trained.
+    lam : mapping of name to P numbers
+        Points of one's own.
     """
 
     models: Sequence[str] = ("digits",)
@@ -57,6 +62,7 @@ class Grid(NamedTuple):
     frequencies: Sequence[float] = FREQUENCIES
     replicates: int = 2000
     training_steps: int = 1500
+    lam: Mapping[str, Sequence[float]] = {}
 
 
 FULL = Grid()
@@ -87,11 +93,11 @@ def check_grid(grid: Grid, table: Mapping[str, Specification]) -> None:
     legal: dict[str, Iterable[str]] = {
         "models": [*INTEGRANDS, *CATALOGUE, *ALIASES],
         "noise": NOISE_SOURCES,
-        "points": POINTS,
+        "points": [*POINTS, *grid.lam],
     }
     for name, known in legal.items():
         for value in getattr(grid, name):
-            if value not in set(known):
+            if value not in set(known) and not (name == "models" and is_own(value)):
                 raise ValueError(f"{name} has {value!r}; expected some of {', '.join(known)}.")
     for k in grid.frequencies:
         if not (np.isfinite(k) and k > 0):
@@ -173,6 +179,8 @@ def _check_contract(cell: Cell, here: Trajectory, table: Mapping[str, Specificat
             f"{name} estimates a bound on the evidence, but {cell['model']} is a plain expectation "
             f"E_q[f]; expected one of {', '.join(usable)}."
         )
+    if specification is not ESTIMATORS.get(name):
+        try_estimator(name, specification, here.plain, here.family, here.rows(1), S)
     # The noise source says itself which S it can serve.
     rng = np.random.Generator(np.random.PCG64(0))
     draw_noise(specification, here.family, rng, S, 1, source=NOISE_SOURCES[cell["noise"]])

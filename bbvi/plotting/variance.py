@@ -60,7 +60,7 @@ ZERO = 1e-13
 
 def figures(model: str, block: str, rows: Sequence[Row]) -> dict[str, Figure]:
     """The figures of one of the `pictures`, by name: curves, ranking, and frequencies if varied."""
-    title = TITLES.get(model, model)
+    title = TITLES.get(model, model.rpartition(":")[2])
     drawn = {
         "curves": curves_figure(rows, block, f"How noisy is the gradient?  {title}"),
         "ranking": ranking_figure(rows, block, f"What a gradient costs.  {title}"),

@@ -22,6 +22,7 @@ from bbvi.datasets import digits
 from bbvi.estimators import ESTIMATORS
 from bbvi.evaluation import elbo, inference_gap, log_evidence_is, log_evidence_quadrature
 from bbvi.evaluation.exact import linear_gaussian_elbo
+from bbvi.evaluation.grid_sums import moments_of
 from bbvi.evaluation.quadrature import find_boxes, trapezoids
 from bbvi.inference import NotConvergedWarning
 
@@ -359,3 +360,31 @@ def test_where_the_neutral_start_leads_to_a_worse_mode_lam_is_followed():
     assert starts[1][0] > starts[0][0]
     gap = inference_gap(model, family, theta, lam, x, rng)
     np.testing.assert_allclose(gap.approximation, -np.log(0.9), atol=0.02)
+
+
+class Told:
+    """A family of three latents, correlated and not Gaussian, that knows nothing of its moments."""
+
+    latent_dim, num_params = 3, 3
+
+    def init(self, num_data):
+        return np.zeros((num_data, 3))
+
+    def noise(self, rng, num_samples, num_data, dtype=np.float64):
+        return rng.exponential(size=(num_samples, num_data, 3)).astype(dtype)
+
+    def transform(self, lam, eps):
+        return lam + np.cumsum(eps, axis=-1)
+
+
+def test_moments_by_draws_where_neither_the_family_nor_a_grid_tells():
+    lam = np.array([[0.0, 1.0, 2.0], [3.0, 3.0, 3.0]])
+    mean, covariance = moments_of(Told(), lam)
+    exact = np.minimum.outer([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])
+    # Sums of unit exponentials: mean k, covariance min(j, k).
+    assert np.abs(mean - lam - [1, 2, 3]).max() < 5 * np.sqrt(3 / 2**16)
+    assert np.abs(covariance - exact).max() < 5 * np.sqrt(60 / 2**16)
+    again = moments_of(Told(), lam)
+    assert (again.mean == mean).all()
+    assert mean.shape == (2, 3)
+    assert covariance.shape == (2, 3, 3)

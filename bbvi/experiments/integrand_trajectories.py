@@ -1,0 +1,80 @@
+"""Trajectories of plain expectations E_q[f]: the textbook's integrands, and a user's own.
+
+The textbook integrands have no optimum in log sigma; there the trajectory is the gradient flow of
+E_q[f], run for a fixed time.
+"""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from bbvi.evaluation.exact import cosine_expectation, quadratic_expectation
+from bbvi.experiments.own_integrand import (
+    Integrand,
+    climb,
+    exact_expectation,
+    family_of,
+    points_for,
+    rows_of,
+)
+from bbvi.experiments.points import POINTS, Points, Trajectory
+from bbvi.families import DiagonalGaussian
+from bbvi.models.integrands import cosine, quadratic
+from bbvi.types import Array, Target
+
+FLOW_STEPS, FLOW_STEP = 300, 0.01
+
+INTEGRANDS = {
+    "quadratic": "E_q[sum (z - k)^2], a textbook integrand",
+    "cosine": "E_q[sum cos(k z)], a textbook integrand",
+}
+"""What has no model: the names, with one line each."""
+
+DIMENSIONS = {"quadratic": (1, 8, 64), "cosine": (1,)}
+
+
+def of_own(
+    integrand: Integrand, dimension: int | None, rng: np.random.Generator, lam: Points
+) -> Trajectory:
+    """E_q[f] of a user's f, going up by Adam."""
+    family = family_of(integrand, dimension)
+    rows = rows_of(integrand, family)
+    points = climb(family, rows(1), rng) | points_for(family, lam)
+    truth = {name: exact_expectation(family, rows(1), row) for name, row in points.items()}
+    exact = {name: known for name, known in truth.items() if known is not None}
+    return Trajectory(family, rows, None, points, exact, True, None)
+
+
+def of_quadratic(dimension: int, k: float, lam: Points) -> Trajectory:
+    """E_q[sum (z - k)^2] going down its gradient: mu - k = 4 exp(-2 t), 1/sigma^2 = 1 + 4 t."""
+    family = DiagonalGaussian(dimension)
+    flow = [(k + 4 * np.exp(-2 * t), -0.5 * np.log1p(4 * t)) for t in (0.0, 0.5, 2.0)]
+    points = {name: np.repeat([row], dimension, axis=1) for name, row in zip(POINTS, flow)}
+    points |= points_for(family, lam)
+    return _integrand(quadratic, quadratic_expectation, k, family, points)
+
+
+def of_cosine(dimension: int, k: float, own: Points) -> Trajectory:
+    """E_q[sum cos(k z)] going up its gradient from k mu = 3 pi / 4, sigma = 1, by small steps."""
+    family = DiagonalGaussian(dimension)
+    lam = np.repeat([[0.75 * np.pi / k, 0.0]], dimension, axis=1)
+    points = {"start": lam}
+    for name in POINTS[1:]:
+        for _ in range(FLOW_STEPS):
+            lam = lam + FLOW_STEP / k**2 * cosine_expectation(family, k, lam).grad
+        points[name] = lam
+    points |= points_for(family, own)
+    return _integrand(cosine, cosine_expectation, k, family, points)
+
+
+def _integrand(
+    integrand: Any, truth: Any, k: float, family: DiagonalGaussian, points: dict[str, Array]
+) -> Trajectory:
+    rows = partial(_integrand_rows, integrand, k, family.latent_dim)
+    known = {name: truth(family, k, lam) for name, lam in points.items()}
+    return Trajectory(family, rows, None, points, known, True, None)
+
+
+def _integrand_rows(integrand: Any, k: float, dimension: int, num_rows: int) -> Target:
+    return integrand(k, num_data=num_rows, latent_dim=dimension)

@@ -1,0 +1,181 @@
+"""Own models, integrands, estimators and points lam in ``bbvi variance``."""
+
+import csv
+import sys
+
+import numpy as np
+import pytest
+
+from bbvi import Bernoulli, DiagonalGaussian, Laplace
+from bbvi.cli import main
+from bbvi.evaluation.exact import cosine_expectation
+from bbvi.experiments.own_integrand import (
+    Integrand,
+    climb,
+    exact_expectation,
+    family_of,
+    integrand_rows,
+    own_specifications,
+    points_for,
+)
+
+MINE = """
+import autograd.numpy as anp
+import numpy as np
+from bbvi import Laplace, LinearGaussian, reparameterized
+from bbvi.estimators import expectations
+from bbvi.estimators.specification import Specification
+from bbvi.experiments.own_integrand import Integrand
+
+pca = LinearGaussian(1, 3)
+
+
+def wave(z):
+    return anp.sum(anp.cos(2.0 * z), axis=-1)
+
+
+def whole(z):
+    return anp.sum(anp.cos(2.0 * z))
+
+
+peaked = Integrand(wave, Laplace(2))
+
+
+def halved(family, target, lam, eps):
+    estimate = reparameterized(family, target, lam, eps)
+    return estimate._replace(grad=0.5 * estimate.grad)
+
+
+def pathwise(family, target, lam, eps):
+    return expectations.pathwise(family, target, lam, eps)
+
+
+def broken(family, target, lam, eps):
+    return 1 / 0
+
+
+def flat(family, target, lam, eps):
+    estimate = reparameterized(family, target, lam, eps)
+    return estimate._replace(grad=estimate.grad.ravel())
+
+
+declared = {"my-pathwise": Specification(expectations.pathwise, "mine", differentiable=True)}
+number = 3
+"""
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    """A user's file, forgotten afterwards."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    path = tmp_path / "my_parts.py"
+    path.write_text(MINE)
+    yield path
+    sys.modules.pop("my_parts", None)
+
+
+def run(out, *options):
+    fast = ["--replicates", "400", "--workers", "1", "--samples", "2", "--out", str(out)]
+    return main(["variance", *options, *fast])
+
+
+def rows_of(out):
+    with open(out / "variance.csv", newline="") as table:
+        return list(csv.DictReader(table))
+
+
+def test_an_own_model_with_an_own_estimator_at_own_points(file, tmp_path):
+    np.save(tmp_path / "mine.npy", np.array([[0.5, -1.0], [0.0, 0.0]]))
+    estimators = [f"{file}:halved", "reparameterized"]
+    points = ["start", str(tmp_path / "mine.npy")]
+    model = ["--model", f"{file}:pca"]
+    assert run(tmp_path / "out", *model, "--estimators", *estimators, "--points", *points) == 0
+    rows = rows_of(tmp_path / "out")
+    assert {row["point"] for row in rows} == {"start", "mine[0]", "mine[1]"}
+    assert {row["estimator"] for row in rows} == {"halved", "reparameterized"}
+    for row in rows:
+        # The exact gradient tells a halved one from an unbiased one.
+        if row["block"] == "mean" and row["point"] == "mine[0]":
+            assert (abs(float(row["bias_z"])) > 5) == (row["estimator"] == "halved")
+    assert (tmp_path / "out" / "pca-mean-ranking.png").exists()
+
+
+def test_another_file_of_the_same_name_is_another_experiment(file, tmp_path, capsys):
+    options = ["--model", f"{file}:wave", "--estimators", f"{file}:pathwise", "--points", "start"]
+    assert run(tmp_path / "out", *options) == 0
+    sys.modules.pop("my_parts")
+    file.write_text(MINE.replace("cos(2.0", "cos(3.0"))
+    assert run(tmp_path / "out", *options) == 2
+    assert "holds another experiment" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["wave", "peaked"])
+def test_an_own_integrand_is_measured_against_a_sum(file, name, tmp_path):
+    own = [f"{file}:pathwise", f"{file}:declared"]
+    estimators = ["--estimators", *own, "score-function"]
+    assert run(tmp_path / "out", "--model", f"{file}:{name}", *estimators) == 0
+    rows = rows_of(tmp_path / "out")
+    assert {row["estimator"] for row in rows} == {"pathwise", "my-pathwise", "score-function"}
+    assert all(abs(float(row["bias_z"])) < 5 for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--model", "{}:whole"], "the integrand returned shape () for z of shape (2, 3, 1)"),
+        (["--model", "{}:pca", "--estimators", "{}:broken"], "broken ends in ZeroDivisionError"),
+        (["--model", "{}:pca", "--estimators", "{}:flat"], "flat returned (2,); expected a bbvi.E"),
+        (["--model", "{}:pca", "--estimators", "{}:number"], "is int; expected an estimator"),
+        (["--model", "{}:peaked", "--dimensions", "3"], "has D = 2 of its own"),
+        (["--model", "{}:pca", "quadratic", "--estimators", "{}:halved"], "of E_q[f], or of the"),
+        (["--model", "quadratic", "--points", "none.csv"], "no such file"),
+    ],
+)
+def test_what_cannot_work_is_one_line(file, options, message, tmp_path, capsys):
+    given = [option.format(file) for option in options]
+    assert run(tmp_path / "out", *given) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+
+
+def test_points_of_another_width_are_refused():
+    with pytest.raises(ValueError, match=r"the point a has 3 numbers; expected 4"):
+        points_for(DiagonalGaussian(2), {"a": [0.0, 1.0, 2.0]})
+
+
+def wave(z):
+    import autograd.numpy as anp
+
+    return anp.sum(anp.cos(2.0 * z), axis=-1)
+
+
+def test_the_sum_is_the_closed_form():
+    family, lam = DiagonalGaussian(2), np.array([[0.3, -0.2, -0.5, 0.1]])
+    found = exact_expectation(family, integrand_rows(wave, 2, 1), lam)
+    truth = cosine_expectation(family, 2.0, lam)
+    assert found.elbo == pytest.approx(truth.elbo, rel=1e-10)
+    assert found.grad == pytest.approx(truth.grad, rel=1e-9)
+    assert (
+        exact_expectation(DiagonalGaussian(3), integrand_rows(wave, 3, 1), np.zeros((1, 6))) is None
+    )
+
+
+@pytest.mark.parametrize("family", [DiagonalGaussian(1), Laplace(1), Bernoulli(3)])
+def test_the_climb_goes_up(family):
+    target = integrand_rows(wave, family.latent_dim, 1)
+    points = climb(family, target, np.random.default_rng(0))
+    values = [exact_expectation(family, target, lam).elbo[0] for lam in points.values()]
+    assert values[0] < values[1] < values[2]
+
+
+def test_an_integrand_s_family():
+    assert family_of(Integrand(wave), None) == DiagonalGaussian(1)
+    assert family_of(Integrand(wave), 4) == DiagonalGaussian(4)
+    assert family_of(Integrand(wave, Laplace(2)), 2) == Laplace(2)
+
+
+def test_a_function_estimates_what_the_models_are(file):
+    text = f"{file}:pathwise"
+    assert own_specifications(text, plain=True)["pathwise"].expectation is not None
+    assert own_specifications(text, plain=False)["pathwise"].expectation is None
