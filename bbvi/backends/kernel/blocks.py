@@ -1,6 +1,7 @@
 """Blocks of the (S, N) rows that fit the cache, and the buffers they share."""
 
 import threading
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,3 +72,22 @@ def thread_buffers(dtype: Any) -> Buffers:
     if dtype not in kept:
         kept[dtype] = Buffers(dtype)
     return kept[dtype]
+
+
+IDLE = 8
+"""Buffers for kept passes that wait for the next one, at most, of a dtype."""
+_idle: dict[Any, list[Buffers]] = {}
+
+
+def kept_buffers(dtype: Any) -> Buffers:
+    """Buffers for a pass that is kept for its pullback: nobody else has them until `give_back`."""
+    try:
+        return _idle[dtype].pop()
+    except (KeyError, IndexError):
+        return Buffers(dtype)
+
+
+def give_back(dtype: Any, kept: Sequence[Buffers]) -> None:
+    """What was in them is needed no more; new memory would cost a page fault for each 4 kB."""
+    idle = _idle.setdefault(dtype, [])
+    idle += kept[: max(0, IDLE - len(idle))]

@@ -1,10 +1,17 @@
 """The encoder's forward pass and its pullback."""
 
+import weakref
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from bbvi.backends.kernel.blocks import BLOCK_BYTES, Buffers, thread_buffers
+from bbvi.backends.kernel.blocks import (
+    BLOCK_BYTES,
+    Buffers,
+    give_back,
+    kept_buffers,
+    thread_buffers,
+)
 from bbvi.backends.kernel.decomposition import add, layers_of
 from bbvi.backends.kernel.evaluate import worthwhile_threads
 from bbvi.backends.kernel.layers import Pass
@@ -42,7 +49,7 @@ def encode(encoder: MLP | ConvNet, phi: Theta, x: Array) -> tuple[Array, Callabl
 
     def run(rows: slice) -> tuple[Pass, Buffers]:
         # A pass that is kept has buffers of its own: a thread's are soon overwritten.
-        buffers = Buffers(x.dtype) if kept else thread_buffers(x.dtype)
+        buffers = kept_buffers(x.dtype) if kept else thread_buffers(x.dtype)
         return layers.forward(x[rows].T, buffers, slopes=True), buffers
 
     def forward(hand: Sequence[slice]) -> list[tuple[Pass, Buffers] | None]:
@@ -70,6 +77,8 @@ def encode(encoder: MLP | ConvNet, phi: Theta, x: Array) -> tuple[Array, Callabl
             add(first, more)
         return first
 
+    lent = [one[1] for hand in passes for one in hand if one is not None]
+    weakref.finalize(pullback, give_back, x.dtype, lent).atexit = False
     return lam, pullback
 
 

@@ -218,3 +218,15 @@ def test_training_is_the_same_by_either_back_end():
         for backend in ("kernel", "autodiff")
     ]
     np.testing.assert_allclose(*traces, rtol=1e-10)
+
+
+@pytest.mark.parametrize("net", [ENCODER, bbvi.MLP((256, 5, 6))], ids=["conv", "dense"])
+def test_passes_that_are_kept_at_once_do_not_share_memory(net):
+    rng = np.random.default_rng(8)
+    phi, x, y = shaken(net, rng), rng.random((9, 256)), rng.random((9, 256))
+    g = rng.standard_normal((9, 6))
+    alone = [autodiff.encode(net, phi, data)[1](g) for data in (x, y)]
+    for _ in range(2):
+        pullbacks = [kernel.encode(net, phi, data)[1] for data in (x, y)]
+        for pullback, expected in zip(pullbacks, alone):
+            assert worst_difference(pullback(g), expected) < 1e-10
