@@ -7,8 +7,8 @@ environment variable ``OPENBLAS_CORETYPE`` overrules it when it is set before Py
 
 This package never sets it on its own: an import that changes the environment would also change
 the numbers (in the last digits) and the speed of everybody else's code in the process.  It tells,
-here and in ``bbvi doctor``, and ``bbvi --blas-kernel NAME COMMAND ...`` starts the command line
-anew with the variable set, saying so.
+here and in ``bbvi doctor``.  The command ``bbvi`` alone starts itself anew with the variable set,
+saying so: `bbvi.blas_choice`.
 """
 
 import json
@@ -90,7 +90,7 @@ def examine(seconds: float = 0.5) -> Report:
     rates = measure_rates(seconds)
     faster = None
     if avx512_unused(blas, has_avx512()):
-        faster = _rates_with("SkylakeX", seconds)
+        faster = rates_with("SkylakeX", seconds)
     tips = advise(blas, has_avx512(), os.cpu_count() or 1, rates, faster)
     return Report(found, has_avx512(), threads, rates, faster, tips)
 
@@ -128,7 +128,7 @@ def _rate(dtype: Any, size: int, seconds: float) -> float:
     return float(2 * size**3 / best / 1e9)
 
 
-def _rates_with(kernel: str, seconds: float) -> dict[str, float] | None:
+def rates_with(kernel: str, seconds: float) -> dict[str, float] | None:
     """The rates of a Python process started with this kernel; None if it fails or hangs."""
     code = f"import json; from bbvi.doctor import *; print(json.dumps(measure_rates({seconds})))"
     try:

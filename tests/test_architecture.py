@@ -32,6 +32,7 @@ FLOORS = {
     "bbvi.lectures": 6,
     "bbvi.plotting": 6,
     "bbvi.doctor": 6,
+    "bbvi.blas_choice": 6,
     "bbvi.cli": 7,
     "bbvi.__main__": 7,
 }

@@ -29,7 +29,7 @@ RATES = {"float32": 250.0, "float64": 125.0}
 def quick(monkeypatch):
     """Small matrices, and no second process."""
     monkeypatch.setattr(doctor, "MATRIX_SIZE", {"float32": 64, "float64": 64})
-    monkeypatch.setattr(doctor, "_rates_with", lambda kernel, seconds: dict.fromkeys(RATES, 999.0))
+    monkeypatch.setattr(doctor, "rates_with", lambda kernel, seconds: dict.fromkeys(RATES, 999.0))
 
 
 class TestExamine:
@@ -70,7 +70,7 @@ class TestExamine:
             return doctor.subprocess.CompletedProcess(command, 0, '{"float32": 1.0}\n', "")
 
         monkeypatch.setattr(doctor.subprocess, "run", run)
-        assert doctor._rates_with("SkylakeX", 0.1) == {"float32": 1.0}
+        assert doctor.rates_with("SkylakeX", 0.1) == {"float32": 1.0}
         assert seen["env"][doctor.VARIABLE] == "SkylakeX"
         assert doctor.VARIABLE not in os.environ or os.environ[doctor.VARIABLE] != ""
 
@@ -79,7 +79,7 @@ class TestExamine:
             raise doctor.subprocess.TimeoutExpired(command, timeout)
 
         monkeypatch.setattr(doctor.subprocess, "run", run)
-        assert doctor._rates_with("SkylakeX", 0.1) is None
+        assert doctor.rates_with("SkylakeX", 0.1) is None
 
 
 class TestAdvice:

@@ -45,10 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     with safe_printing():
         try:
             args = _parser(given).parse_args(given)
-            if args.blas_kernel is not None:
+            if args.blas_kernel not in ("auto", "off"):
                 _start_over(args.blas_kernel, given)
-            elif sys.stderr.isatty() and args.command != "doctor":
-                _tell(args.command)
+            elif args.command != "doctor" and args.blas_kernel == "auto":
+                # Who calls this function from Python owns the process.
+                (_choose if argv is None else _tell)(args.command, given)
             status: int = args.run(args)
             return status
         except ERRORS as error:
@@ -77,7 +78,9 @@ def _parser(argv: list[str]) -> argparse.ArgumentParser:
     parser.add_argument(
         "--blas-kernel",
         metavar="NAME",
-        help="start over with another BLAS kernel; see bbvi doctor",
+        default="auto",
+        help="start over with these BLAS routines; auto (default): with the fastest, where that "
+        "is not what OpenBLAS takes; off: never; see bbvi doctor",
     )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, line in COMMANDS.items():
@@ -99,8 +102,22 @@ def _start_over(kernel: str, argv: Sequence[str]) -> None:
         os.execve(command[0], command, variables)
 
 
-def _tell(command: str) -> None:
+def _choose(command: str, argv: Sequence[str]) -> None:
+    """Start over with the fastest BLAS routines, unless these are in use or the user chose."""
+    from bbvi.blas_choice import announcement, fastest_kernel
+    from bbvi.doctor import restart
+
+    choice = fastest_kernel(os.environ)
+    plan = restart(choice.kernel, argv, os.environ) if choice and choice.kernel else None
+    if choice is not None and plan is not None:
+        print(announcement(choice), file=sys.stderr, flush=True)
+        os.execve(plan[0][0], *plan)
+
+
+def _tell(command: str, argv: Sequence[str]) -> None:
     """Say at a terminal, in one line, that another BLAS kernel would be faster here."""
+    if not sys.stderr.isatty():
+        return
     from threadpoolctl import threadpool_info
 
     from bbvi.doctor import has_avx512, hint

@@ -88,6 +88,7 @@ def environment() -> dict[str, Any]:
             for info in threadpoolctl.threadpool_info()
             if info.get("user_api") == "blas"
         ],
+        "OPENBLAS_CORETYPE": os.environ.get("OPENBLAS_CORETYPE"),
     }
 
 

@@ -1,4 +1,4 @@
-"""The nonlinearities between layers (floor 1)."""
+"""The nonlinearities between layers."""
 
 import autograd.numpy as anp
 import numpy as np

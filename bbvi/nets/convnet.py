@@ -1,4 +1,4 @@
-"""Convolutional networks on dicts of arrays: `ConvNet` (floor 1)."""
+"""Convolutional networks on dicts of arrays: `ConvNet`."""
 
 from dataclasses import dataclass
 from functools import cached_property

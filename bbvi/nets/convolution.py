@@ -1,4 +1,4 @@
-"""A window that slides over images, as a linear map and its adjoint (floor 1).
+"""A window that slides over images, as a linear map and its adjoint.
 
 With a (C, H, W), a window of kh x kw pixels, strides (sh, sw) and padding (ph, pw),
 

@@ -1,4 +1,4 @@
-"""The linear layers of a `ConvNet`: dense, convolution, transposed convolution (floor 1).
+"""The linear layers of a `ConvNet`: dense, convolution, transposed convolution.
 
 Each is a frozen dataclass of sizes.  What goes through a layer has a shape: (C, H, W) for images,
 (n,) for vectors; an image is flattened channel by channel where a dense layer follows.

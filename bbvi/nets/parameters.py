@@ -1,4 +1,4 @@
-"""Flat dicts of parameter arrays: joined, divided, in another dtype (floor 1)."""
+"""Flat dicts of parameter arrays: joined, divided, in another dtype."""
 
 from typing import Any
 
