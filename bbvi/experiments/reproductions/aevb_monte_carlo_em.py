@@ -162,6 +162,7 @@ def _gap(one: list[Point], other: list[Point], what: str) -> float:
 WIDENS = "AEVB minus Monte Carlo EM, at equal images, N = 50000 minus N = 1000"
 BY, FIGURE = "Kingma and Welling", "Figure 3"
 FEW, MANY = 1000, 50000
+EARLY = "their order after so few images is not told"
 
 ENTRY = Reproduction(
     title="AEVB, wake-sleep and Monte Carlo EM on 1000 and on 50,000 digits",
@@ -190,8 +191,10 @@ ENTRY = Reproduction(
     ],
     seeds=5,
     published=[
-        Published(difference("wake-sleep", FEW), "0", BY, FIGURE, "above"),
-        Published(difference("wake-sleep", MANY), "0", BY, FIGURE, "above"),
+        *(
+            Published(difference("wake-sleep", N), "0", BY, FIGURE, "above", obstacle=EARLY)
+            for N in (FEW, MANY)
+        ),
         Published(difference("Monte Carlo EM", FEW), "0", BY, FIGURE, "within", tolerance=10.0),
         Published(difference("Monte Carlo EM", MANY), "0", BY, FIGURE, "above"),
         Published(difference("Monte Carlo EM", MANY, "processor time"), "0", BY, FIGURE, "above"),
