@@ -23,7 +23,7 @@ import numpy as np
 
 from bbvi.threads import cut, run_hands, thread_count
 from bbvi.types import Array
-from bbvi.validation import as_count
+from bbvi.validation import as_steps
 
 Params = Any
 """An array or a flat dict of arrays."""
@@ -126,7 +126,7 @@ def cosine_decay(rate: float, num_steps: int) -> Callable[[Array], Array]:
     Loshchilov and Hutter (2017), equation 5, without restarts.
     """
     check_rate(rate)
-    as_count("num_steps", num_steps)
+    as_steps("num_steps", num_steps)
 
     def decayed(count: Array) -> Array:
         return 0.5 * rate * (1 + np.cos(np.pi * np.minimum((count - 1) / num_steps, 1)))

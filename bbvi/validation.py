@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bbvi.limits import MOST_STEPS
 from bbvi.protocols import ChecksData, ChecksTheta
 from bbvi.types import Array
 
@@ -188,21 +189,34 @@ def same_dtype(**arrays: Any) -> None:
         )
 
 
-def as_count(name: str, value: Any, minimum: int = 1) -> int:
-    """Return ``value`` as an int of at least ``minimum``.
+def as_count(name: str, value: Any, minimum: int = 1, maximum: int | None = None) -> int:
+    """Return ``value`` as an int of at least ``minimum``, and at most ``maximum``.
 
     Raises
     ------
     TypeError
         If it is not a whole number.
     ValueError
-        If it is below ``minimum``.
+        If it is below ``minimum``, or above ``maximum``.
     """
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name} is {value!r} ({type(value).__name__}); expected a whole number.")
     if value < minimum:
         raise ValueError(f"{name} is {value}; expected at least {minimum}.")
+    if maximum is not None and value > maximum:
+        raise ValueError(f"{name} is {value}; expected at most {maximum}.")
     return int(value)
+
+
+def as_steps(name: str, value: Any, minimum: int = 1) -> int:
+    """`as_count` of what is done one after another: at most what fits into a day.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `as_count`.
+    """
+    return as_count(name, value, minimum, MOST_STEPS)
 
 
 def check_width(name: str, array: Array, width: int, meaning: str) -> None:

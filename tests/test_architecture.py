@@ -13,6 +13,7 @@ FLOORS = {
     "bbvi.types": 0,
     "bbvi.targets": 0,
     "bbvi.validation": 0,
+    "bbvi.limits": 0,
     "bbvi.logs": 0,
     "bbvi.protocols": 0,
     "bbvi.importance_weights": 0,

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bbvi.cli.output import arguments_of, output
+from bbvi.cli.output import add_max_hours, arguments_of, max_seconds, output, seconds_from
 from bbvi.datasets import load_table
 from bbvi.experiments.catalogue import CATALOGUE, Entry, entry_of, problem_of
 from bbvi.experiments.cluster import cluster
@@ -16,6 +16,7 @@ from bbvi.experiments.compare_results import report, write_tables
 from bbvi.experiments.compare_seeds import SeedComparison, compare_seeds
 from bbvi.experiments.cross import cross_table, learn_shared
 from bbvi.experiments.csv_and_json import environment, write_csv
+from bbvi.experiments.estimates import check_comparison, worker_count
 from bbvi.experiments.methods import DEFAULT, METHODS, QUICK, Method, Settings
 from bbvi.experiments.own import is_own, own_methods
 from bbvi.experiments.problem import Problem
@@ -75,11 +76,12 @@ def add_parser(subparsers: Any) -> None:
         "--evaluations", type=int, help="log-joint evaluations per run (default 3 million)"
     )
     parser.add_argument(
-        "--budget", type=_seconds, metavar="20s", help="also runs of equal seconds, so long each"
+        "--budget", type=seconds_from, metavar="20s", help="also runs of equal seconds"
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--workers", type=int, help="processes (default: one per CPU)")
     where.add_argument("--scheduler", metavar="ADDRESS", help="of a running dask scheduler")
+    add_max_hours(parser)
     parser.add_argument("--out", type=Path, default=Path("bbvi-out/compare"), help="results folder")
     parser.add_argument("--quick", action="store_true", help="a tenth of the budget, two seeds")
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
@@ -148,6 +150,7 @@ def _measure(
 ) -> tuple[dict[str, Any], SeedComparison, SeedComparison | None]:
     """All sweeps that were asked for: tuning, the comparison, equal seconds, the cross table."""
     out, common = args.out, {"seed": args.seed, "methods": methods, **where}
+    common["max_seconds"] = max_seconds(args)
     if args.tune:
         trial = settings._replace(evaluations=max(1, settings.evaluations // 3))
         tuned = tune(source, settings=trial, table=table, folder=out / "tune", **common)
@@ -157,11 +160,17 @@ def _measure(
     if args.theta == "shared":
         theta = learn_shared(source, table, methods, settings, args.seed)
     common["num_seeds"] = (2 if args.quick else 5) if args.seeds is None else args.seeds
+    if args.budget:
+        # Told before the runs of equal evaluations.
+        timed_runs = {name: table[name] for name in methods}
+        at_once = worker_count(where.get("executor"), args.workers)
+        equal = settings._replace(seconds=args.budget)
+        of_runs = (common["num_seeds"], at_once, common["max_seconds"])
+        check_comparison(source(), timed_runs, equal, *of_runs)
     compare = partial(compare_seeds, source, table=table, theta=theta, **common)
     result = compare(settings=settings, folder=out / "runs")
     timed = None
     if args.budget:
-        equal = settings._replace(seconds=args.budget)
         timed = compare(settings=equal, folder=out / "timed")
     if args.cross:
         crossed = cross_table(source, result.fits, settings, table, folder=out / "cross", **where)
@@ -286,14 +295,3 @@ def write(
             None if timed is None else timed.curves,
         )
         save(figure, out / "compare.png")
-
-
-def _seconds(text: str) -> float:
-    """20 or 20s."""
-    try:
-        value = float(text.removesuffix("s"))
-    except ValueError:
-        value = -1.0
-    if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time; expected seconds, e.g. 20s")
-    return value

@@ -10,8 +10,55 @@ from typing import Any
 from bbvi.experiments.csv_and_json import version_of
 from bbvi.experiments.store import claimed
 
-NOT_IN_IDENTITY = {"run", "out", "workers", "scheduler", "blas_kernel", "root", "download"}
+NOT_IN_IDENTITY = {
+    "run",
+    "out",
+    "workers",
+    "scheduler",
+    "blas_kernel",
+    "root",
+    "download",
+    "max_hours",
+}
 """Arguments that say where and how to compute, not what."""
+
+
+def add_max_hours(parser: argparse.ArgumentParser) -> None:
+    """The option of commands whose time grows with what they are asked for."""
+    parser.add_argument(
+        "--max-hours",
+        type=_hours,
+        default=24.0,
+        metavar="H",
+        help="refuse what would take longer, judged before it begins (default 24)",
+    )
+
+
+def seconds_from(text: str) -> float:
+    """20 or 20s."""
+    try:
+        value = float(text.removesuffix("s"))
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; expected seconds, e.g. 20s")
+    return value
+
+
+def _hours(text: str) -> float:
+    """A positive number of hours, inf too."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; expected hours, e.g. 72")
+    return value
+
+
+def max_seconds(args: argparse.Namespace) -> float:
+    """``--max-hours`` in seconds."""
+    return 3600.0 * float(args.max_hours)
 
 
 def arguments_of(args: argparse.Namespace) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bbvi.cli.output import arguments_of, output
+from bbvi.cli.output import add_max_hours, arguments_of, max_seconds, output
 from bbvi.experiments.csv_and_json import environment, format_table, write_csv
 from bbvi.experiments.store import check_folder, finish
 from bbvi.lectures.images import load_images
@@ -34,6 +34,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--steps", type=int, help="steps of learning (default 4000, 6000)")
     parser.add_argument("--images", type=int, default=200, help="test images to restore")
     parser.add_argument("--seed", type=int, default=0, help="same seed, same numbers")
+    add_max_hours(parser)
     parser.add_argument("--out", type=Path, help="results folder (default bbvi-out/uses-DATASET)")
     parser.set_defaults(run=run)
 
@@ -53,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
             hidden=args.hidden,
             num_steps=steps if args.steps is None else args.steps,
             num_restored=args.images,
+            max_seconds=max_seconds(args),
         )
         write(args, out, found)
     print("A linear classifier on as many numbers:\n")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bbvi.cli.output import arguments_of
+from bbvi.cli.output import add_max_hours, arguments_of, max_seconds
 from bbvi.experiments.csv_and_json import environment, write_csv
 from bbvi.experiments.store import finish
 from bbvi.lectures.images import load_images
@@ -47,6 +47,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--rate", type=float, default=1e-3, help="Adam's step size")
     parser.add_argument("--tolerance", type=float, help="stop when an epoch is worse by more")
     parser.add_argument("--seed", type=int, default=0, help="same seed, same numbers")
+    add_max_hours(parser)
     parser.add_argument("--out", type=Path, help="(default bbvi-out/vae-DATASET[-conv])")
     parser.add_argument("--resume", action="store_true", help="continue the run in --out")
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
@@ -81,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
         resume=args.resume,
         report=_print_row,
         progress=False,
+        allowed_seconds=max_seconds(args),
     )
     held_out = evaluate_encoder(
         network, trained.theta, trained.phi, images.test.x, picture_rng, num_samples=16

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bbvi.cli import decompose
-from bbvi.cli.output import arguments_of
+from bbvi.cli.output import add_max_hours, arguments_of, max_seconds
 from bbvi.estimators.noise import NOISE_SOURCES
 from bbvi.estimators.specification import Specification
 from bbvi.estimators.table import ESTIMATORS
@@ -66,6 +66,7 @@ def add_parser(subparsers: Any) -> None:
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--workers", type=int, help="processes (default: one per CPU)")
     where.add_argument("--scheduler", metavar="ADDRESS", help="of a running dask scheduler")
+    add_max_hours(parser)
     parser.add_argument("--out", type=Path, help=f"results folder (default {OUT})")
     parser.add_argument("--quick", action="store_true", help="a small grid, in seconds")
     decompose.add_options(parser)
@@ -91,7 +92,13 @@ def run(args: argparse.Namespace) -> int:
         if args.scheduler is not None:
             executor = stack.enter_context(cluster(args.scheduler))
         sweep = variance(
-            grid, seed=args.seed, folder=out, executor=executor, workers=args.workers, table=table
+            grid,
+            seed=args.seed,
+            folder=out,
+            executor=executor,
+            workers=args.workers,
+            table=table,
+            max_seconds=max_seconds(args),
         )
     seconds = time.perf_counter() - start
     write(args, out, sweep, seconds)

@@ -13,7 +13,7 @@ import numpy as np
 from bbvi.evaluation.monte_carlo import check_start
 from bbvi.inference.hamiltonian import adapted, transition
 from bbvi.types import Array, Reparameterizable, Target
-from bbvi.validation import as_count
+from bbvi.validation import as_count, as_steps
 
 
 class AisEvidence(NamedTuple):
@@ -104,8 +104,8 @@ def log_evidence_ais(
     """
     check_start(family, target, lam, rng)
     C = as_count("num_chains", num_chains, minimum=2)
-    L = as_count("num_leapfrog", num_leapfrog)
-    b = sigmoid_schedule(as_count("num_temperatures", num_temperatures))
+    L = as_steps("num_leapfrog", num_leapfrog)
+    b = sigmoid_schedule(as_steps("num_temperatures", num_temperatures))
     draws = family.transform(lam, family.noise(rng, 100, target.num_data, target.dtype))
     scale = draws.std(axis=0)
     start = np.full((len(b) - 1, target.num_data), 0.5 * target.latent_dim**-0.25)

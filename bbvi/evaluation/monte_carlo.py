@@ -1,11 +1,13 @@
 """The ELBO by Monte Carlo, with its standard error."""
 
+import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from bbvi.estimators.arguments import check_table
+from bbvi.limits import check_time
 from bbvi.types import Array, Family, Target
 from bbvi.validation import as_count, as_float_array, check_rng
 
@@ -100,7 +102,11 @@ def _parts(
     family: Family, target: Target, lam: Array, rng: np.random.Generator, num_samples: int
 ) -> Iterator[Array]:
     part = max(1, _ROWS // target.num_data)
+    begun = time.perf_counter()
     for start in range(0, num_samples, part):
+        if start == part:
+            seconds = (time.perf_counter() - begun) * num_samples / part
+            check_time(f"num_samples is {num_samples}", seconds, advice="Ask for fewer.")
         size = min(part, num_samples - start)
         z = family.transform(lam, family.noise(rng, size, target.num_data, target.dtype))
         yield (target.value(z) - family.log_prob(lam, z)).astype(np.float64)

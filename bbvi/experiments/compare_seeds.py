@@ -25,11 +25,13 @@ from bbvi.experiments.compare import (
     check_methods,
     run_method,
 )
+from bbvi.experiments.estimates import check_comparison, worker_count
 from bbvi.experiments.identity import described, digest
 from bbvi.experiments.methods import DEFAULT, METHODS, Method, Settings
 from bbvi.experiments.problem import Problem
 from bbvi.experiments.sweep import Cell, cell_rng, run_sweep
 from bbvi.inference import Fit
+from bbvi.limits import DAY
 from bbvi.nets import astype
 from bbvi.types import Theta
 from bbvi.validation import as_count
@@ -100,6 +102,7 @@ def compare_seeds(
     executor: Executor | None = None,
     workers: int | None = None,
     progress: bool | None = None,
+    max_seconds: float = DAY,
 ) -> SeedComparison:
     """Learn by every method at every seed, then compare on held-out data in pairs.
 
@@ -119,6 +122,8 @@ def compare_seeds(
         A known theta, at which all methods infer; by default each learns one.
     folder, executor, workers, progress
         As for `bbvi.experiments.sweep.run_sweep`.
+    max_seconds : float
+        What would take longer is refused.
 
     Returns
     -------
@@ -127,12 +132,15 @@ def compare_seeds(
     Raises
     ------
     ValueError
-        If a method is unknown, a count below 1, or the folder holds another experiment.
+        If a method is unknown, a count below 1, the folder holds another experiment, or the
+        machine's memory or ``max_seconds`` are too little (`bbvi.limits.TooMuchError`).
     """
     check_methods(methods, table)
     settings, K = checked(settings or Settings()), as_count("num_seeds", num_seeds)
     chosen = {name: table[name] for name in methods}
     problem = source()
+    at_once = worker_count(executor, workers)
+    check_comparison(problem, chosen, settings, K, at_once, max_seconds)
     try_methods(problem, chosen, settings)
     sweep = run_sweep(
         partial(run_cell, source, chosen, settings, seed, theta),

@@ -30,6 +30,7 @@ from bbvi.families.diagonal_gaussian import GaussianMoments
 from bbvi.importance_weights import psis
 from bbvi.inference import infer
 from bbvi.inference.verdict import RIVAL
+from bbvi.limits import TooMuchError, shape_that_fits
 from bbvi.logs import log_mean_exp
 from bbvi.models.posterior import Posterior
 from bbvi.types import Array, Target
@@ -116,6 +117,8 @@ def examine(case: Case, rng: np.random.Generator, num_draws: int = 10_000) -> Ex
         raise TypeError(f"case is {type(case).__name__}; expected Case(name, posterior, None).")
     S = as_count("num_draws", num_draws, minimum=100)
     posterior, D = case.posterior, case.posterior.latent_dim
+    # The draws of three approximations are held at once.
+    shape_that_fits(f"num_draws is {S}: draws", 3, S, D)
     target = backends.target(posterior, {}, posterior.x)
     full = _fit("full covariance", FullCovarianceGaussian(D), posterior, target, rng, S)
     diagonal = _fit("mean field", DiagonalGaussian(D), posterior, target, rng, S)
@@ -154,6 +157,8 @@ def examine_all(
     for case in cases:
         try:
             yield examine(case, rng.spawn(1)[0], num_draws)
+        except TooMuchError:
+            raise
         except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
             yield Examined(case, (), np.nan, f"not fitted: {error}")
 

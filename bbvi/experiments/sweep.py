@@ -25,8 +25,11 @@ from bbvi.experiments.executors import compute
 from bbvi.experiments.identity import digest, this_bbvi
 from bbvi.experiments.store import claim, sweep_strays
 from bbvi.experiments.sweep_files import Outcome, read_cell, write_cell
+from bbvi.limits import check_memory
 from bbvi.validation import as_count
 
+BYTES_PER_CELL = 500
+"""Held for each cell, at least."""
 Cell = dict[str, Any]
 CellFunction = Callable[[Cell, np.random.Generator], Iterable[Mapping[str, Any]]]
 
@@ -122,6 +125,11 @@ def run_sweep(
     """
     grid = _plain_cells(cells)
     seed, replicates = as_count("seed", seed, 0), as_count("replicates", replicates)
+    check_memory(
+        f"replicates is {replicates}, of {len(grid)} cells",
+        BYTES_PER_CELL * replicates * len(grid),
+        "Ask for fewer.",
+    )
     workers = as_count("workers", (os.cpu_count() or 1) if workers is None else workers)
     home = None if folder is None else Path(folder)
     identity = _identity(experiment, seed, replicates, grid, settings, executor is None)

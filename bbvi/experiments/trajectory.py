@@ -20,6 +20,7 @@ from bbvi.evaluation.exact import (
 )
 from bbvi.evaluation.exact_sums import enumeration, gauss_hermite
 from bbvi.experiments.catalogue import ALIASES, entry_of
+from bbvi.experiments.estimates import check_training
 from bbvi.experiments.integrand_trajectories import (
     DIMENSIONS,
     INTEGRANDS,
@@ -33,9 +34,12 @@ from bbvi.experiments.points import POINTS, Points, Trajectory
 from bbvi.experiments.problem import Problem
 from bbvi.families import Bernoulli, DiagonalGaussian, LabelAndGaussian
 from bbvi.inference import by_course, fit_amortized, step_1
+from bbvi.limits import DAY, table_shape
 from bbvi.optimizers import adam
 from bbvi.types import Array, Estimate, Family, Model, Reparameterizable, Target, Theta
 
+BATCH = 100
+"""Datapoints of a training step."""
 MID_STEPS = 10
 LARGEST_EXACT: dict[type, int] = {DiagonalGaussian: 2, Bernoulli: 12}
 """Largest D for which a sum over nodes gives the exact gradient."""
@@ -60,6 +64,7 @@ def trajectory(
     num_steps: int = 1500,
     k: float = 1.0,
     lam: Mapping[str, Sequence[float]] | None = None,
+    max_seconds: float = DAY,
 ) -> Trajectory:
     """The trajectory on the problem, or textbook integrand, of that name.
 
@@ -77,11 +82,13 @@ def trajectory(
         Constant of the integrands.
     lam : mapping of name to P numbers, optional
         Points of one's own, beside those of the trajectory.
+    max_seconds : float
+        Longer training is refused.
 
     Raises
     ------
     ValueError
-        If the name is unknown, or the problem has another D.
+        If the name is unknown, the problem has another D, or training would take too long.
     """
     with threadpool_limits(1):
         if name in INTEGRANDS:
@@ -94,8 +101,18 @@ def trajectory(
         problem = entry_of(name).problem(copy.deepcopy(rng), np.float64, dimension)
         whole = WHOLE.get(ALIASES.get(name, name))
         x = problem.train.x if whole is None else whole()
+        table_shape(len(x), problem.family.num_params)
         if name in UNTRAINED:
             return maximum_likelihood(problem, x, rng, lam)
+        check_training(
+            problem.model,
+            problem.family,
+            problem.model.init(copy.deepcopy(rng)),
+            x[:BATCH],
+            f"dimension is {problem.model.latent_dim}, training_steps {num_steps}",
+            num_steps * BATCH,
+            max_seconds,
+        )
         return trained(problem, x, rng, num_steps, lam)
 
 
@@ -155,6 +172,7 @@ def trained(
         estimator=gradient,
         num_samples=num_samples,
         num_steps=num_steps,
+        batch_size=BATCH,
         progress=False,
     )
     points = _climb(model, family, fit.theta, x[:1], rng, gradient)

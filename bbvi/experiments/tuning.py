@@ -19,10 +19,12 @@ from bbvi.evaluation import elbo
 from bbvi.experiments.budget import checked, learn
 from bbvi.experiments.compare import check_methods
 from bbvi.experiments.compare_seeds import Source, run_settings
+from bbvi.experiments.estimates import check_comparison, worker_count
 from bbvi.experiments.methods import DEFAULT, METHODS, Learned, Method, Settings
 from bbvi.experiments.problem import Problem
 from bbvi.experiments.sweep import Cell, cell_rng, run_sweep
 from bbvi.inference import NotFiniteError
+from bbvi.limits import DAY
 from bbvi.nets import astype
 
 WITH_STEP_1 = tuple(
@@ -67,6 +69,7 @@ def tune(
     executor: Executor | None = None,
     workers: int | None = None,
     progress: bool | None = None,
+    max_seconds: float = DAY,
 ) -> Tuned:
     """Choose each method's step sizes by the mean ELBO of validation rows.
 
@@ -77,6 +80,8 @@ def tune(
         comparison.
     settings : Settings, optional
         Budget of every trial.
+    max_seconds : float
+        What would take longer is refused.
 
     Returns
     -------
@@ -85,12 +90,16 @@ def tune(
     Raises
     ------
     ValueError
-        If a method is unknown, a count below 1, the folder holds another experiment, or all
+        If a method is unknown, a count below 1, the folder holds another experiment, the
+        machine's memory or ``max_seconds`` are too little (`bbvi.limits.TooMuchError`), or all
         trials of a method diverged.
     """
     check_methods(methods, table)
     settings = checked(settings or Settings(evaluations=1_000_000))
     chosen = {name: table[name] for name in methods}
+    trials = num_seeds * max(len(grid_of(method)) for method in chosen.values())
+    at_once = worker_count(executor, workers)
+    check_comparison(source(), chosen, settings, trials, at_once, max_seconds)
     cells = [
         {"method": name, **point, "seed": k}
         for name in methods

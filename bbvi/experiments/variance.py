@@ -21,6 +21,7 @@ from bbvi.estimators.specification import (
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.evaluation.gradients import BlockStatistics, GradientStatistics, gradient_statistics
 from bbvi.evaluation.tail_index import InfiniteVarianceWarning
+from bbvi.experiments.estimates import worker_count
 from bbvi.experiments.identity import described
 from bbvi.experiments.own import is_own, sha256_of
 from bbvi.experiments.sweep import Cell, Sweep, cell_rng, run_sweep
@@ -29,10 +30,12 @@ from bbvi.experiments.variance_grid import (
     FULL,
     Grid,
     check_grid,
+    check_variance,
     legal_cells,
     model_key,
     model_settings,
 )
+from bbvi.limits import DAY
 from bbvi.targets import hold_theta
 from bbvi.types import Array, Target
 from bbvi.validation import as_count
@@ -53,6 +56,7 @@ def variance(
     workers: int | None = None,
     table: Mapping[str, Specification] = ESTIMATORS,
     progress: bool | None = None,
+    max_seconds: float = DAY,
 ) -> Sweep:
     """Measure every estimator of a grid at frozen points along a trajectory.
 
@@ -67,6 +71,8 @@ def variance(
     table : mapping
         The estimators; add your own beside the package's:
         ``{**ESTIMATORS, "mine": Specification(...)}``.
+    max_seconds : float
+        What would take longer is refused.
 
     Returns
     -------
@@ -91,14 +97,17 @@ def variance(
     ------
     TypeError, ValueError
         If a name is unknown, an estimator that was asked for cannot be used with a model or S of
-        the grid, R < 2, or the folder holds another experiment.  No cell is computed then.
+        the grid, R < 2, the folder holds another experiment, or the machine's memory or
+        ``max_seconds`` are too little (`bbvi.limits.TooMuchError`).  No cell is computed then.
     """
     check_grid(grid, table)
     as_count("seed", seed, minimum=0)
-    trajectories = _trajectories(grid, seed)
+    trajectories = _trajectories(grid, seed, max_seconds)
+    cells = legal_cells(grid, trajectories, table)
+    check_variance(cells, trajectories, worker_count(executor, workers), max_seconds)
     return run_sweep(
         partial(measure, trajectories, table),
-        legal_cells(grid, trajectories, table),
+        cells,
         experiment="variance",
         seed=seed,
         settings=grid._asdict() | _own(grid, table),
@@ -216,11 +225,13 @@ def _source_of(estimator: Any) -> str | None:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def _trajectories(grid: Grid, seed: int) -> dict[str, Trajectory]:
+def _trajectories(grid: Grid, seed: int, max_seconds: float) -> dict[str, Trajectory]:
     made = {}
     for settings in model_settings(grid):
         k = 1.0 if settings["k"] is None else settings["k"]
         rng = cell_rng(seed, settings)
         name, D = settings["model"], settings["dimension"]
-        made[model_key(settings)] = trajectory(name, D, rng, grid.training_steps, k, grid.lam)
+        made[model_key(settings)] = trajectory(
+            name, D, rng, grid.training_steps, k, grid.lam, max_seconds
+        )
     return made

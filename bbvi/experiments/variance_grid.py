@@ -10,6 +10,7 @@ from bbvi.estimators.noise import NOISE_SOURCES
 from bbvi.estimators.specification import Specification, draw_noise
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.experiments.catalogue import ALIASES, CATALOGUE
+from bbvi.experiments.estimates import seconds_per_evaluation
 from bbvi.experiments.own import is_own
 from bbvi.experiments.own_integrand import try_estimator
 from bbvi.experiments.sweep import Cell
@@ -20,6 +21,7 @@ from bbvi.experiments.trajectory import (
     Trajectory,
     dimensions_of,
 )
+from bbvi.limits import DAY, TooMuchError, check_time, product
 from bbvi.validation import as_count
 
 FREQUENCIES = (0.5, 1.0, 1.5, 2.0, 3.0)
@@ -100,8 +102,8 @@ def check_grid(grid: Grid, table: Mapping[str, Specification]) -> None:
             if value not in set(known) and not (name == "models" and is_own(value)):
                 raise ValueError(f"{name} has {value!r}; expected some of {', '.join(known)}.")
     for k in grid.frequencies:
-        if not (np.isfinite(k) and k > 0):
-            raise ValueError(f"frequencies has {k!r}; expected positive numbers.")
+        if not 1e-9 <= k <= 1e9:
+            raise ValueError(f"frequencies has {k!r}; expected numbers between 1e-9 and 1e9.")
     empty = [name for name in Grid._fields if getattr(grid, name) in ((), [])]
     if empty:
         raise ValueError(f"{empty[0]} is empty; expected at least one value.")
@@ -161,6 +163,8 @@ def legal_cells(
         try:
             _check_contract(cell, trajectories[model_key(cell)], table)
             legal.append(cell)
+        except TooMuchError:
+            raise
         except (TypeError, ValueError) as error:
             if grid.estimators is not None:
                 raise type(error)(f"{cell['model']}: {error}") from None
@@ -184,3 +188,30 @@ def _check_contract(cell: Cell, here: Trajectory, table: Mapping[str, Specificat
     # The noise source says itself which S it can serve.
     rng = np.random.Generator(np.random.PCG64(0))
     draw_noise(specification, here.family, rng, S, 1, source=NOISE_SOURCES[cell["noise"]])
+
+
+def check_variance(
+    cells: list[Cell],
+    trajectories: Mapping[str, Trajectory],
+    workers: int | None,
+    longest: float = DAY,
+) -> None:
+    """Raise TooMuchError if the replicates of all cells do not fit into the time.
+
+    ``workers`` is as for `bbvi.experiments.estimates.check_comparison`.
+    """
+    rates = {
+        key: _rate_of(each, max(cell["samples"] for cell in cells if model_key(cell) == key))
+        for key, each in trajectories.items()
+    }
+    each = [product(cell["replicates"], cell["samples"], rates[model_key(cell)]) for cell in cells]
+    at_once = len(cells) if workers is None else min(workers, len(cells))
+    told = f"replicates is {cells[0]['replicates']}, in {len(cells)} cells"
+    check_time(told, max(each), longest)
+    check_time(told, sum(each) / at_once, longest)
+
+
+def _rate_of(frozen: Trajectory, num_samples: int) -> float:
+    rows = 256
+    lam = np.repeat(next(iter(frozen.points.values())), rows, axis=0)
+    return seconds_per_evaluation(frozen.family, frozen.rows(rows), lam, num_samples)

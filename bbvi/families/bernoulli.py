@@ -7,6 +7,7 @@ import autograd.numpy as anp
 import numpy as np
 from scipy.special import expit
 
+from bbvi.limits import noise_shape, table_shape
 from bbvi.nets import softplus
 from bbvi.types import Array
 from bbvi.validation import as_count, check_rows
@@ -63,13 +64,14 @@ class Bernoulli:
 
     def init(self, num_data: int) -> Array:
         """Start every row at probability 1/2: lam = 0."""
-        return np.zeros((num_data, self.num_params))
+        return np.zeros(table_shape(num_data, self.num_params))
 
     def noise(
         self, rng: np.random.Generator, num_samples: int, num_data: int, dtype: Any = np.float64
     ) -> Array:
         """Draw eps, uniform on the open interval (0, 1): (S, N, D)."""
-        return open_uniform(rng, (num_samples, num_data, self.latent_dim), dtype)
+        shape = noise_shape(num_samples, num_data, self.latent_dim)
+        return open_uniform(rng, shape, dtype)
 
     def transform(self, lam: Array, eps: Array) -> Array:
         """z = 1[eps > 1 - sigmoid(lam)]: (S, N, D)."""

@@ -8,6 +8,7 @@ import autograd.numpy as anp
 import numpy as np
 
 from bbvi.families.bernoulli import check_support, open_uniform
+from bbvi.limits import noise_shape, table_shape
 from bbvi.types import Array
 from bbvi.validation import as_count, check_rows
 
@@ -73,13 +74,14 @@ class Categorical:
 
     def init(self, num_data: int) -> Array:
         """Start every row at equal probabilities: lam = 0."""
-        return np.zeros((num_data, self.num_params))
+        return np.zeros(table_shape(num_data, self.num_params))
 
     def noise(
         self, rng: np.random.Generator, num_samples: int, num_data: int, dtype: Any = np.float64
     ) -> Array:
         """Draw eps = -log(-log u), standard Gumbel: (S, N, D)."""
-        u = open_uniform(rng, (num_samples, num_data, self.latent_dim), dtype)
+        shape = noise_shape(num_samples, num_data, self.latent_dim)
+        u = open_uniform(rng, shape, dtype)
         return -np.log(-np.log(u))
 
     def transform(self, lam: Array, eps: Array) -> Array:

@@ -6,6 +6,7 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 
+from bbvi.limits import noise_shape, table_shape
 from bbvi.logs import LOG_2PI
 from bbvi.protocols import GaussianMoments
 from bbvi.types import Array
@@ -108,7 +109,7 @@ class DiagonalGaussian:
 
     def init(self, num_data: int) -> Array:
         """Start every row at N(0, I): lam = 0."""
-        return np.zeros((num_data, self.num_params))
+        return np.zeros(table_shape(num_data, self.num_params))
 
     def split(self, lam: Array, **points: Array) -> tuple[Array, Array]:
         """Mean (N, D) and log standard deviation (N, D), once all shapes agree."""
@@ -119,7 +120,8 @@ class DiagonalGaussian:
         self, rng: np.random.Generator, num_samples: int, num_data: int, dtype: Any = np.float64
     ) -> Array:
         """Draw eps ~ N(0, I): (S, N, D)."""
-        return rng.standard_normal((num_samples, num_data, self.latent_dim), dtype=dtype)
+        shape = noise_shape(num_samples, num_data, self.latent_dim)
+        return rng.standard_normal(shape, dtype=dtype)
 
     def transform(self, lam: Array, eps: Array) -> Array:
         """z = mu + sigma * eps: (S, N, D)."""

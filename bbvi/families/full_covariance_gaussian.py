@@ -7,6 +7,7 @@ import autograd.numpy as anp
 import numpy as np
 
 from bbvi.families.diagonal_gaussian import factor_moments
+from bbvi.limits import noise_shape, table_shape
 from bbvi.logs import LOG_2PI
 from bbvi.protocols import GaussianMoments
 from bbvi.types import Array
@@ -65,7 +66,7 @@ class FullCovarianceGaussian:
 
     def init(self, num_data: int) -> Array:
         """Start every row at N(0, I): lam = 0."""
-        return np.zeros((num_data, self.num_params))
+        return np.zeros(table_shape(num_data, self.num_params))
 
     def factor(self, lam: Array) -> tuple[Array, Array]:
         """Mean (N, D) and Cholesky factor L (N, D, D)."""
@@ -83,7 +84,8 @@ class FullCovarianceGaussian:
         self, rng: np.random.Generator, num_samples: int, num_data: int, dtype: Any = np.float64
     ) -> Array:
         """Draw eps ~ N(0, I): (S, N, D)."""
-        return rng.standard_normal((num_samples, num_data, self.latent_dim), dtype=dtype)
+        shape = noise_shape(num_samples, num_data, self.latent_dim)
+        return rng.standard_normal(shape, dtype=dtype)
 
     def transform(self, lam: Array, eps: Array) -> Array:
         """z = mu + L eps: (S, N, D)."""

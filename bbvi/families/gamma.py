@@ -10,6 +10,7 @@ from scipy.special import gammainc, gammaincc, gammaincinv, polygamma
 
 from bbvi.families.bernoulli import open_uniform
 from bbvi.families.implicit import log_slope
+from bbvi.limits import noise_shape, table_shape
 from bbvi.types import Array
 from bbvi.validation import as_count, check_rows
 
@@ -67,7 +68,7 @@ class Gamma:
 
     def init(self, num_data: int) -> Array:
         """Start every row at shape 1 and rate 1, the standard exponential: lam = 0."""
-        return np.zeros((num_data, self.num_params))
+        return np.zeros(table_shape(num_data, self.num_params))
 
     def split(self, lam: Array, **points: Array) -> tuple[Array, Array]:
         """Log shapes (N, D) and log rates (N, D), once all shapes agree."""
@@ -78,7 +79,8 @@ class Gamma:
         self, rng: np.random.Generator, num_samples: int, num_data: int, dtype: Any = np.float64
     ) -> Array:
         """Draw eps, uniform on the open interval (0, 1): (S, N, D)."""
-        return open_uniform(rng, (num_samples, num_data, self.latent_dim), dtype)
+        shape = noise_shape(num_samples, num_data, self.latent_dim)
+        return open_uniform(rng, shape, dtype)
 
     def transform(self, lam: Array, eps: Array) -> Array:
         """z = F^-1(eps; lam), never below the smallest normal number: (S, N, D)."""

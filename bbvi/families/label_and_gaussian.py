@@ -8,6 +8,7 @@ import numpy as np
 
 from bbvi.families.categorical import Categorical
 from bbvi.families.diagonal_gaussian import DiagonalGaussian
+from bbvi.limits import table_shape
 from bbvi.types import Array
 from bbvi.validation import as_count, check_rows
 
@@ -67,7 +68,7 @@ class LabelAndGaussian:
 
     def init(self, num_data: int) -> Array:
         """Equal label probabilities, z ~ N(0, I) for each."""
-        return np.zeros((num_data, self.num_params))
+        return np.zeros(table_shape(num_data, self.num_params))
 
     def split(self, lam: Array) -> tuple[Array, list[Array]]:
         """Logits (N, K), and for each label the Gaussian's row (N, 2 style_dim)."""

@@ -7,6 +7,7 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 
+from bbvi.limits import noise_shape, table_shape
 from bbvi.logs import LOG_2PI
 from bbvi.protocols import GaussianMoments
 from bbvi.types import Array
@@ -66,7 +67,7 @@ class Laplace:
 
     def init(self, num_data: int) -> Array:
         """Start every row at location 0 and scale 1: lam = 0."""
-        return np.zeros((num_data, self.num_params))
+        return np.zeros(table_shape(num_data, self.num_params))
 
     def split(self, lam: Array, **points: Array) -> tuple[Array, Array]:
         """Locations (N, D) and log scales (N, D), once all shapes agree."""
@@ -77,7 +78,7 @@ class Laplace:
         self, rng: np.random.Generator, num_samples: int, num_data: int, dtype: Any = np.float64
     ) -> Array:
         """Draw eps = e_1 - e_2, a standard Laplace: (S, N, D)."""
-        shape = (num_samples, num_data, self.latent_dim)
+        shape = noise_shape(num_samples, num_data, self.latent_dim)
         return rng.standard_exponential(shape, dtype) - rng.standard_exponential(shape, dtype)
 
     def transform(self, lam: Array, eps: Array) -> Array:

@@ -6,6 +6,7 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 
+from bbvi.limits import noise_shape, table_shape
 from bbvi.logs import LOG_2PI
 from bbvi.types import Array
 from bbvi.validation import as_count, check_rows
@@ -70,7 +71,7 @@ class QuadraticFlow:
 
     def init(self, num_data: int) -> Array:
         """Start every row at N(0, I): lam = 0."""
-        return np.zeros((num_data, self.num_params))
+        return np.zeros(table_shape(num_data, self.num_params))
 
     def split(self, lam: Array, **points: Array) -> tuple[Array, Array]:
         """mu (N, D) and log sigma (N, D), once all shapes agree."""
@@ -81,7 +82,8 @@ class QuadraticFlow:
         self, rng: np.random.Generator, num_samples: int, num_data: int, dtype: Any = np.float64
     ) -> Array:
         """Draw eps ~ N(0, I): (S, N, D)."""
-        return rng.standard_normal((num_samples, num_data, self.latent_dim), dtype=dtype)
+        shape = noise_shape(num_samples, num_data, self.latent_dim)
+        return rng.standard_normal(shape, dtype=dtype)
 
     def _shift(self, lam: Array, eps: list[Array], i: int) -> Array:
         """sum_j a_ij eps_j + sum_{j<=k} b_ijk eps_j eps_k from eps_0, ..., eps_{i-1}: (S, N)."""

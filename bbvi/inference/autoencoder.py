@@ -13,7 +13,7 @@ from bbvi.models import DeepLatentModel
 from bbvi.optimizers import Optimizer, adam
 from bbvi.protocols import EncoderLike
 from bbvi.types import Array, Estimate
-from bbvi.validation import as_count
+from bbvi.validation import as_count, as_steps
 
 
 def fit_autoencoder(
@@ -75,7 +75,7 @@ def fit_autoencoder(
             f"encoder.sizes is {encoder.sizes}; expected {x.shape[1]} inputs (the width of x) and "
             f"{model.latent_dim} outputs (the code, D)."
         )
-    num_steps, batch_size = as_count("num_steps", num_steps), as_count("batch_size", batch_size)
+    num_steps, batch_size = as_steps("num_steps", num_steps), as_count("batch_size", batch_size)
     optimizer = optimizer or adam(0.003)
     backends.resolve(backend, model)
     state = begin_with_encoder(encoder, theta, x, rng, optimizer)

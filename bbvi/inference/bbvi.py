@@ -17,7 +17,7 @@ from bbvi.optimizers import Optimizer, adam, advance, put_rows, take_rows
 from bbvi.protocols import EncoderLike
 from bbvi.targets import hold_theta
 from bbvi.types import Array, Estimate, Estimator, Family, Model, Target, Theta
-from bbvi.validation import as_count
+from bbvi.validation import as_steps
 
 
 def fit_bbvi(
@@ -102,7 +102,7 @@ def fit_bbvi(
     Ermon/Grover notes, "Black-box variational inference"; Ranganath, Gerrish and Blei (2014).
     """
     check_parts(family, estimator, local_optimizer=local_optimizer)
-    rows, inner_steps = local_optimizer or adam(0.05), as_count("inner_steps", inner_steps)
+    rows, inner_steps = local_optimizer or adam(0.05), as_steps("inner_steps", inner_steps)
     start = partial(_begin, family, rows, rng)
     begun = begin(
         "fit_bbvi",

@@ -14,7 +14,7 @@ from bbvi.inference.step_2 import Learning, maximum_likelihood
 from bbvi.optimizers import Optimizer
 from bbvi.protocols import EncoderLike
 from bbvi.types import Array, Conjugate, Estimate, Estimator, Family, Model, Target, Theta
-from bbvi.validation import as_count, missing_members
+from bbvi.validation import as_steps, missing_members
 
 
 def fit_mean_field_em(
@@ -90,7 +90,7 @@ def fit_mean_field_em(
     Hinton (1998) for EM as coordinate ascent.
     """
     _check_conjugate(model, family, learning)
-    inner_steps = as_count("inner_steps", inner_steps)
+    inner_steps = as_steps("inner_steps", inner_steps)
     start = partial(_begin, family)
     begun = begin(
         "fit_mean_field_em",

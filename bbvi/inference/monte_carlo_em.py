@@ -16,7 +16,7 @@ from bbvi.inference.step_2 import Learning, maximum_likelihood
 from bbvi.optimizers import Optimizer, advance, put_rows, take_rows
 from bbvi.protocols import EncoderLike
 from bbvi.types import Array, Estimate, Estimator, Family, Model, Target, Theta
-from bbvi.validation import as_count
+from bbvi.validation import as_count, as_steps
 
 
 def fit_monte_carlo_em(
@@ -87,8 +87,8 @@ def fit_monte_carlo_em(
     Kingma and Welling (2014), section 5 and appendix E; Neal (2011) for the transitions.
     """
     _check_gaussian(family)
-    inner_steps, burn_in = as_count("inner_steps", inner_steps), as_count("burn_in", burn_in)
-    L = as_count("num_leapfrog", num_leapfrog)
+    inner_steps, burn_in = as_steps("inner_steps", inner_steps), as_steps("burn_in", burn_in)
+    L = as_steps("num_leapfrog", num_leapfrog)
     start = partial(_begin, family, as_count("num_samples", num_samples), rng)
     begun = begin(
         "fit_monte_carlo_em",

@@ -27,10 +27,11 @@ from bbvi.inference.settings import (
     state_or_start,
 )
 from bbvi.inference.step_2 import Learning
+from bbvi.limits import table_shape
 from bbvi.optimizers import Optimizer, adam
 from bbvi.protocols import EncoderLike
 from bbvi.types import Array, Estimator, Family, Model, Theta
-from bbvi.validation import as_count
+from bbvi.validation import as_count, as_steps
 
 Start = Callable[[Theta, Array, Optimizer], State]
 """(theta, or what Step 2 moves for it, x, its optimizer) -> the state before the first step."""
@@ -110,6 +111,7 @@ def begin_encoded(
     """
 
     def start(theta: Theta, x: Array, optimizer: Optimizer) -> State:
+        table_shape(len(x), family.num_params)
         return begin_with_encoder(check_encoder(encoder, family, x), theta, x, rng, optimizer)
 
     begun = begin(name, model, family, x, rng, start, part="phi", **shared)
@@ -136,7 +138,7 @@ def run(
     """
     name, model, x, rng, learning, backend, encoder, *_, state = begun
     target_of = learning.wrap(backends.resolve(backend, model).unchecked_target, len(x), rng)
-    batch_size, num_steps = as_count("batch_size", batch_size), as_count("num_steps", num_steps)
+    batch_size, num_steps = as_count("batch_size", batch_size), as_steps("num_steps", num_steps)
     budget = np.inf if max_evaluations is None else as_count("max_evaluations", max_evaluations)
     done, _, earlier, evaluations = state.trace[-1] if state.trace else (0, 0.0, 0.0, 0)
     counter = Counter(evaluations)

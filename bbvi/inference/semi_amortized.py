@@ -17,7 +17,7 @@ from bbvi.optimizers import Optimizer, adam
 from bbvi.protocols import EncoderLike
 from bbvi.targets import hold_theta
 from bbvi.types import Array, Estimate, Estimator, Family, Model, Target, Theta
-from bbvi.validation import as_count
+from bbvi.validation import as_steps
 
 
 def fit_semi_amortized(
@@ -71,7 +71,7 @@ def fit_semi_amortized(
     taught where to start, not where Step 1 will end.
     """
     check_parts(family, estimator, local_optimizer=local_optimizer)
-    rows, inner_steps = local_optimizer or adam(0.05), as_count("inner_steps", inner_steps)
+    rows, inner_steps = local_optimizer or adam(0.05), as_steps("inner_steps", inner_steps)
     begun = begin_encoded(
         "fit_semi_amortized",
         model,

@@ -13,7 +13,7 @@ from bbvi.inference.inner_loop import ascend
 from bbvi.optimizers import adam, cosine_decay
 from bbvi.protocols import Gaussian, HasLogEvidence
 from bbvi.types import Array, Estimator, Model, Target, Theta
-from bbvi.validation import as_count
+from bbvi.validation import as_steps
 
 
 class Course(NamedTuple):
@@ -75,7 +75,7 @@ def watch_step_1(
     -----
     Ermon/Grover notes, "Black-box variational inference", Step 1.
     """
-    as_count("num_steps", num_steps)
+    as_steps("num_steps", num_steps)
     target = backends.target(model, theta, x)
     if isinstance(model, HasLogEvidence):
         log_evidence = model.log_evidence(theta, x)

@@ -7,6 +7,8 @@ import numpy as np
 from bbvi.datasets import Dataset
 from bbvi.datasets import binarize as to_binary
 from bbvi.estimators import reparameterized_kl
+from bbvi.experiments.estimates import check_network, check_training
+from bbvi.experiments.sweep import cell_rng
 from bbvi.inference import Fit, fit_amortized
 from bbvi.lectures.images import Images
 from bbvi.lectures.latent_space import posterior_means
@@ -14,7 +16,10 @@ from bbvi.lectures.networks import Network, bernoulli_network
 from bbvi.lectures.partly_observed import denoising, inpainting, super_resolution
 from bbvi.lectures.representation import compare_representations
 from bbvi.lectures.restoration import Budget, Restored, Row, marginal_inference
+from bbvi.limits import DAY
+from bbvi.nets import astype
 from bbvi.optimizers import adam, cosine_decay
+from bbvi.types import Array
 from bbvi.validation import as_count
 
 
@@ -71,6 +76,7 @@ def uses(
     num_restored: int = 200,
     budget: Budget | None = None,
     progress: bool | None = None,
+    max_seconds: float = DAY,
 ) -> Uses:
     """Learn from binarized training images, then classify and restore test images.
 
@@ -88,12 +94,15 @@ def uses(
         Of the inference from partial images.
     progress : bool, optional
         Show progress bars; by default only on a terminal.
+    max_seconds : float
+        Longer learning is refused.
 
     Raises
     ------
     ValueError
-        If a count is too small, more images are to be restored than there are test images, or
-        there are as many latent dimensions as pixels; before anything is learnt.
+        If a count is too small, or too large for memory or ``max_seconds``; if more images are to
+        be restored than there are test images, or there are as many latent dimensions as pixels;
+        before anything is learnt.
     """
     num_restored = as_count("num_restored", num_restored, minimum=2)
     num_test, pixels = images.test.x.shape
@@ -110,6 +119,7 @@ def uses(
     train = Dataset(to_binary(images.train.x), images.train.labels)
     test = Dataset(to_binary(images.test.x), images.test.labels)
     learn_rng, choice_rng, task_rng = rng.spawn(3)
+    _check_size(train.x, latent_dim, hidden, num_steps, max_seconds)
     network, fit = learn_binary(
         train.x,
         learn_rng,
@@ -137,3 +147,15 @@ def uses(
     )
     representation = compare_representations(train, test, means)
     return Uses(representation, restoration, restored, network, fit)
+
+
+def _check_size(
+    x: Array, latent_dim: int, hidden: int, num_steps: int, max_seconds: float, batch: int = 100
+) -> None:
+    """Raise TooMuchError unless memory and time suffice for `learn_binary`."""
+    network = bernoulli_network(x.shape[1], as_count("hidden", hidden), latent_dim)
+    check_network(f"hidden is {hidden}", [network.encoder, network.model.decoder], x.dtype)
+    theta = astype(network.model.init(cell_rng(0, {"try": 0})), x.dtype)
+    evaluations = as_count("num_steps", num_steps) * batch
+    told = f"num_steps is {num_steps}, hidden {hidden}"
+    check_training(network.model, network.family, theta, x[:batch], told, evaluations, max_seconds)

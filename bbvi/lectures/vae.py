@@ -12,10 +12,12 @@ from bbvi import backends
 from bbvi.estimators import reparameterized_mc
 from bbvi.evaluation.monte_carlo import log_weights
 from bbvi.experiments.checkpoints import NAME, foreign_files, load_checkpoint, save_checkpoint
+from bbvi.experiments.estimates import check_network, check_training
 from bbvi.experiments.store import MANIFEST, check_folder, claim, is_claimed, visible
 from bbvi.inference import Fit, State, fit_amortized
 from bbvi.inference.settings import begin_with_encoder
 from bbvi.lectures.networks import Network, lecture_objective, parameter_norm
+from bbvi.limits import DAY
 from bbvi.nets import astype
 from bbvi.optimizers import Optimizer, adam
 from bbvi.types import Array, Estimator, Theta
@@ -70,6 +72,7 @@ def train_vae(
     resume: bool = False,
     report: Callable[[Row], Any] | None = None,
     progress: bool | None = None,
+    allowed_seconds: float = DAY,
 ) -> VaeRun:
     """Train an autoencoder as the lecture does: Adam on minibatches, an evaluation per epoch.
 
@@ -105,6 +108,8 @@ def train_vae(
         Called with every log row.
     progress : bool, optional
         Show a progress bar; by default only on a terminal.
+    allowed_seconds : float
+        If all epochs, or ``max_seconds``, would take longer, nothing is begun.
 
     Returns
     -------
@@ -113,8 +118,10 @@ def train_vae(
     Raises
     ------
     ValueError
-        If the folder has a run already and ``resume`` is False, or files but no checkpoint, or
-        its checkpoint is damaged or of another run or version.
+        If a number is not as described, the machine's memory or ``allowed_seconds`` are too
+        little (`bbvi.limits.TooMuchError`); if the folder has a run already and ``resume`` is
+        False, or files but no checkpoint, or its checkpoint is damaged or of another run or
+        version.
     OSError
         If the folder cannot be made or written to.
 
@@ -125,6 +132,10 @@ def train_vae(
     x = as_float_array("x", x, ndim=2)
     epochs, log_every = as_count("epochs", epochs), as_count("log_every", log_every)
     batch_size = as_count("batch_size", batch_size)
+    if not tolerance >= 0:
+        raise ValueError(f"tolerance is {tolerance}; expected at least 0 nats, or inf.")
+    networks = [network.encoder, network.model.decoder]
+    check_network(f"sizes are {network.encoder.sizes}", networks, x.dtype)
     _refuse_to_overwrite(folder, resume)
     optimizer = adam(rate)
     plain = {"batch_size": batch_size, "rate": rate, "log_every": log_every}
@@ -133,6 +144,15 @@ def train_vae(
         # Now rather than after an epoch, in case it cannot be had, or two begin at once.
         claim(folder, settings, beside=visible(folder))
     theta = astype(network.model.init(rng), x.dtype)
+    check_training(
+        network.model,
+        network.family,
+        theta,
+        x[:batch_size],
+        f"epochs is {epochs}",
+        0 if max_seconds <= allowed_seconds else epochs * len(x),
+        allowed_seconds,
+    )
     state = begin_with_encoder(network.encoder, theta, x, rng, optimizer)
     state, logs = _continue(folder if resume else None, settings, state, rng)
     rows = logs["epochs"]

@@ -7,6 +7,7 @@ from math import prod
 import autograd.numpy as anp
 import numpy as np
 
+from bbvi.limits import shape_that_fits
 from bbvi.nets.activations import ACTIVATIONS
 from bbvi.nets.layers import Conv, Dense, Layer, Shape, TransposedConv, as_shape
 from bbvi.types import Array, Theta
@@ -120,6 +121,11 @@ class ConvNet:
         """Number of layers."""
         return len(self.layers)
 
+    @property
+    def num_weights(self) -> int:
+        """How many numbers the layers' weights have, without those of extra outputs."""
+        return sum(prod(layer.weight_shape(s)) for layer, s in zip(self.layers, self.shapes))
+
     def describe(self) -> str:
         """The shapes, layer by layer: a line for each."""
         table = _table(self.shapes, self.layers)
@@ -132,6 +138,8 @@ class ConvNet:
         network are drawn from U(-1, 1) / sqrt(fan_in).  Extra outputs are "W_extra", "b_extra".
         """
         params = {}
+        for layer, shape in zip(self.layers, self.shapes):
+            shape_that_fits(f"a layer's weights, {_brief(layer)},", *layer.weight_shape(shape))
         for i, (layer, shape) in enumerate(zip(self.layers, self.shapes)):
             rectified = self.activation == "relu" and i + 1 < self.num_layers
             fan_in, biases = layer.fan_in(shape), layer.num_biases(shape)

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import autograd.numpy as anp
 import numpy as np
 
+from bbvi.limits import shape_that_fits
 from bbvi.nets.activations import ACTIVATIONS
 from bbvi.types import Array, Theta
 from bbvi.validation import as_count
@@ -58,6 +60,11 @@ class MLP:
         """Number of weight matrices."""
         return len(self.sizes) - 1
 
+    @property
+    def num_weights(self) -> int:
+        """How many numbers the weight matrices have."""
+        return sum(inputs * outputs for inputs, outputs in pairwise(self.sizes))
+
     def init(self, rng: np.random.Generator) -> Theta:
         """Draw weights from N(0, gain / fan_in) (gain 2 before a relu, else 1); biases are 0.
 
@@ -67,6 +74,8 @@ class MLP:
         Source: LeCun, Bottou, Orr and Mueller (1998), section 4.6; He et al. (2015) for relu.
         """
         params = {}
+        for pair in zip(self.sizes[:-1], self.sizes[1:]):
+            shape_that_fits(f"a layer of the network {self.sizes}", *pair)
         for layer, (fan_in, fan_out) in enumerate(zip(self.sizes[:-1], self.sizes[1:])):
             rectified = self.activation == "relu" and layer + 1 < self.num_layers
             scale = np.sqrt((2.0 if rectified else 1.0) / fan_in)

@@ -11,7 +11,7 @@ from bbvi.inference.fit import NotFiniteError
 from bbvi.inference.solvers.lbfgs import maximize
 from bbvi.inference.solvers.solution import Observe, Solution, Solver, Targets
 from bbvi.types import Array, Family, Reparameterizable
-from bbvi.validation import as_count
+from bbvi.validation import as_count, as_steps
 
 
 def deterministic(
@@ -61,7 +61,7 @@ def deterministic(
         _solve,
         num_samples=as_count("num_samples", num_samples, minimum=2),
         noise=noise,
-        max_steps=as_count("max_steps", max_steps),
+        max_steps=as_steps("max_steps", max_steps),
         tolerance=tolerance,
     )
 

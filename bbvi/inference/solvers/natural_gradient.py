@@ -18,7 +18,7 @@ from bbvi.inference.solvers.quadratic import Gaussians, matched_noise
 from bbvi.inference.solvers.solution import Observe, Solution, Solver, Targets
 from bbvi.optimizers import put_rows, take_rows
 from bbvi.types import Array, Target
-from bbvi.validation import as_count
+from bbvi.validation import as_count, as_steps
 
 GROWTH = 4
 """Of the samples, from one stage to the next."""
@@ -86,7 +86,7 @@ def natural_gradient(
         _solve,
         num_samples=num_samples,
         max_samples=as_count("max_samples", max_samples),
-        max_steps=as_count("max_steps", max_steps),
+        max_steps=as_steps("max_steps", max_steps),
         tolerance=tolerance,
         num_starts=num_starts,
     )

@@ -11,7 +11,7 @@ from bbvi.inference.solvers.solution import Observe, Solution, Solver, Targets
 from bbvi.inference.solvers.windows import Windows, rising
 from bbvi.optimizers import AdamState, Optimizer, adam, cosine_decay, put_rows, take_rows
 from bbvi.types import Array, Estimate, Estimator, Family, Target
-from bbvi.validation import as_count
+from bbvi.validation import as_count, as_steps
 
 
 def ascend(
@@ -94,7 +94,7 @@ def stochastic(
         _solve,
         estimator=estimator,
         num_samples=as_count("num_samples", num_samples),
-        num_steps=as_count("num_steps", num_steps),
+        num_steps=as_steps("num_steps", num_steps),
         optimizer=optimizer,
     )
 
