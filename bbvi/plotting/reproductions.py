@@ -94,6 +94,8 @@ def _curves(entry: Reproduction, rows: Sequence[Row], comparisons: Sequence[Comp
         axes.set_title(panel)
         if "x" in entry.logarithmic:
             axes.set_xscale("log")
+        else:
+            axes.locator_params("x", nbins=5)
         if "y" in entry.logarithmic:
             axes.set_yscale("log")
     for axes in grid[len(panels) :]:
@@ -118,7 +120,7 @@ def _curves(entry: Reproduction, rows: Sequence[Row], comparisons: Sequence[Comp
         Line2D([], [], marker="*", ls="", markersize=15, color="#444444", label=f"{name}")
         for name in others
     ]
-    many = 2 if columns == 1 else 4
+    many = 2 if columns < COLUMNS else 4
     figure.legend(handles=handles, loc="outside lower center", ncols=many, fontsize=13)
     return figure
 
@@ -138,7 +140,8 @@ def _series(
     # A variance of nothing but rounding has no place on a logarithmic axis.
     mean[np.abs(mean) < NOTHING] = np.nan
     low, high = (np.array([f(points[at]) for at in x]) for f in (np.min, np.max))
-    axes.plot(x, mean, color=color, ls=line)
+    # A single point has no line.
+    axes.plot(x, mean, color=color, ls=line, marker="o" if len(x) == 1 else "")
     axes.fill_between(x, low, high, color=color, alpha=0.15, lw=0)
     exact = {float(r["x"]): float(r["exact"]) for r in rows if r.get("exact") not in (None, "")}
     exact = {at: value for at, value in exact.items() if abs(value) >= NOTHING}
