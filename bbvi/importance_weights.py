@@ -17,6 +17,8 @@ SMALLEST = 1e-300
 """Below every exceedance, in units of the largest weight: its reciprocal is a float too."""
 ROUNDING = 1e-10
 """Of log-weights, in units of their size (1 nat or more): those that differ by less are equal."""
+FEWEST = 5
+"""Weights above the cutoff that have a shape."""
 
 
 class PSIS(NamedTuple):
@@ -29,7 +31,8 @@ class PSIS(NamedTuple):
         weight.  ``exp(log_weights - log_sum_exp(log_weights))`` are the weights of a mean.
     khat : ndarray (...)
         Shape of the tail.  Above min(1 - 1 / log10 S, 0.7) the weights cannot be trusted; -inf
-        where all the largest are equal, inf where too few are above 0 to have a tail.
+        where all the largest are equal, inf where too few are above 0, or above the many that
+        share the cutoff's value, to have a tail.
     """
 
     log_weights: Array
@@ -133,15 +136,29 @@ def smooth_tail(tail: Array) -> tuple[Array, Array]:
     gaps = np.exp(logs[1:]) * -np.expm1(logs[0] - logs[1:])
     exceedances = np.where(logs[1:] > logs[0], np.maximum(gaps, SMALLEST), 0.0)
     # Where q is the posterior all weights are one but for rounding, whose tail means nothing.
-    equal = logs[0] >= -ROUNDING * np.maximum(1, np.where(usable, np.abs(highest), 1))
-    exceedances = np.where(equal, 0.0, exceedances)
-    khat, scale = fit_generalized_pareto(exceedances)
-    probabilities = (np.arange(len(exceedances)) + 0.5)[:, None] / len(exceedances)
+    # Nor does a tie with the cutoff, as of a discrete z, whose weights have few values.
+    rounding = ROUNDING * np.maximum(1, np.where(usable, np.abs(highest), 1))
+    exceedances = np.where(logs[1:] <= logs[0] + rounding, 0.0, exceedances)
+    khat, scale = _fit_above_ties(exceedances)
+    above = np.maximum(np.count_nonzero(exceedances, axis=0), 1)
+    rank = np.arange(len(exceedances))[:, None] - len(exceedances) + above
+    probabilities = (np.maximum(rank, 0) + 0.5) / above
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         quantiles = scale * np.expm1(-khat * np.log1p(-probabilities)) / khat
         smoothed = np.minimum(np.log(cutoff + quantiles), 0) + highest
-    finite = usable & np.isfinite(khat)
-    return np.vstack([lowest, np.where(finite, smoothed, tail[1:])]), np.where(usable, khat, np.inf)
+    moved = usable & np.isfinite(khat) & (rank >= 0)
+    return np.vstack([lowest, np.where(moved, smoothed, tail[1:])]), np.where(usable, khat, np.inf)
+
+
+def _fit_above_ties(exceedances: Array) -> tuple[Array, Array]:
+    """Shape and scale (N,) of exceedances (M, N) that are above 0, which fewer than 5 have not."""
+    khat, scale = fit_generalized_pareto(exceedances)
+    for n in np.flatnonzero((exceedances[0] == 0) & (exceedances[-1] > 0)):
+        above = exceedances[exceedances[:, n] > 0, n]
+        khat[n], scale[n] = np.inf, 0.0
+        if len(above) >= FEWEST:
+            khat[n : n + 1], scale[n : n + 1] = fit_generalized_pareto(above[:, None])
+    return khat, scale
 
 
 def fit_generalized_pareto(exceedances: Array) -> tuple[Array, Array]:

@@ -120,3 +120,29 @@ def test_weights_that_differ_by_rounding_are_equal():
         np.testing.assert_array_equal(smoothed, log_w)
     # Not so what is small but real.
     assert np.isfinite(psis(1e-6 * rng.standard_normal((500, 1))).khat[0])
+
+
+def test_ties_with_the_cutoff_are_no_part_of_the_tail():
+    """Weights of a discrete z have few values; the fit is that of the weights above the tie."""
+    rng = np.random.default_rng(0)
+    log_w = np.round(rng.standard_normal(1000), 1)
+    smoothed, khat = psis(log_w)
+    cutoff = np.sort(log_w)[-tail_size(1000) - 1]
+    above = np.sort(log_w[log_w > cutoff])
+    assert 5 <= len(above) < tail_size(1000)
+    alone = smooth_tail(np.r_[cutoff, above][:, None])
+    assert khat == pytest.approx(float(alone[1][0]), rel=1e-12)
+    assert khat < 0.5
+    assert np.array_equal(smoothed[log_w <= cutoff], log_w[log_w <= cutoff])
+    assert np.sort(smoothed[log_w > cutoff]) == pytest.approx(alone[0][1:, 0])
+    # A last digit is no difference, and fewer than five are no tail.
+    noisy = log_w + 1e-15 * rng.standard_normal(1000)
+    assert psis(noisy).khat == pytest.approx(khat, abs=1e-6)
+    assert psis(np.r_[np.zeros(200), np.full(4, 0.1)]).khat == np.inf
+
+
+def test_bounded_weights_of_a_discrete_q_are_trusted():
+    """Eight values of the weight, none rare, over 30 sets of draws."""
+    values = np.log([0.4, 0.6, 0.8, 1.0, 1.1, 1.2, 1.3, 1.6])
+    draws = np.random.default_rng(1).integers(0, 8, size=(100, 30))
+    assert (psis(values[draws]).khat < 0.5).all()

@@ -95,8 +95,9 @@ def _check_normalization(
     if means is None:
         warnings.warn(
             f"check_model could not tell whether exp({type(model).__name__}.log_joint) integrates "
-            "to 1: no simple density comes near enough to the draws. Use more draws (num_draws), "
-            "or a smaller model of the same kind.",
+            "to 1: no simple density comes near enough to the draws, or real columns of x "
+            "determine one another, as shares of a whole do. Use more draws (num_draws), or a "
+            "smaller model of the same kind; leave determined columns out.",
             UncheckedWarning,
             stacklevel=4,
         )

@@ -90,6 +90,8 @@ def check_estimator(
     """
     check_members("estimator", estimator, ("__call__",), "bbvi.reparameterized")
     check_rng(rng)
+    if not isinstance(bias, Bias):
+        raise TypeError(f'bias is {bias!r}; expected e.g. bbvi.estimators.Bias(2, "step").')
     given = [name for name, value in _named(target, lam, exact).items() if value is not None]
     if len(given) not in (0, 3):
         raise ValueError(

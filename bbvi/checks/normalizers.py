@@ -84,6 +84,8 @@ def bridge(
     if len(first) < max(FEWEST, 3 * _columns(u, x, given)):
         return None
     conditional = _Conditional(u[first], x[first], given)
+    if conditional.degenerate:
+        return None
     both = np.concatenate([z, x], axis=1)
     low, high = both[:half].min(axis=0), both[:half].max(axis=0)
     share = len(first) / half
@@ -153,18 +155,39 @@ def _coordinates(region: _Region, z: Array) -> tuple[Array, Array]:
 
 
 class _Conditional:
-    """g(x | u, given): frequencies for whole numbers, a linear regression for other columns."""
+    """g(x | u, given): frequencies for whole numbers, a linear regression for other columns.
+
+    Whole numbers that others determine, as counts that add up to a fixed total, follow from them;
+    ``degenerate`` tells that real columns do so, whose density is one of fewer columns.
+    """
 
     def __init__(self, u: Array, x: Array, given: Array):
         whole = (x == np.round(x)).all(axis=0)
-        self.given, self.whole = given, np.flatnonzero(whole & ~given)
-        self.real = np.flatnonzero(~whole & ~given)
+        self.given, self.real = given, np.flatnonzero(~whole & ~given)
+        counts, tied = np.flatnonzero(whole & ~given), _determined(x[:, whole & ~given])
+        self.whole, self.tied = counts[~tied], counts[tied]
+        self.equations = np.linalg.lstsq(self._free(x), x[:, self.tied], rcond=None)[0]
         self.values = [np.unique(x[:, j], return_counts=True) for j in self.whole]
         design = self._design(u, x)
         self.slopes = np.linalg.lstsq(design, x[:, self.real], rcond=None)[0]
         rest = x[:, self.real] - design @ self.slopes
+        self.degenerate = bool(
+            _determined(np.concatenate([design[:, 1:], x[:, self.real]], axis=1))[
+                design.shape[1] - 1 :
+            ].any()
+        )
         C, K = rest.T @ rest / max(1, len(x) - design.shape[1]), len(self.real)
         self.L = np.linalg.cholesky(C + 1e-9 * np.trace(C) / max(1, K) * np.eye(K))
+
+    def _free(self, x: Array) -> Array:
+        """1 and the whole numbers that no others determine."""
+        return np.concatenate([np.ones((len(x), 1)), x[:, self.whole]], axis=1)
+
+    def _follow(self, x: Array) -> Array:
+        """The determined whole numbers; nan where the equations have no whole solution."""
+        solution = self._free(x) @ self.equations
+        nearest = np.round(solution)
+        return np.where(np.abs(solution - nearest) < 1e-6, nearest, np.nan)
 
     def _design(self, u: Array, x: Array) -> Array:
         """1, u, the given columns and their products with u."""
@@ -178,6 +201,7 @@ class _Conditional:
             place = np.minimum(np.searchsorted(values, x[:, j]), len(values) - 1)
             log_share = np.log(counts[place] / counts.sum())
             log_g += np.where(values[place] == x[:, j], log_share, -np.inf)
+        log_g[(self._follow(x) != x[:, self.tied]).any(axis=1)] = -np.inf
         w = np.linalg.solve(self.L, (x[:, self.real] - self._design(u, x) @ self.slopes).T)
         return log_g - 0.5 * np.sum(w**2 + LOG_2PI, axis=0) - np.log(np.diagonal(self.L)).sum()
 
@@ -186,6 +210,18 @@ class _Conditional:
         x = x.copy()
         for j, (values, counts) in zip(self.whole, self.values):
             x[:, j] = rng.choice(values, size=len(u), p=counts / counts.sum())
+        # nan lies in no range: such a row is not possible.
+        x[:, self.tied] = self._follow(x)
         noise = rng.standard_normal((len(u), len(self.L)))
         x[:, self.real] = self._design(u, x) @ self.slopes + noise @ self.L.T
         return x
+
+
+def _determined(columns: Array) -> Array:
+    """Which columns (M, K) are 1 and the columns before them, times constants: (K,) of bool."""
+    ones = np.ones((len(columns), 1))
+    size = np.maximum(columns.std(axis=0), 1e-300)
+    R = np.linalg.qr(np.concatenate([ones, (columns - columns.mean(axis=0)) / size], axis=1), "r")
+    remainder = np.zeros(columns.shape[1])
+    remainder[: len(R) - 1] = np.abs(np.diagonal(R))[1:]
+    return remainder < 1e-7 * np.sqrt(len(columns))

@@ -28,6 +28,12 @@ def linear_gaussian_problem(family: Any, dtype: Any = np.float64, target_of: Any
     ``target_of`` is a back end's, e.g. ``bbvi.backends.kernel.target``.
     """
     D, P = family.latent_dim, family.num_params
+    if D > 2 and not isinstance(family, Gaussian):
+        raise ValueError(
+            f"family is a {type(family).__name__} with latent_dim {D}; expected 1 or 2, where the "
+            "exact answer is had by quadrature, or a Gaussian family. Check it at D = 2, or give "
+            "target, lam and exact."
+        )
     model = LinearGaussian(D, D + 1)
     theta = {
         "W": 0.8 * np.cos(1.0 + np.arange(D * (D + 1.0)).reshape(D + 1, D)),

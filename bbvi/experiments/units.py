@@ -61,10 +61,18 @@ def cautions(x: Array, binary: bool = False) -> tuple[str, ...]:
             f"{_columns(constant)} in the training rows; log p(x) has no upper bound there "
             "and no meaning. Leave such columns out."
         )
-    for first, second in _repeated(x):
+    repeated = _repeated(x)
+    for first, second in repeated:
         doubts.append(
             f"column {second} repeats column {first} up to its units; log p(x) has no upper bound "
             "and no meaning. Leave one of them out."
+        )
+    rank, varying = _rank(x)
+    if rank < varying and not repeated and len(x) >= FEW_ROWS:
+        doubts.append(
+            f"{varying} columns vary and only {rank} of them independently in {len(x)} training "
+            "rows: some are weighted sums of others, or there are too few rows; log p(x) has no "
+            f"upper bound from D = {rank} on. Leave such columns out, or give more rows."
         )
     return tuple(doubts)
 
@@ -75,7 +83,7 @@ def refuse_without_information(name: str, x: Array) -> None:
         raise ValueError(
             f"{name} has 1 row; expected at least 2, one to learn from and one to test on."
         )
-    if _is_constant(x).all():
+    if (x == x[0]).all():
         raise ValueError(
             f"{name}: all {len(x)} rows are the same; expected at least one column that varies."
         )
@@ -84,6 +92,13 @@ def refuse_without_information(name: str, x: Array) -> None:
 def _is_constant(x: Array) -> Array:
     """Whether each column's standard deviation is nothing beside its magnitude: (Dx,)."""
     return np.asarray(x.std(axis=0) <= ALMOST_CONSTANT * np.abs(x).max(axis=0))
+
+
+def _rank(x: Array) -> tuple[int, int]:
+    """How many columns vary independently, and how many vary at all."""
+    y = x[:, ~_is_constant(x)] - x[:, ~_is_constant(x)].mean(axis=0)
+    size = np.maximum(y.std(axis=0), np.finfo(y.dtype).tiny)
+    return (int(np.linalg.matrix_rank(y / size, tol=1e-6)) if y.size else 0), y.shape[1]
 
 
 def _columns(numbers: Array) -> str:

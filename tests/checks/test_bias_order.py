@@ -81,3 +81,8 @@ def test_bias_as_text():
         "O(h)",
         "O(step^2)",
     ]
+
+
+def test_what_is_no_bias_is_said():
+    with pytest.raises(TypeError, match=r"bias is 2; expected e\.g\. bbvi\.estimators\.Bias"):
+        checks.check_estimator(finite_differences, RNG(0), bias=2)

@@ -137,3 +137,66 @@ def test_where_no_simple_density_comes_near_it_is_said():
     model = Wild(StandardNormal(2), MLP((2, 300)), BernoulliLikelihood())
     with pytest.warns(UncheckedWarning, match="could not tell whether exp"):
         check_model(model, np.random.default_rng(0))
+
+
+class Ballots:
+    """x ~ Multinomial(total, softmax(w z)), less a constant where asked."""
+
+    latent_dim = 1
+
+    def __init__(self, total, dropped=""):
+        self.total, self.dropped = total, dropped
+
+    def init(self, rng):
+        return {"w": rng.standard_normal(4)}
+
+    def log_joint(self, theta, x, z):
+        scores = z * theta["w"]
+        log_total = anp.log(anp.sum(anp.exp(scores), axis=-1, keepdims=True))
+        log_p = anp.sum(x * (scores - log_total), axis=-1)
+        if self.dropped != "coefficient":
+            log_p = log_p + float(gammaln(self.total + 1.0)) - anp.sum(gammaln(x + 1), axis=-1)
+        constant = 0.0 if self.dropped == "log 2 pi" else LOG_2PI
+        return log_p - 0.5 * anp.sum(z**2 + constant, axis=-1)
+
+    def sample(self, rng, theta, num):
+        z = rng.standard_normal((num, 1))
+        p = np.exp(z * theta["w"])
+        return rng.multinomial(self.total, p / p.sum(axis=1, keepdims=True)).astype(float), z
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("total", [1, 6])
+def test_counts_of_a_fixed_total_and_one_hot_labels_are_densities(total):
+    """Draws of all columns by themselves would lie where there is no x."""
+    for seed in range(4):
+        check_model(Ballots(total), np.random.default_rng(seed))
+        for dropped in ("log 2 pi", "coefficient") if total > 1 else ("log 2 pi",):
+            with pytest.raises(AssertionError, match="not normalized"):
+                check_model(Ballots(total, dropped), np.random.default_rng(seed))
+
+
+class Shares:
+    """x ~ Dirichlet(exp(a z) + 1), whose columns add up to 1."""
+
+    latent_dim = 1
+
+    def init(self, rng):
+        return {"a": 0.3 * rng.standard_normal(3)}
+
+    def log_joint(self, theta, x, z):
+        alpha = anp.exp(z * theta["a"]) + 1
+        log_p = anp.sum((alpha - 1) * anp.log(x) - gammaln(alpha), axis=-1)
+        log_p = log_p + gammaln(anp.sum(alpha, axis=-1))
+        return log_p - 0.5 * anp.sum(z**2 + LOG_2PI, axis=-1)
+
+    def sample(self, rng, theta, num):
+        z = rng.standard_normal((num, 1))
+        parts = rng.gamma(np.exp(z * theta["a"]) + 1)
+        return parts / parts.sum(axis=1, keepdims=True), z
+
+
+def test_real_columns_that_determine_one_another_are_not_judged():
+    for seed in range(4):
+        with pytest.warns(UncheckedWarning, match="as shares of a whole do"):
+            check_model(Shares(), np.random.default_rng(seed))

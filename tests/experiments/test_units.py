@@ -10,7 +10,12 @@ from bbvi.experiments.catalogue import problem_of
 from bbvi.experiments.compare import run_method
 from bbvi.experiments.methods import METHODS, Settings
 from bbvi.experiments.problem import Problem, problem_from
-from bbvi.experiments.units import TableWarning, cautions, standardize
+from bbvi.experiments.units import (
+    TableWarning,
+    cautions,
+    refuse_without_information,
+    standardize,
+)
 from bbvi.families import DiagonalGaussian
 from bbvi.models import LinearGaussian
 from bbvi.nets import MLP
@@ -151,3 +156,20 @@ def test_the_elbo_of_the_same_model_is_lower_by_the_jacobian():
         for t, x in ((theta, y), (raw, sd * y))
     ]
     np.testing.assert_allclose(bound[1], bound[0] - 3 * np.log(sd), rtol=1e-10)
+
+
+def test_columns_that_are_sums_of_others_and_fewer_rows_than_columns_are_cautioned():
+    a = np.random.default_rng(0).normal(size=(40, 3)) * [1, 1e3, 1e-3]
+    total = np.c_[a, a[:, 0] + 2 * a[:, 1] - a[:, 2]]
+    assert "4 columns vary and only 3 of them independently" in "\n".join(cautions(total))
+    assert "20 columns vary and only 11" in "\n".join(
+        cautions(np.random.default_rng(1).normal(size=(12, 20)))
+    )
+    assert cautions(a) == ()
+
+
+def test_rows_that_differ_far_from_0_are_not_called_the_same():
+    far = 1e9 + np.random.default_rng(0).normal(size=(30, 2))
+    refuse_without_information("far.csv", far)
+    with pytest.raises(ValueError, match="all 30 rows are the same"):
+        refuse_without_information("far.csv", 0 * far + 1e9)

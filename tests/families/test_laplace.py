@@ -131,3 +131,10 @@ def test_a_false_promise_of_normality_is_caught():
 
     with pytest.raises(AssertionError, match="gaussian_moments promises a Gaussian"):
         checks.check_family(Pretender(2), np.random.default_rng(0), num_draws=20000)
+
+
+def test_beyond_two_latents_the_checks_of_estimators_say_what_they_need():
+    with pytest.raises(ValueError, match=r"family is a Laplace with latent_dim 3.*Check it at D"):
+        checks.check_estimator(
+            estimators.score_function, np.random.default_rng(0), family=Laplace(3)
+        )
