@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from bbvi.checks.mistakes import Suspect, fail, require_close, without_frames
+from bbvi.checks.normality import check_normality
 from bbvi.checks.statistics import (
     column_differences,
     invariance,
@@ -88,7 +89,7 @@ def check_family(
     _check_density(family, rng, lam, family.transform(lam, eps))
     _check_expectations(family, lam, family.transform(lam, eps))
     if isinstance(family, Gaussian):
-        _check_normality(family, lam, eps)
+        check_normality(family, lam, eps)
 
 
 def _results(family: Any, lam: Array, eps: Array) -> dict[str, tuple[Array, tuple[int, ...]]]:
@@ -280,34 +281,3 @@ def _check_expectations(family: Any, lam: Array, z: Array) -> None:
         compare(f"{name}: mean", moments.mean, z)
         outer = centered[..., :, None] * centered[..., None, :]
         compare(f"{name}: covariance", moments.covariance, outer)
-
-
-def _check_normality(family: Any, lam: Array, eps: Array) -> None:
-    """z = m + L eps with L L^T = C, and log q(z) = log N(z; m, C)."""
-    mean, covariance = family.gaussian_moments(lam)
-    z, D = family.transform(lam, eps), family.latent_dim
-    units = np.repeat(np.eye(D + 1, D, -1)[:, None, :], len(lam), axis=1)
-    origin, *columns = family.transform(lam, units)
-    L = np.stack(columns, axis=-1) - origin[..., None]
-    linear = np.concatenate([origin[None] - mean, z - origin - np.einsum("nij,snj->sni", L, eps)])
-    promise = "gaussian_moments promises a Gaussian with z = m + L eps, but"
-    cause = "a family that is not Gaussian, or not by normal noise: rename the method to moments"
-    limit = 1e-6 * (1 + np.abs(z).max())
-    require_close(
-        f"{promise} transform is not linear in eps", linear, 0 * linear, limit, (), None, cause
-    )
-    w = np.linalg.solve(np.linalg.cholesky(covariance), (z - mean)[..., None])[..., 0]
-    half_log_det = 0.5 * np.linalg.slogdet(covariance)[1]
-    log_normal = -0.5 * np.sum(w**2 + LOG_2PI, axis=-1) - half_log_det
-    require_close(
-        f"{promise} log_prob is not log N(z; m, C)",
-        family.log_prob(lam, z),
-        log_normal,
-        1e-6 * (1 + np.abs(log_normal)),
-        otherwise=cause,
-    )
-    square = np.einsum("nij,nkj->nik", L, L)
-    size = 1e-6 * (1 + np.abs(covariance))
-    require_close(
-        f"{promise} L L^T is not the covariance", square, covariance, size, (), None, cause
-    )

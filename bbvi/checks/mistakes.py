@@ -148,8 +148,8 @@ def _name(
         return next(s.mistake for s, misfit in zip(suspects, misfits) if misfit <= close)
     factor = float(np.sum(found * expected) / max(float(np.sum(expected**2)), 1e-300))
     if found.size > 1 and (np.abs(found - factor * expected) <= 2 * unit).all():
-        # A factor of 1 within the tolerance names nothing.
-        return None if f"{factor:.2g}" == "1" else f"everything is scaled by {factor:.2g}"
+        # Two digits of a factor near 1 would name nothing.
+        return f"everything is scaled by {factor:{'.2g' if abs(factor - 1) > 0.05 else '.6g'}}"
     return None
 
 
