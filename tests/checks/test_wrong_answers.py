@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from bbvi import Estimate, checks, reparameterized
+from bbvi.checks import exercises
 
 GENERIC = (
     "a dropped or misplaced term",
@@ -538,3 +539,12 @@ RIGHT = {
 def test_an_unusual_right_answer_passes(check):
     for seed in range(4):
         getattr(checks, f"check_{check}")(written(*RIGHT[check]), np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("answer", [None, "x", {}, (), (1.0, 2.0), 3.0, [[1.0], [2.0, 3.0]], {1.0}])
+def test_an_answer_of_another_kind_is_named_in_every_exercise(answer):
+    """Nobody is shown an error of the check's own lines: which check it was is in its name."""
+    others = {"check_answer", "check_step_1_loop"}
+    for check in sorted(set(exercises.__all__) - others):
+        with pytest.raises(AssertionError, match="Likely mistake"):
+            getattr(exercises, check)(lambda *arguments: answer, np.random.default_rng(0))

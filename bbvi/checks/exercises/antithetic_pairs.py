@@ -63,7 +63,15 @@ def _check_pairs(answer: Estimator, rng: np.random.Generator, *, strict: bool = 
     target, lam = autodiff.target(model, theta, x), family.init(N) + 0.3
     eps = family.noise(rng, S, N)
     halves = [_parts(reparameterized(family, target, lam, sign * eps)) for sign in (1, -1)]
-    found = _parts(answer(family, target, lam, eps))
+    estimate = answer(family, target, lam, eps)
+    if not isinstance(estimate, Estimate):
+        fail(
+            f"{name_of(answer)} returned {type(estimate).__name__}.",
+            "the return statement is missing"
+            if estimate is None
+            else "it should return Estimate(elbo, grad, grad_theta)",
+        )
+    found = _parts(estimate)
     for name, (one, other) in {key: (halves[0][key], halves[1][key]) for key in halves[0]}.items():
         right = 0.5 * (one + other)
         if name not in found:

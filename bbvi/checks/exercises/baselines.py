@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bbvi.checks.exercises.answers import Answer, call, check_answer, name_of
+from bbvi.checks.exercises.answers import Answer, as_array, call, check_answer, name_of
 from bbvi.checks.exercises.densities import SIZES, D, N, S
 from bbvi.checks.exercises.mistakes_in_baselines import (
     leave_one_out_first,
@@ -83,7 +83,7 @@ def check_moving_average(answer: Answer, rng: np.random.Generator) -> None:
         With the likely mistake; first of all, whether a baseline has seen its own sample.
     """
     f, decay = rng.standard_normal((S, N)) - 3, 0.8
-    found = np.asarray(call(answer, {"f": f, "decay": decay}), dtype=float)
+    found = as_array(name_of(answer), call(answer, {"f": f, "decay": decay}))
     if found.shape == f.shape:
         for s in range(S):
             other = f.copy()
