@@ -23,6 +23,10 @@ STANDARD_ERRORS = 1.28
 """k must be above 1/2 by that many standard errors: a one-sided level of 90 %.  And k of the outer
 half and of the outer quarter of the tail must be above 1/2 too: a lump in the bulk of a gradient
 gives a long tail where it begins, but not further out."""
+STEADY = 3.0
+"""k of the whole tail must be that of its outer quarter to so many of the latter's standard errors,
+or the tail is none.  A second lump, as of a score function on the far side of q, makes k grow
+outwards or fall; a power is the same everywhere."""
 
 
 class InfiniteVarianceWarning(UserWarning):
@@ -100,7 +104,9 @@ def tail_index(distances: Array) -> TailIndex:
     shapes = [_shape(ordered, size) for size in (M, M // 2, M // 4)]
     k = shapes[0]
     error = (1 + max(k, 0.0)) / float(np.sqrt(M))
-    infinite = min(shapes) > 0.5 and k - STANDARD_ERRORS * error > 0.5
+    outer_error = (1 + max(k, 0.0)) / float(np.sqrt(M // 4))
+    steady = abs(shapes[-1] - k) < STEADY * outer_error
+    infinite = steady and min(shapes) > 0.5 and k - STANDARD_ERRORS * error > 0.5
     return TailIndex(k, error, None if R < FEWEST_REPLICATES else not infinite)
 
 
