@@ -80,7 +80,7 @@ def add_parser(subparsers: Any) -> None:
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--workers", type=int, help="processes (default: one per CPU)")
-    where.add_argument("--scheduler", metavar="ADDRESS", help="of a running dask scheduler")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="of a dask scheduler you trust")
     add_max_hours(parser)
     parser.add_argument("--out", type=Path, default=Path("bbvi-out/compare"), help="results folder")
     parser.add_argument("--quick", action="store_true", help="a tenth of the budget, two seeds")

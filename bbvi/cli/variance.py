@@ -65,7 +65,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--seed", type=int, default=0, help="same seed, same numbers")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--workers", type=int, help="processes (default: one per CPU)")
-    where.add_argument("--scheduler", metavar="ADDRESS", help="of a running dask scheduler")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="of a dask scheduler you trust")
     add_max_hours(parser)
     parser.add_argument("--out", type=Path, help=f"results folder (default {OUT})")
     parser.add_argument("--quick", action="store_true", help="a small grid, in seconds")

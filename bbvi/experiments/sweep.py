@@ -34,6 +34,12 @@ Cell = dict[str, Any]
 CellFunction = Callable[[Cell, np.random.Generator], Iterable[Mapping[str, Any]]]
 
 
+class PerCell(NamedTuple):
+    """A cell's own function, ``of(cell)``: all that is sent to the worker that computes it."""
+
+    of: Callable[[Cell], CellFunction]
+
+
 class Sweep(NamedTuple):
     """The table of a sweep and what went wrong on the way.
 
@@ -67,7 +73,7 @@ def cell_rng(seed: int, cell: Mapping[str, Any], replicate: int = 0) -> np.rando
 
 
 def run_sweep(
-    function: CellFunction,
+    function: CellFunction | PerCell,
     cells: Iterable[Mapping[str, Any]],
     *,
     experiment: str,
@@ -85,7 +91,7 @@ def run_sweep(
     ----------
     function : callable
         (cell, rng) -> rows, each a dict of plain values; defined at the top level of a module,
-        so that other processes can import it.
+        so that other processes can import it; or a `PerCell`.
     cells : iterable of dict
         Plain parameters: text, whole numbers, floats, booleans, None, and lists of these.
     experiment : str
@@ -125,11 +131,8 @@ def run_sweep(
     """
     grid = _plain_cells(cells)
     seed, replicates = as_count("seed", seed, 0), as_count("replicates", replicates)
-    check_memory(
-        f"replicates is {replicates}, of {len(grid)} cells",
-        BYTES_PER_CELL * replicates * len(grid),
-        "Ask for fewer.",
-    )
+    told = f"replicates is {replicates}, of {len(grid)} cells"
+    check_memory(told, BYTES_PER_CELL * replicates * len(grid), "Ask for fewer.")
     workers = as_count("workers", (os.cpu_count() or 1) if workers is None else workers)
     home = None if folder is None else Path(folder)
     identity = _identity(experiment, seed, replicates, grid, settings, executor is None)
@@ -149,8 +152,9 @@ def run_sweep(
     with bar, threadpool_limits(1):
         for note in notes:
             bar.write(note, file=sys.stderr)
-        todo = [unit for unit in units if unit not in found]
-        for unit, result in compute(partial(_run_unit, function, seed), todo, executor, workers):
+        of = function.of if isinstance(function, PerCell) else lambda _: function
+        todo = [(unit, of(json.loads(unit.cell))) for unit in units if unit not in found]
+        for (unit, _), result in compute(partial(_run_unit, seed), todo, executor, workers):
             found[unit] = _outcome(unit, result)
             if home is not None:
                 write_cell(home, found[unit], run)
@@ -159,15 +163,16 @@ def run_sweep(
 
 
 class Unit(NamedTuple):
-    """What is sent to a worker: one cell, as text, and the number of its replicate."""
+    """One cell, as text, and the number of its replicate."""
 
     cell: str
     replicate: int
 
 
-def _run_unit(function: CellFunction, seed: int, unit: Unit) -> str:
+def _run_unit(seed: int, parcel: tuple[Unit, CellFunction]) -> str:
     """Compute one cell where BLAS has one thread: its rows or its traceback, as JSON."""
     threadpool_limits(1)
+    unit, function = parcel
     cell = json.loads(unit.cell)
     try:
         rows = [dict(row) for row in function(cell, cell_rng(seed, cell, unit.replicate))]

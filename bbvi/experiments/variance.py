@@ -24,7 +24,7 @@ from bbvi.evaluation.tail_index import InfiniteVarianceWarning
 from bbvi.experiments.estimates import worker_count
 from bbvi.experiments.identity import described
 from bbvi.experiments.own import is_own, sha256_of
-from bbvi.experiments.sweep import Cell, Sweep, cell_rng, run_sweep
+from bbvi.experiments.sweep import Cell, CellFunction, PerCell, Sweep, cell_rng, run_sweep
 from bbvi.experiments.trajectory import Trajectory, trajectory
 from bbvi.experiments.variance_grid import (
     FULL,
@@ -106,7 +106,7 @@ def variance(
     cells = legal_cells(grid, trajectories, table)
     check_variance(cells, trajectories, worker_count(executor, workers), max_seconds)
     return run_sweep(
-        partial(measure, trajectories, table),
+        PerCell(partial(_of_cell, trajectories, table)),
         cells,
         experiment="variance",
         seed=seed,
@@ -118,15 +118,20 @@ def variance(
     )
 
 
+def _of_cell(
+    trajectories: Mapping[str, Trajectory], table: Mapping[str, Specification], cell: Cell
+) -> CellFunction:
+    """What one cell needs: its own point of its own trajectory, and its own estimator."""
+    here, point = trajectories[model_key(cell)], cell["point"]
+    exact = {name: truth for name, truth in here.exact.items() if name == point}
+    here = here._replace(points={point: here.points[point]}, exact=exact)
+    return partial(measure, here, table[cell["estimator"]])
+
+
 def measure(
-    trajectories: Mapping[str, Trajectory],
-    table: Mapping[str, Specification],
-    cell: Cell,
-    rng: np.random.Generator,
+    here: Trajectory, specification: Specification, cell: Cell, rng: np.random.Generator
 ) -> list[dict[str, Any]]:
     """The rows of one cell: an estimator at one point, one row for each parameter block."""
-    here = trajectories[model_key(cell)]
-    specification = table[cell["estimator"]]
     learned = prepared_expectation if here.plain else prepared
     source, S = NOISE_SOURCES[cell["noise"]], cell["samples"]
     lam = here.points[cell["point"]]

@@ -188,7 +188,7 @@ def test_the_experiment_marks_its_rows_and_the_text_names_no_number():
         "noise": "independent",
         "replicates": 4000,
     }
-    rows = experiment.measure({"poisson k=None D=1": trajectory}, ESTIMATORS, cell, RNG(1))
+    rows = experiment.measure(trajectory, ESTIMATORS[cell["estimator"]], cell, RNG(1))
     for row in rows:
         assert row["variance_exists"] is False
         assert row["tail_index"] > 0.5

@@ -1,3 +1,5 @@
+import json
+import pickle
 from functools import partial
 from operator import itemgetter
 
@@ -10,6 +12,7 @@ from bbvi.estimators import expectations
 from bbvi.estimators.record import Record
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.evaluation.gradients import gradient_statistics
+from bbvi.experiments import sweep
 from bbvi.experiments.trajectory import POINTS, trajectory
 from bbvi.experiments.variance import CLOCK, SPREAD_OVER, variance, without_clock
 from bbvi.experiments.variance_grid import Grid
@@ -337,3 +340,28 @@ def test_what_does_not_fit_is_left_out_unless_it_was_asked_for():
     assert {row["samples"] for row in rows if row["estimator"] == "leave-one-out"} == {2}
     assert "arm" not in {row["estimator"] for row in rows}
     assert "iwae" not in {row["estimator"] for row in rows}
+
+
+def test_a_task_carries_what_its_cell_needs(monkeypatch):
+    """Of several trajectories a cell's task has one, with one point; the rows are as before."""
+    sizes = {}
+
+    def weighed(task, units, executor, workers):
+        for unit in units:
+            cell = json.loads(unit[0].cell)
+            sizes[cell["k"], cell["point"]] = len(pickle.dumps((task, unit)))
+            yield unit, task(unit)
+
+    grid = Grid(
+        models=["cosine"],
+        estimators=["reparameterized"],
+        samples=[1],
+        frequencies=[0.5, 1.0, 1.5],
+        replicates=10,
+    )
+    plain = variance(grid, workers=1)
+    monkeypatch.setattr(sweep, "compute", weighed)
+    assert without_clock(variance(grid).rows) == without_clock(plain.rows)
+    assert len(sizes) == 9
+    made = {f"{k}": trajectory("cosine", None, np.random.default_rng(0), k=k) for k in (0.5, 1.0)}
+    assert max(sizes.values()) < len(pickle.dumps((made, ESTIMATORS)))
