@@ -113,7 +113,7 @@ def _in_processes(task: Task, units: Sequence[Any], workers: int) -> Iterator[tu
     of them gets one more try, alone, which tells the guilty from the bystanders.
     """
     try:
-        pickle.dumps(task)
+        pickle.dumps((task, units[:1]))
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise TypeError(
             f"the function of a sweep cannot be sent to worker processes ({error}); expected a "
