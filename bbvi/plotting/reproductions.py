@@ -98,6 +98,8 @@ def _curves(entry: Reproduction, rows: Sequence[Row], comparisons: Sequence[Comp
             axes.locator_params("x", nbins=5)
         if "y" in entry.logarithmic:
             axes.set_yscale("log")
+        if entry.floor is not None:
+            axes.set_ylim(bottom=entry.floor)
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
     for axes in grid[: len(panels)]:

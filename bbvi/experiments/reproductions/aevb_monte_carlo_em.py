@@ -200,7 +200,7 @@ ENTRY = Reproduction(
         Published(difference("Monte Carlo EM", MANY, "processor time"), "0", BY, FIGURE, "above"),
         Published(WIDENS, "0", BY, FIGURE, "above"),
     ],
-    time="seven minutes",
+    time="five minutes",
     axes=("images seen", "log p (nats)"),
     logarithmic="x",
 )  # fmt: skip

@@ -141,7 +141,11 @@ ENTRY = Reproduction(
     assumptions=(
         "Larochelle's binarization; the paper does not tell how grey values are treated.",
         "The figure goes on to 10^7 and more images; ours ends at 60,000.",
-        "Starting weights are this package's; the prior on the weights is left out.",
+        "Starting weights are this package's, not the paper's N(0, 0.01); the prior on the weights "
+        "is left out. From this start Adagrad's first steps make wake-sleep's log sigma run away: "
+        "its ELBO is below -1000 in 15 of 25 runs after 30,000 images and in 10 after 60,000. AEVB "
+        "is above it in all 25, early and late, but a mean with such a tail has no useful "
+        "interval, and the rule says so. The paper's start was not tried.",
     ),
     measure=measure,
     cells=[
@@ -161,6 +165,7 @@ ENTRY = Reproduction(
         for D in LATENTS
         for step in COMPARED
     ],
-    time="six minutes",
+    time="five minutes",
     axes=("images seen", "ELBO (nats)"),
+    floor=-500.0,
 )  # fmt: skip

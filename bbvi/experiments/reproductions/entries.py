@@ -90,6 +90,8 @@ class Reproduction(NamedTuple):
         Labels of x and of the value.
     logarithmic : str
         "", "x", "y" or "xy": the scales of the picture.
+    floor : float, optional
+        The lowest value drawn, where some run away.
     not_run : str
         Why parts are not stored, where that is so.
     """
@@ -107,4 +109,5 @@ class Reproduction(NamedTuple):
     quick_cells: Sequence[dict[str, Any]] = ()
     quick_seeds: int = 1
     logarithmic: str = ""
+    floor: float | None = None
     not_run: str = ""
