@@ -79,6 +79,8 @@ def _points(entry: Reproduction, comparisons: Sequence[Comparison]) -> Figure:
 
 def _curves(entry: Reproduction, rows: Sequence[Row], comparisons: Sequence[Comparison]) -> Figure:
     """One panel for each ``panel`` of the rows: ours as lines, exact and published as marks."""
+    if entry.floor is not None:
+        rows = [{**row, "value": max(float(row["value"]), entry.floor)} for row in rows]
     panels = list(dict.fromkeys(str(row.get("panel", "")) for row in rows))
     series = list(dict.fromkeys(str(row["series"]) for row in rows))
     columns = min(COLUMNS, len(panels))
@@ -98,8 +100,6 @@ def _curves(entry: Reproduction, rows: Sequence[Row], comparisons: Sequence[Comp
             axes.locator_params("x", nbins=5)
         if "y" in entry.logarithmic:
             axes.set_yscale("log")
-        if entry.floor is not None:
-            axes.set_ylim(bottom=entry.floor)
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
     for axes in grid[: len(panels)]:

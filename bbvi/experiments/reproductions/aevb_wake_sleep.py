@@ -145,7 +145,8 @@ ENTRY = Reproduction(
         "is left out. From this start Adagrad's first steps make wake-sleep's log sigma run away: "
         "its ELBO is below -1000 in 15 of 25 runs after 30,000 images and in 10 after 60,000. AEVB "
         "is above it in all 25, early and late, but a mean with such a tail has no useful "
-        "interval, and the rule says so. The paper's start was not tried.",
+        "interval, and the rule says so. The paper's start was not tried. The picture draws values "
+        "below -400 at -400.",
     ),
     measure=measure,
     cells=[
@@ -167,5 +168,5 @@ ENTRY = Reproduction(
     ],
     time="five minutes",
     axes=("images seen", "ELBO (nats)"),
-    floor=-500.0,
+    floor=-400.0,
 )  # fmt: skip

@@ -91,7 +91,7 @@ class Reproduction(NamedTuple):
     logarithmic : str
         "", "x", "y" or "xy": the scales of the picture.
     floor : float, optional
-        The lowest value drawn, where some run away.
+        Where some values run away: those below are drawn at it.
     not_run : str
         Why parts are not stored, where that is so.
     """
