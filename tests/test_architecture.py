@@ -15,6 +15,7 @@ FLOORS = {
     "bbvi.validation": 0,
     "bbvi.limits": 0,
     "bbvi.logs": 0,
+    "bbvi.suggestions": 0,
     "bbvi.protocols": 0,
     "bbvi.importance_weights": 0,
     "bbvi.threads": 0,

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 import bbvi
+from bbvi.cli.parser import Parser
 from bbvi.cli.printing import safe_printing
 
 COMMANDS = {
@@ -20,6 +21,8 @@ COMMANDS = {
     "posteriors": "did it work: means, standard deviations and k-hat against reference posteriors",
     "reproduce": "published numbers of papers and other programs beside ours, with a verdict",
     "uses": "representation, denoising, inpainting and super-resolution with one model",
+    "results": "read results folders back: tables as text, CSV, LaTeX or Markdown, and figures",
+    "rerun": "run again what a results folder holds, and say whether the numbers are the same",
     "figures": "write every figure of the README and the notebooks, with the numbers behind it",
     "doctor": "versions, BLAS, threads, measured matrix-product rate, and tips",
 }
@@ -71,9 +74,7 @@ def one_line(error: BaseException) -> str:
 
 def _parser(argv: list[str]) -> argparse.ArgumentParser:
     """The parser; only the module of the command that is asked for is imported."""
-    parser = argparse.ArgumentParser(
-        prog="bbvi", description="Understand and compare approximate inference."
-    )
+    parser = Parser(prog="bbvi", description="Understand and compare approximate inference.")
     parser.add_argument("--version", action="version", version=f"bbvi {bbvi.__version__}")
     parser.add_argument(
         "--blas-kernel",

@@ -8,22 +8,27 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bbvi.cli.output import add_max_hours, arguments_of, max_seconds, output, seconds_from
+from bbvi.cli.compare_files import write
+from bbvi.cli.output import (
+    add_max_hours,
+    add_picture_options,
+    max_seconds,
+    output,
+    seconds_from,
+)
+from bbvi.cli.parser import examples
 from bbvi.datasets import load_table
 from bbvi.experiments.catalogue import CATALOGUE, Entry, entry_of, problem_of
 from bbvi.experiments.cluster import cluster
-from bbvi.experiments.compare_results import report, write_tables
+from bbvi.experiments.compare_results import report
 from bbvi.experiments.compare_seeds import SeedComparison, compare_seeds
 from bbvi.experiments.cross import cross_table, learn_shared
-from bbvi.experiments.csv_and_json import environment, write_csv
+from bbvi.experiments.csv_and_json import write_csv
 from bbvi.experiments.estimates import check_comparison, worker_count
 from bbvi.experiments.methods import DEFAULT, METHODS, QUICK, Method, Settings
 from bbvi.experiments.own import is_own, own_methods
-from bbvi.experiments.problem import Problem
-from bbvi.experiments.store import check_folder, finish
+from bbvi.experiments.store import check_folder
 from bbvi.experiments.tuning import tune
-from bbvi.plotting import compare as plotting
-from bbvi.plotting.style import save
 from bbvi.validation import as_count
 
 
@@ -35,9 +40,11 @@ def add_parser(subparsers: Any) -> None:
         description="Learn one model by each method, over several seeds and at the same number of "
         "log-joint evaluations, then compare them in pairs on held-out data.  A run that was "
         "stopped goes on where it was.",
-        epilog="examples:\n  bbvi compare --quick\n"
-        "  bbvi compare --dataset iris --seeds 10 --methods bbvi-reparameterized semi-amortized",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=examples(
+            "bbvi compare --quick",
+            "bbvi compare --dataset iris --seeds 10 --methods bbvi-reparameterized semi-amortized",
+            "bbvi compare --model my_model.py:model --methods my_model.py:mine wake-sleep",
+        ),
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
@@ -84,8 +91,11 @@ def add_parser(subparsers: Any) -> None:
     add_max_hours(parser)
     parser.add_argument("--out", type=Path, default=Path("bbvi-out/compare"), help="results folder")
     parser.add_argument("--quick", action="store_true", help="a tenth of the budget, two seeds")
-    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
-    parser.set_defaults(run=run)
+    parser.add_argument(
+        "--dtype", choices=("float32", "float64"), default="float32", help="(default float32)"
+    )
+    add_picture_options(parser)
+    parser.set_defaults(run=run, step_sizes=None)
 
 
 def _add_statistics(parser: argparse.ArgumentParser) -> None:
@@ -120,6 +130,7 @@ def run(args: argparse.Namespace) -> int:
     entry = entry_of(args.model) if args.model else None
     settings = settings_from(args, entry)
     table, methods = methods_from(args, entry)
+    table = with_step_sizes(table, args.step_sizes)
     check_arguments(args, table, methods)
     source = source_of(args, entry)
     problem = source()
@@ -212,6 +223,14 @@ def methods_from(
     return table, names
 
 
+def with_step_sizes(
+    table: dict[str, Method], sizes: dict[str, dict[str, Any]] | None
+) -> dict[str, Method]:
+    """The methods with the step sizes of an earlier run's manifest, where one is run again."""
+    known = {name: values for name, values in (sizes or {}).items() if name in table}
+    return table | {name: table[name]._replace(**values) for name, values in known.items()}
+
+
 def settings_from(args: argparse.Namespace, entry: Entry | None = None) -> Settings:
     """The budget: the default's or --quick's, with what was given on the command line."""
     settings = QUICK if args.quick else Settings()
@@ -242,56 +261,3 @@ def check_arguments(args: argparse.Namespace, table: Any, methods: list[str]) ->
             f"--tune chooses the step sizes, but --{given[0].replace('_', '-')} is given too; "
             "expected one of the two."
         )
-
-
-def write(
-    args: argparse.Namespace,
-    problem: Problem,
-    settings: Settings,
-    table: Any,
-    result: SeedComparison,
-    timed: SeedComparison | None,
-    seconds: float,
-) -> None:
-    """CSV tables, fits, manifest.json and compare.png in the results folder."""
-    out = args.out
-    write_tables(out, result, timed)
-    manifest = {
-        "command": arguments_of(args),
-        "settings": settings._asdict(),
-        "methods": {
-            line["method"]: {
-                key: getattr(table[line["method"]], key)
-                for key in ("rate", "local_rate", "inner_steps")
-            }
-            for line in result.summary
-        },
-        "problem": {
-            "model": repr(problem.model),
-            "family": repr(problem.family),
-            "encoder": repr(problem.encoder),
-            "units": problem.units,
-            "log_scale": problem.log_scale,
-            "cautions": problem.cautions,
-        },
-        "seconds": seconds,
-        "environment": environment(),
-    }
-    finish(out, manifest)
-    if result.summary:
-        # A dollar sign would start a formula.
-        name = problem.name.replace("$", r"\$")
-        title = f"Ways to infer on {name}, at equal evaluations, {result.summary[0]['seeds']} seeds"
-        if problem.units != Problem._field_defaults["units"]:
-            title += f"\nunits {problem.units}"
-        figure = plotting.figure(
-            result.rows,
-            result.summary,
-            result.curves,
-            result.posteriors,
-            problem.test.x,
-            problem.image_shape,
-            title,
-            None if timed is None else timed.curves,
-        )
-        save(figure, out / "compare.png")

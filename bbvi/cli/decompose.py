@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bbvi.cli.output import arguments_of
+from bbvi.cli.output import arguments_of, save_pictures
 from bbvi.experiments.catalogue import entry_of, problem_of
 from bbvi.experiments.cluster import cluster
 from bbvi.experiments.csv_and_json import format_table, write_csv, write_json
@@ -18,7 +18,6 @@ from bbvi.experiments.own import is_own, own_methods
 from bbvi.experiments.store import check_folder
 from bbvi.experiments.sweep import Sweep
 from bbvi.plotting import decomposition as plotting
-from bbvi.plotting.style import save
 
 OUT = Path("bbvi-out/decompose")
 OTHERS = ("estimators", "points", "noise", "frequencies")
@@ -93,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
     write_json(out / "run.json", {"command": arguments_of(args), "seconds": seconds})
     if sweep.rows:
         for which, figure in plotting.figures(sweep.rows, name).items():
-            save(figure, out / f"{which}.png")
+            save_pictures(args, figure, out / f"{which}.png")
     print(report(sweep))
     print(f"\n{seconds:.0f} s; rows, manifest and figures are in {out}")
     return 1 if sweep.failures else 0

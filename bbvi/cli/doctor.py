@@ -3,6 +3,7 @@
 import argparse
 from typing import Any
 
+from bbvi.cli.parser import examples
 from bbvi.doctor import Report, examine
 from bbvi.experiments.csv_and_json import format_table
 
@@ -13,6 +14,10 @@ def add_parser(subparsers: Any) -> None:
         "doctor",
         help="versions, BLAS, threads, measured matrix-product rate, and tips",
         description="Look at this machine; change nothing.",
+        epilog=examples(
+            "bbvi doctor",
+            "bbvi doctor --seconds 2",
+        ),
     )
     parser.add_argument(
         "--seconds", type=float, default=0.5, help="time for each measurement (default 0.5)"

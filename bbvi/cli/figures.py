@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from bbvi.cli.parser import examples
 from bbvi.experiments.store import claimed
 from bbvi.plotting.figures import FIGURES, Drawn, write
 from bbvi.plotting.notebooks import notebook_figures
+from bbvi.suggestions import did_you_mean
 from bbvi.validation import as_count
 
 NOTEBOOKS = "notebooks"
@@ -24,6 +26,10 @@ def add_parser(subparsers: Any) -> None:
         description="Compute and draw the figures, as PNG with a CSV beside each; Step 1 also as "
         "an HTML page that moves.  The same seed gives the same picture, but for seconds; the "
         "notebooks have seeds of their own.",
+        epilog=examples(
+            "bbvi figures --quick --out pictures",
+            "bbvi figures elbo-gap step-1",
+        ),
     )
     parser.add_argument(
         "names",
@@ -47,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     if unknown:
         raise ValueError(
             f"no figure {unknown[0]!r}; expected some of: {', '.join(FIGURES)}, or the path of a "
-            "notebook's source, notebooks/NN_topic.py."
+            f"notebook's source, notebooks/NN_topic.py.{did_you_mean(unknown[0], FIGURES)}"
         )
     seed = as_count("--seed", args.seed, minimum=0)
     for name in names:

@@ -9,6 +9,7 @@ from typing import Any
 
 from bbvi.experiments.csv_and_json import version_of
 from bbvi.experiments.store import claimed
+from bbvi.plotting.style import PICTURES, Figure, save
 
 NOT_IN_IDENTITY = {
     "run",
@@ -19,6 +20,9 @@ NOT_IN_IDENTITY = {
     "root",
     "download",
     "max_hours",
+    "pictures",
+    "dpi",
+    "step_sizes",
 }
 """Arguments that say where and how to compute, not what."""
 
@@ -63,16 +67,42 @@ def max_seconds(args: argparse.Namespace) -> float:
 
 def arguments_of(args: argparse.Namespace) -> dict[str, Any]:
     """The arguments of a command, for its manifest."""
-    return {key: value for key, value in vars(args).items() if key != "run"}
+    return {key: value for key, value in vars(args).items() if key not in ("run", "step_sizes")}
+
+
+def add_picture_options(parser: argparse.ArgumentParser) -> None:
+    """``--pictures`` and ``--dpi``, of every command that draws."""
+    parser.add_argument(
+        "--pictures",
+        nargs="+",
+        choices=tuple(PICTURES),
+        default=["png"],
+        metavar="KIND",
+        help=f"some of: {', '.join(PICTURES)} (default png)",
+    )
+    parser.add_argument("--dpi", type=_dpi, help="dots per inch of a PNG (default 100)")
+
+
+def save_pictures(args: argparse.Namespace, figure: Figure, path: Path) -> None:
+    """The figure in every kind that was asked for; path is the PNG's."""
+    for kind in args.pictures:
+        save(figure, path.with_suffix(f".{kind}"), args.dpi)
+
+
+def _dpi(text: str) -> float:
+    value = float(text) if text.replace(".", "", 1).isdigit() else 0.0
+    if not 10 <= value <= 2400:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected dots per inch from 10 to 2400")
+    return value
 
 
 def identity_of(args: argparse.Namespace) -> dict[str, Any]:
     """All of a command's arguments that its results depend on, and the package's version."""
     told = {key: value for key, value in vars(args).items() if key not in NOT_IN_IDENTITY}
-    return {**told, "files": _files(told), "version": version_of("bbvi")}
+    return {**told, "files": files_of(told), "version": version_of("bbvi")}
 
 
-def _files(told: dict[str, Any]) -> dict[str, str]:
+def files_of(told: dict[str, Any]) -> dict[str, str]:
     """Name -> SHA-256 of the files among the arguments, FILE.py:NAME too."""
     digests = {}
     for value in told.values():

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from bbvi.cli.output import arguments_of, output
+from bbvi.cli.output import add_picture_options, arguments_of, output, save_pictures
+from bbvi.cli.parser import examples
 from bbvi.experiments.csv_and_json import environment, format_table, write_csv
 from bbvi.experiments.posterior_cases import load_cases
 from bbvi.experiments.posteriors import examine_all, parameter_rows, rows
 from bbvi.experiments.store import check_folder, finish
 from bbvi.plotting import posteriors as plotting
-from bbvi.plotting.style import save
 from bbvi.validation import as_count
 
 
@@ -26,6 +26,10 @@ def add_parser(subparsers: Any) -> None:
         description="Fit mean field and full covariance by Step 1, correct mean field by linear "
         "response, weight the draws, and hold all against reference moments where there are any. "
         "The verdicts do not look at the reference.",
+        epilog=examples(
+            "bbvi posteriors eight_schools",
+            "bbvi posteriors my_posterior.py:posterior --draws 20000",
+        ),
     )
     parser.add_argument(
         "what",
@@ -38,6 +42,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("bbvi-out/posteriors"), help="results folder"
     )
+    add_picture_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -56,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         write_csv(args.out / "posteriors.csv", table)
         write_csv(args.out / "parameters.csv", [row for e in found for row in parameter_rows(e)])
         if table:
-            save(plotting.posteriors_figure(table), args.out / "posteriors.png")
+            save_pictures(args, plotting.posteriors_figure(table), args.out / "posteriors.png")
         record = {
             "command": arguments_of(args),
             "verdicts": {examined.case.name: examined.verdict for examined in found},

@@ -5,13 +5,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bbvi.cli.output import add_picture_options, save_pictures
+from bbvi.cli.parser import examples
 from bbvi.experiments.csv_and_json import format_table
 from bbvi.experiments.reproductions.agreement import summary
 from bbvi.experiments.reproductions.catalogue import REPRODUCTIONS
 from bbvi.experiments.reproductions.run import Result, find, reproduce
 from bbvi.experiments.store import claimed
 from bbvi.plotting.reproductions import figure_of
-from bbvi.plotting.style import save
 
 
 def add_parser(subparsers: Any) -> None:
@@ -21,6 +22,10 @@ def add_parser(subparsers: Any) -> None:
         help="published numbers of papers and other programs beside ours, with a verdict",
         description="Measure what a paper or another program printed, and say whether it agrees. "
         "A run that was stopped goes on where it was.",
+        epilog=examples(
+            "bbvi reproduce --list",
+            "bbvi reproduce --quick --pictures svg",
+        ),
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="see --list")
     parser.add_argument("--list", action="store_true", help="names, sources and times")
@@ -30,6 +35,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("bbvi-out/reproduce"), help="results folder"
     )
+    add_picture_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -59,7 +65,7 @@ def _reproduced(name: str, args: argparse.Namespace) -> int:
     )
     if result.rows:
         picture = figure_of(find(name), result.rows, result.comparisons)
-        save(picture, args.out / f"{name}.png")
+        save_pictures(args, picture, args.out / f"{name}.png")
     print(report(result), flush=True)
     for failure in result.failures:
         print(failure["error"], file=sys.stderr)

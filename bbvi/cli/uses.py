@@ -6,13 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from bbvi.cli.output import add_max_hours, arguments_of, max_seconds, output
+from bbvi.cli.output import (
+    add_max_hours,
+    add_picture_options,
+    arguments_of,
+    max_seconds,
+    output,
+    save_pictures,
+)
+from bbvi.cli.parser import examples
 from bbvi.experiments.csv_and_json import environment, format_table, write_csv
 from bbvi.experiments.store import check_folder, finish
 from bbvi.lectures.images import load_images
 from bbvi.lectures.uses import Uses, uses
 from bbvi.plotting import uses as plotting
-from bbvi.plotting.style import save
 from bbvi.validation import as_count
 
 DEFAULTS = {"digits": (6, 4000), "mnist": (10, 6000)}
@@ -25,8 +32,14 @@ def add_parser(subparsers: Any) -> None:
         help="representation, denoising, inpainting and super-resolution with one model",
         description="Learn an autoencoder of binary images, classify by its posterior means, and "
         "restore damaged images by per-datapoint, amortized and semi-amortized inference.",
+        epilog=examples(
+            "bbvi uses --steps 1000",
+            "bbvi uses --dataset mnist --root mnist --latent-dim 20",
+        ),
     )
-    parser.add_argument("--dataset", choices=tuple(DEFAULTS), default="digits")
+    parser.add_argument(
+        "--dataset", choices=tuple(DEFAULTS), default="digits", help="(default digits)"
+    )
     parser.add_argument("--root", type=Path, help="MNIST's folder (default $BBVI_DATA)")
     parser.add_argument("--download", action="store_true", help="fetch MNIST if it is absent")
     parser.add_argument("--latent-dim", type=int, help="D (default 6 for digits, 10 for mnist)")
@@ -36,6 +49,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--seed", type=int, default=0, help="same seed, same numbers")
     add_max_hours(parser)
     parser.add_argument("--out", type=Path, help="results folder (default bbvi-out/uses-DATASET)")
+    add_picture_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -70,8 +84,8 @@ def write(args: argparse.Namespace, out: Path, found: Uses) -> None:
     write_csv(out / "representation.csv", found.representation)
     write_csv(out / "restoration.csv", found.restoration)
     for restored in found.restored:
-        save(plotting.restored_figure(restored), out / f"{restored.task}.png")
-    save(plotting.errors_figure(found.restoration), out / "errors.png")
+        save_pictures(args, plotting.restored_figure(restored), out / f"{restored.task}.png")
+    save_pictures(args, plotting.errors_figure(found.restoration), out / "errors.png")
     record = {
         "command": arguments_of(args),
         "network": repr(found.network),

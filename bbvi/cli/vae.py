@@ -6,7 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from bbvi.cli.output import add_max_hours, arguments_of, max_seconds
+from bbvi.cli.output import (
+    add_max_hours,
+    add_picture_options,
+    arguments_of,
+    max_seconds,
+    save_pictures,
+)
+from bbvi.cli.parser import examples
 from bbvi.experiments.csv_and_json import environment, write_csv
 from bbvi.experiments.store import finish
 from bbvi.lectures.images import load_images
@@ -14,6 +21,7 @@ from bbvi.lectures.latent_space import vae_pictures
 from bbvi.lectures.networks import convolutional_network, lecture_network, num_parameters
 from bbvi.lectures.vae import evaluate_encoder, train_vae
 from bbvi.plotting import vae as plotting
+from bbvi.plotting.style import styled
 from bbvi.validation import as_count
 
 NETWORKS = {"dense": lecture_network, "conv": convolutional_network}
@@ -26,6 +34,10 @@ def add_parser(subparsers: Any) -> None:
         help="train the lecture's autoencoder on digits or MNIST",
         description="Train the lecture's autoencoder, print its log, and draw its latent space, "
         "average reconstructions, manifold, samples, reconstructions and objective.",
+        epilog=examples(
+            "bbvi vae --epochs 20",
+            "bbvi vae --dataset mnist --root mnist --network conv --pictures png pdf",
+        ),
     )
     parser.add_argument("--dataset", choices=("digits", "mnist"), default="digits")
     parser.add_argument("--root", type=Path, help="MNIST's folder (default $BBVI_DATA)")
@@ -50,7 +62,10 @@ def add_parser(subparsers: Any) -> None:
     add_max_hours(parser)
     parser.add_argument("--out", type=Path, help="(default bbvi-out/vae-DATASET[-conv])")
     parser.add_argument("--resume", action="store_true", help="continue the run in --out")
-    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+    parser.add_argument(
+        "--dtype", choices=("float32", "float64"), default="float32", help="(default float32)"
+    )
+    add_picture_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -101,7 +116,9 @@ def run(args: argparse.Namespace) -> int:
     assert labels is not None
     pictures = vae_pictures(network, trained.theta, trained.phi, x, labels, picture_rng)
     figures = plotting.vae_figures(pictures, trained.iterations, trained.epochs)
-    plotting.save_figures(out, figures)
+    with styled():
+        for name, figure in figures.items():
+            save_pictures(args, figure, out / f"{name}.png")
     print(f"held-out objective: {held_out:.2f}")
     print(f"log, checkpoint and {len(figures)} pictures are in {out}")
     return 0

@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from bbvi.cli import decompose
-from bbvi.cli.output import add_max_hours, arguments_of, max_seconds
+from bbvi.cli.output import (
+    add_max_hours,
+    add_picture_options,
+    arguments_of,
+    max_seconds,
+    save_pictures,
+)
+from bbvi.cli.parser import examples
 from bbvi.estimators.noise import NOISE_SOURCES
 from bbvi.estimators.specification import Specification
 from bbvi.estimators.table import ESTIMATORS
@@ -24,7 +31,6 @@ from bbvi.experiments.variance import SPREAD_OVER, variance, without_clock
 from bbvi.experiments.variance_grid import FULL, QUICK, Grid
 from bbvi.plotting import variance as plotting
 from bbvi.plotting import variance_rows
-from bbvi.plotting.style import save
 
 OUT = Path("bbvi-out/variance")
 
@@ -36,6 +42,11 @@ def add_parser(subparsers: Any) -> None:
         help="gradient estimators at frozen points: bias, variance, signal-to-noise, cost",
         description="Measure gradient estimators over independent replicates, at frozen points "
         "along the trajectory of Step 1.  A run that was stopped goes on where it was.",
+        epilog=examples(
+            "bbvi variance --quick",
+            "bbvi variance --model my.py:f --estimators my.py:mine --points lam.csv",
+            "bbvi variance --decompose --model linear-gaussian --quick",
+        ),
     )
     several = {"nargs": "+", "metavar": "X"}
     parser.add_argument(
@@ -70,6 +81,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--out", type=Path, help=f"results folder (default {OUT})")
     parser.add_argument("--quick", action="store_true", help="a small grid, in seconds")
     decompose.add_options(parser)
+    add_picture_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -214,7 +226,7 @@ def write(args: argparse.Namespace, out: Path, sweep: Sweep, seconds: float) -> 
     write_json(out / "run.json", record)
     for name, block, rows in variance_rows.pictures(sweep.rows):
         for kind, figure in plotting.figures(name, block, rows).items():
-            save(figure, out / f"{name.rpartition(':')[2]}-{block}-{kind}.png")
+            save_pictures(args, figure, out / f"{name.rpartition(':')[2]}-{block}-{kind}.png")
 
 
 def _some_of(names: Any) -> str:

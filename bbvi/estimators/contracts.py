@@ -5,6 +5,7 @@ from typing import Any
 
 from bbvi.estimators.specification import Specification
 from bbvi.estimators.table import ESTIMATORS
+from bbvi.suggestions import did_you_mean
 from bbvi.types import Family, Target
 
 
@@ -17,7 +18,9 @@ def find(name: str, table: Mapping[str, Specification] = ESTIMATORS) -> Specific
         If the name is unknown; the message lists the legal ones.
     """
     if name not in table:
-        raise ValueError(f"estimator is {name!r}; expected one of {', '.join(table)}.")
+        raise ValueError(
+            f"estimator is {name!r}; expected one of {', '.join(table)}.{did_you_mean(name, table)}"
+        )
     return table[name]
 
 

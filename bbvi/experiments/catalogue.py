@@ -24,6 +24,7 @@ from bbvi.experiments.own import is_own, own_problem
 from bbvi.experiments.problem import Problem, problem_from
 from bbvi.experiments.sweep import cell_rng
 from bbvi.experiments.units import TableWarning
+from bbvi.suggestions import did_you_mean
 
 
 class Entry(NamedTuple):
@@ -153,7 +154,8 @@ def entry_of(name: str) -> Entry:
     name = ALIASES.get(name, name)
     if name not in CATALOGUE:
         raise ValueError(
-            f"model is {name!r}; expected one of: {', '.join(CATALOGUE)}.\n{listing()}"
+            f"model is {name!r}; expected one of: {', '.join(CATALOGUE)}."
+            f"{did_you_mean(name, [*CATALOGUE, *ALIASES])}\n{listing()}"
         )
     return CATALOGUE[name]
 

@@ -34,6 +34,7 @@ from bbvi.inference import (
 )
 from bbvi.nets import astype
 from bbvi.optimizers import adam, cosine_decay
+from bbvi.suggestions import did_you_mean
 from bbvi.types import Array, Reparameterizable, Theta
 
 
@@ -145,7 +146,10 @@ def check_methods(methods: Sequence[str], table: Mapping[str, Method]) -> None:
     """Raise ValueError unless there are methods, all in the table."""
     unknown = [name for name in methods if name not in table]
     if unknown or not methods:
-        raise ValueError(f"methods is {list(methods)}; expected some of: {', '.join(table)}.")
+        meant = did_you_mean(unknown[0], table) if unknown else ""
+        raise ValueError(
+            f"methods is {list(methods)}; expected some of: {', '.join(table)}.{meant}"
+        )
 
 
 def run_method(

@@ -199,7 +199,7 @@ def run_cell(
         {
             **run.row,
             "curve": _thinned(run),
-            "posteriors": [_plain(posterior) for posterior in run.posteriors],
+            "posteriors": [plain_posterior(posterior) for posterior in run.posteriors],
             "test_elbo_each": run.test_elbo.tolist(),
             "fit": pack_fit(run.fit),
         }
@@ -217,12 +217,14 @@ def _thinned(run: MethodRun) -> list[list[float]]:
     return [[*table[b - 1, :2].tolist(), float(mean)] for b, mean in zip(ends, means)]
 
 
-def _plain(posterior: Posterior) -> dict[str, Any]:
+def plain_posterior(posterior: Posterior) -> dict[str, Any]:
+    """A posterior as JSON can hold it."""
     parts = posterior._asdict()
     return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in parts.items()}
 
 
-def _posterior(parts: Mapping[str, Any]) -> Posterior:
+def posterior_from(parts: Mapping[str, Any]) -> Posterior:
+    """The posterior that `plain_posterior` made plain."""
     arrays = {key: np.array(parts[key]) for key in Posterior._fields[2:]}
     return Posterior(parts["method"], parts["row"], **arrays)
 
@@ -240,7 +242,7 @@ def _collect(cells: list[dict[str, Any]], failures: list[dict[str, Any]]) -> See
         for cell in cells
         for evaluations, seconds, elbo in cell["curve"]
     ]
-    posteriors = [_posterior(part) for cell in cells for part in cell["posteriors"]]
+    posteriors = [posterior_from(part) for cell in cells for part in cell["posteriors"]]
     fits = {(cell["method"], cell["seed"]): unpack_fit(cell["fit"]) for cell in cells}
     return SeedComparison(
         rows, summarize(rows), _differences(cells), curves, posteriors, fits, failures

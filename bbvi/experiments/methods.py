@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from bbvi import backends
+from bbvi.estimators.contracts import find
 from bbvi.estimators.reweighted import reweighted_wake
-from bbvi.estimators.table import ESTIMATORS
 from bbvi.experiments.problem import Problem
 from bbvi.inference import (
     Fit,
@@ -175,9 +175,15 @@ CONJUGATE_METHODS: dict[str, Method] = {
 
 
 def estimator_of(method: Method) -> Estimator:
-    """The method's estimator of the ELBO's gradient."""
+    """The method's estimator of the ELBO's gradient.
+
+    Raises
+    ------
+    ValueError
+        If it is a name that is not in `ESTIMATORS`; an own estimator is given as a function.
+    """
     if isinstance(method.estimator, str):
-        return ESTIMATORS[method.estimator].elbo
+        return find(method.estimator).elbo
     return method.estimator
 
 

@@ -24,6 +24,7 @@ from bbvi.experiments.problem import Problem
 from bbvi.families import DiagonalGaussian
 from bbvi.inference import fit_amortized
 from bbvi.nets import MLP
+from bbvi.suggestions import did_you_mean
 from bbvi.types import GenerativeModel
 
 ROWS = 500
@@ -56,6 +57,7 @@ def load_object(text: str) -> Any:
         names = [key for key, value in vars(module).items() if _is_of(module, key, value)]
         raise ValueError(
             f"{path.name} has no {name!r}; expected one of its names: {', '.join(names) or 'none'}."
+            f"{did_you_mean(name, names)}"
         )
     return getattr(module, name)
 

@@ -158,6 +158,7 @@ def run_sweep(
             found[unit] = _outcome(unit, result)
             if home is not None:
                 write_cell(home, found[unit], run)
+            bar.set_postfix_str(_label(unit), refresh=False)
             bar.update()
     return _collect([found[unit] for unit in units], notes)
 
@@ -167,6 +168,12 @@ class Unit(NamedTuple):
 
     cell: str
     replicate: int
+
+
+def _label(unit: Unit) -> str:
+    """The cell that was finished last, by the names among its parameters: its method, say."""
+    values = [str(value) for value in json.loads(unit.cell).values() if isinstance(value, str)]
+    return " ".join(values)
 
 
 def _run_unit(seed: int, parcel: tuple[Unit, CellFunction]) -> str:

@@ -22,6 +22,7 @@ from bbvi.experiments.trajectory import (
     dimensions_of,
 )
 from bbvi.limits import DAY, TooMuchError, check_time, product
+from bbvi.suggestions import did_you_mean
 from bbvi.validation import as_count
 
 FREQUENCIES = (0.5, 1.0, 1.5, 2.0, 3.0)
@@ -100,7 +101,10 @@ def check_grid(grid: Grid, table: Mapping[str, Specification]) -> None:
     for name, known in legal.items():
         for value in getattr(grid, name):
             if value not in set(known) and not (name == "models" and is_own(value)):
-                raise ValueError(f"{name} has {value!r}; expected some of {', '.join(known)}.")
+                raise ValueError(
+                    f"{name} has {value!r}; expected some of {', '.join(known)}."
+                    f"{did_you_mean(value, known)}"
+                )
     for k in grid.frequencies:
         if not 1e-9 <= k <= 1e9:
             raise ValueError(f"frequencies has {k!r}; expected numbers between 1e-9 and 1e9.")

@@ -42,7 +42,7 @@ def figure(
     summary: Sequence[Row],
     curves: Sequence[Row],
     posteriors: Sequence[Any],
-    x_test: Array,
+    x_test: Array | Mapping[int, Array],
     image_shape: tuple[int, int] | None,
     title: str,
     seconds_curves: Sequence[Row] | None = None,
@@ -223,7 +223,7 @@ def _posterior_panels(
     posteriors: Sequence[Any],
     methods: Sequence[str],
     drawn: Sequence[int],
-    x_test: Array,
+    x_test: Array | Mapping[int, Array],
     image_shape: tuple[int, int] | None,
 ) -> None:
     """A line for each drawn datapoint: its picture, then one panel a method."""

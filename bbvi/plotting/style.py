@@ -48,10 +48,34 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a whole PNG or none, without a time stamp: the same picture is the same bytes."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+PICTURES: dict[str, Any] = {
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None},
+    "svg": {"Date": None},
+}
+"""The kinds of pictures, each with what keeps time stamps out of it."""
+
+
+def save(figure: Figure, path: Path, dpi: float | None = None) -> None:
+    """Write a whole picture or none, without a time stamp: the same picture is the same bytes.
+
+    Parameters
+    ----------
+    figure : Figure
+    path : Path
+        Its ending, .png, .pdf or .svg, says what is written.
+    dpi : float, optional
+        Dots per inch of a PNG, and of what is an image inside the others; by default 100.
+    """
+    kind, buffer = path.suffix.removeprefix("."), io.BytesIO()
+    # Without a salt the names inside an SVG are drawn at random.
+    with matplotlib.rc_context({"svg.hashsalt": "bbvi"}):
+        figure.savefig(
+            buffer,
+            format=kind,
+            metadata=PICTURES[kind],
+            dpi=matplotlib.rcParams["savefig.dpi"] if dpi is None else dpi,
+        )
     write_atomically(path, buffer.getvalue())
 
 

@@ -1,7 +1,6 @@
 """Pictures of a trained autoencoder."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -10,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bbvi.lectures.latent_space import VaePictures
-from bbvi.plotting.style import COLORS, new_figure, save, styled
+from bbvi.plotting.style import COLORS, new_figure, styled
 from bbvi.types import Array
 
 
@@ -134,12 +133,3 @@ def vae_figures(
         draw_images(left, pictures.samples, columns, "Samples: z ~ p(z), x ~ p(x | z)")
         draw_images(right, pictures.sample_means, columns, "Their means E[x | z]")
     return figures
-
-
-def save_figures(folder: Path, figures: Mapping[str, Figure]) -> list[Path]:
-    """Write each figure as ``<name>.png``; returns the paths."""
-    paths = [folder / f"{name}.png" for name in figures]
-    with styled():
-        for path, figure in zip(paths, figures.values()):
-            save(figure, path)
-    return paths

@@ -14,7 +14,8 @@ from bbvi.lectures.latent_space import (
 )
 from bbvi.lectures.networks import lecture_network
 from bbvi.nets import astype
-from bbvi.plotting.vae import save_figures, tile, vae_figures
+from bbvi.plotting.style import save
+from bbvi.plotting.vae import tile, vae_figures
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +112,9 @@ def test_every_picture_is_drawn_and_saved(autoencoder, images, tmp_path):
     iterations = [{"iteration": i, "objective": -i} for i in (10, 20)]
     epochs = [{"epoch": i, "objective": -i} for i in (1, 2)]
     figures = vae_figures(pictures, iterations, epochs)
-    paths = save_figures(tmp_path, figures)
+    paths = [tmp_path / f"{name}.png" for name in figures]
+    for path, figure in zip(paths, figures.values()):
+        save(figure, path)
     names = {"latent_space", "objective", "averages", "manifold", "reconstructions"}
     assert names | {"samples", "interpolations", "traversals"} == set(figures)
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)

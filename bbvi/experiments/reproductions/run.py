@@ -14,6 +14,7 @@ from bbvi.experiments.reproductions.agreement import Comparison, compare, summar
 from bbvi.experiments.reproductions.catalogue import REPRODUCTIONS
 from bbvi.experiments.reproductions.entries import Reproduction
 from bbvi.experiments.sweep import Cell, run_sweep
+from bbvi.suggestions import did_you_mean
 
 COLUMNS = ("quantity", "value", "exact", "scale", "panel", "series", "x", "drawn")
 """Stored; the parameters of a cell are in the catalogue."""
@@ -56,7 +57,10 @@ def find(name: str) -> Reproduction:
         If there is none; the names are listed.
     """
     if name not in REPRODUCTIONS:
-        raise ValueError(f"no reproduction {name!r}; expected one of {', '.join(REPRODUCTIONS)}.")
+        raise ValueError(
+            f"no reproduction {name!r}; expected one of {', '.join(REPRODUCTIONS)}."
+            f"{did_you_mean(name, REPRODUCTIONS)}"
+        )
     return REPRODUCTIONS[name]
 
 

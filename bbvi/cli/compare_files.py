@@ -1,0 +1,81 @@
+"""What ``bbvi compare`` writes into its results folder."""
+
+import argparse
+from typing import Any
+
+from bbvi.cli.output import arguments_of, save_pictures
+from bbvi.experiments.compare_results import write_tables
+from bbvi.experiments.compare_seeds import SeedComparison, plain_posterior
+from bbvi.experiments.csv_and_json import environment, write_json
+from bbvi.experiments.identity import described
+from bbvi.experiments.methods import Settings
+from bbvi.experiments.problem import Problem
+from bbvi.experiments.store import finish
+from bbvi.plotting import compare as plotting
+from bbvi.plotting.again import DRAWN
+
+
+def write(
+    args: argparse.Namespace,
+    problem: Problem,
+    settings: Settings,
+    table: Any,
+    result: SeedComparison,
+    timed: SeedComparison | None,
+    seconds: float,
+) -> None:
+    """CSV tables, fits, manifest.json drawn.json and the picture in the results folder."""
+    out = args.out
+    write_tables(out, result, timed)
+    manifest = {
+        "command": arguments_of(args),
+        "settings": settings._asdict(),
+        "methods": {
+            line["method"]: {
+                key: getattr(table[line["method"]], key)
+                for key in ("rate", "local_rate", "inner_steps")
+            }
+            for line in result.summary
+        },
+        "problem": {
+            "model": repr(problem.model),
+            "family": repr(problem.family),
+            "encoder": repr(problem.encoder),
+            "units": problem.units,
+            "log_scale": problem.log_scale,
+            "cautions": problem.cautions,
+        },
+        "data": {part: described(getattr(problem, part).x) for part in ("train", "test")},
+        "seconds": seconds,
+        "environment": environment(),
+    }
+    finish(out, manifest)
+    if result.summary:
+        title = _title(problem, result)
+        kept = {
+            "title": title,
+            "image_shape": problem.image_shape,
+            "x": {p.row: problem.test.x[p.row] for p in result.posteriors},
+            "posteriors": [plain_posterior(posterior) for posterior in result.posteriors],
+        }
+        write_json(out / DRAWN, kept)
+        figure = plotting.figure(
+            result.rows,
+            result.summary,
+            result.curves,
+            result.posteriors,
+            problem.test.x,
+            problem.image_shape,
+            title,
+            None if timed is None else timed.curves,
+        )
+        save_pictures(args, figure, out / "compare.png")
+
+
+def _title(problem: Problem, result: SeedComparison) -> str:
+    # A dollar sign would start a formula.
+    name = problem.name.replace("$", r"\$")
+    title = f"Ways to infer on {name}, at equal evaluations, {result.summary[0]['seeds']} seeds"
+    if problem.units != Problem._field_defaults["units"]:
+        title += f"\nunits {problem.units}"
+    return title

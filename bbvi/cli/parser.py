@@ -1,0 +1,61 @@
+"""An argument parser that says what a mistyped name was meant to be, and shows two examples."""
+
+import argparse
+import re
+import textwrap
+from typing import Any, NoReturn
+
+from bbvi.suggestions import did_you_mean
+
+CHOICE = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)")
+UNKNOWN = re.compile(r"unrecognized arguments: (-\S+)")
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Text as it is written, and the default of each option that does not tell it itself."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        told, value = action.help or "", action.default
+        if "default" in told or value in (None, False, argparse.SUPPRESS) or not told:
+            return told
+        shown = " ".join(map(str, value)) if isinstance(value, list | tuple) else value
+        return f"{told} (default {shown})"
+
+
+class Parser(argparse.ArgumentParser):
+    """`argparse.ArgumentParser` with suggestions in its errors."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        options.setdefault("formatter_class", _Help)
+        if options.get("description"):
+            options["description"] = textwrap.fill(options["description"], 79)
+        super().__init__(*args, **options)
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and the message with a suggestion, and end with status 2."""
+        suggestion = self._suggestion(message)
+        super().error(f"{message}.{suggestion}" if suggestion else message)
+
+    def _suggestion(self, message: str) -> str:
+        choice, unknown = CHOICE.search(message), UNKNOWN.search(message)
+        if choice:
+            return did_you_mean(choice[1], [word.strip(" '") for word in choice[2].split(",")])
+        if unknown:
+            options = [text for action in self._actions for text in action.option_strings]
+            known = [*options, *(text for each in self._children() for text in each)]
+            return did_you_mean(unknown[1].partition("=")[0], known)
+        return ""
+
+    def _children(self) -> list[list[str]]:
+        """The options of the commands' parsers: what they do not know is told by this one."""
+        return [
+            [text for action in parser._actions for text in action.option_strings]
+            for group in self._actions
+            if isinstance(group, argparse._SubParsersAction)
+            for parser in group.choices.values()
+        ]
+
+
+def examples(*lines: str) -> str:
+    """The end of a command's help."""
+    return "examples:\n" + "\n".join(f"  {line}" for line in lines)
