@@ -78,13 +78,6 @@ def add_parser(subparsers: Any) -> None:
         help="whether a table is learned in standardized columns (default: yes; results are told "
         "in the table's own units either way)",
     )
-    parser.add_argument("--samples", type=int, help="S per gradient (default 8)")
-    parser.add_argument(
-        "--evaluations", type=int, help="log-joint evaluations per run (default 3 million)"
-    )
-    parser.add_argument(
-        "--budget", type=seconds_from, metavar="20s", help="also runs of equal seconds"
-    )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--workers", type=int, help="processes (default: one per CPU)")
     where.add_argument("--scheduler", metavar="ADDRESS", help="of a dask scheduler you trust")
@@ -99,7 +92,17 @@ def add_parser(subparsers: Any) -> None:
 
 
 def _add_statistics(parser: argparse.ArgumentParser) -> None:
-    """Options of seeds, step sizes and theta."""
+    """Options of budget, seeds, step sizes and theta."""
+    parser.add_argument("--samples", type=int, help="S per gradient (default 8)")
+    parser.add_argument(
+        "--evaluations", type=int, help="log-joint evaluations per run (default 3 million)"
+    )
+    parser.add_argument(
+        "--budget",
+        type=seconds_from,
+        metavar="20s",
+        help="also runs of equal seconds, so long each",
+    )
     parser.add_argument("--seeds", type=int, help="runs of each method (default 5; --quick 2)")
     parser.add_argument(
         "--seed", type=int, default=0, help="root of all random numbers (default 0)"

@@ -39,7 +39,9 @@ def add_parser(subparsers: Any) -> None:
             "bbvi vae --dataset mnist --root mnist --network conv --pictures png pdf",
         ),
     )
-    parser.add_argument("--dataset", choices=("digits", "mnist"), default="digits")
+    parser.add_argument(
+        "--dataset", choices=("digits", "mnist"), default="digits", help="(default digits)"
+    )
     parser.add_argument("--root", type=Path, help="MNIST's folder (default $BBVI_DATA)")
     parser.add_argument("--download", action="store_true", help="fetch MNIST if it is absent")
     parser.add_argument(
