@@ -101,7 +101,7 @@ def _add_statistics(parser: argparse.ArgumentParser) -> None:
         "--budget",
         type=seconds_from,
         metavar="20s",
-        help="also runs of equal seconds, so long each",
+        help="also runs of equal seconds",
     )
     parser.add_argument("--seeds", type=int, help="runs of each method (default 5; --quick 2)")
     parser.add_argument(

@@ -25,6 +25,11 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def words_of(cell: Mapping[str, Any]) -> str:
+    """The words among a cell's parameters, such as its method: its name in a progress bar."""
+    return " ".join(value for value in cell.values() if isinstance(value, str))
+
+
 @lru_cache(maxsize=1)
 def code_digest() -> str:
     """SHA-256 (16 digits) of the package's source files: two machines with one have one bbvi."""

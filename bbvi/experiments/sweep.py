@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from bbvi.experiments.csv_and_json import blas_names, plain
 from bbvi.experiments.executors import compute
-from bbvi.experiments.identity import digest, this_bbvi
+from bbvi.experiments.identity import digest, this_bbvi, words_of
 from bbvi.experiments.store import claim, sweep_strays
 from bbvi.experiments.sweep_files import Outcome, read_cell, write_cell
 from bbvi.limits import check_memory
@@ -158,7 +158,7 @@ def run_sweep(
             found[unit] = _outcome(unit, result)
             if home is not None:
                 write_cell(home, found[unit], run)
-            bar.set_postfix_str(_label(unit), refresh=False)
+            bar.set_postfix_str(words_of(json.loads(unit.cell)), refresh=False)
             bar.update()
     return _collect([found[unit] for unit in units], notes)
 
@@ -168,12 +168,6 @@ class Unit(NamedTuple):
 
     cell: str
     replicate: int
-
-
-def _label(unit: Unit) -> str:
-    """The cell that was finished last, by the names among its parameters: its method, say."""
-    values = [str(value) for value in json.loads(unit.cell).values() if isinstance(value, str)]
-    return " ".join(values)
 
 
 def _run_unit(seed: int, parcel: tuple[Unit, CellFunction]) -> str:
