@@ -1,9 +1,11 @@
 """What the procedures return, and what they need in order to go on."""
 
+import zipfile
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from bbvi.datasets.files import parse_npy
 from bbvi.types import Array, Theta
 
 
@@ -116,8 +118,8 @@ class Fit(NamedTuple):
             If the file is damaged or holds no fit.
         """
         try:
-            with np.load(file, allow_pickle=False) as archive:
-                arrays = {key: archive[key] for key in archive.files}
+            with zipfile.ZipFile(file) as archive:
+                arrays = _stored_arrays(archive)
             trace = Trace(*(arrays[f"trace/{key}"] for key in Trace._fields))
             lam, has_phi = arrays["lam"], bool(arrays["has_phi"])
         except FileNotFoundError:
@@ -132,6 +134,20 @@ class Fit(NamedTuple):
             for name in ("theta/", "phi/")
         )
         return cls(theta, phi if has_phi else None, lam, trace, None)
+
+
+def _stored_arrays(archive: zipfile.ZipFile) -> dict[str, Array]:
+    """The arrays of a fit by name, each no larger than its part of the file."""
+    names = {f"trace/{key}" for key in Trace._fields} | {"lam", "has_phi"}
+    arrays = {}
+    for member in archive.infolist():
+        name = member.filename.removesuffix(".npy")
+        if name not in names and not name.startswith(("theta/", "phi/")):
+            continue
+        if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
+            raise ValueError(f"{name} is compressed, which Fit.save does not do")
+        arrays[name] = parse_npy(archive.read(member), name)
+    return arrays
 
 
 class NotFiniteError(ArithmeticError):
