@@ -1,42 +1,33 @@
 """Checks of exercises: a student's function against the equation, the mistake named."""
 
-from bbvi.checks.exercises.answers import (
-    check_answer,
-)
+from bbvi.checks.exercises.answers import check_answer
 from bbvi.checks.exercises.antithetic_pairs import check_antithetic
 from bbvi.checks.exercises.baselines import (
     check_leave_one_out,
     check_moving_average,
     check_optimal_baseline,
 )
-from bbvi.checks.exercises.bounds import (
-    check_elbo,
-    check_gap_split,
+from bbvi.checks.exercises.bernoulli import (
+    check_bernoulli_log_likelihood,
+    check_masked_log_likelihood,
+)
+from bbvi.checks.exercises.components import check_full_covariance_transform, check_log_mixture
+from bbvi.checks.exercises.elbo import check_elbo, check_gap_split
+from bbvi.checks.exercises.evidence import (
     check_iwae_bound,
+    check_log_evidence,
     check_posterior_mean,
 )
-from bbvi.checks.exercises.components import (
-    check_full_covariance_transform,
-    check_log_mixture,
-)
-from bbvi.checks.exercises.densities import (
-    check_log_evidence,
-    check_log_normal,
-)
-from bbvi.checks.exercises.divergences import check_gaussian_kl, check_kl_to_prior
 from bbvi.checks.exercises.gradients import (
-    check_bernoulli_score,
     check_pathwise_gradient,
-    check_score,
     check_score_gradient,
     check_score_variance,
 )
-from bbvi.checks.exercises.likelihoods import (
-    check_bernoulli_log_likelihood,
-    check_lecture_loss,
-    check_masked_log_likelihood,
-)
+from bbvi.checks.exercises.kl import check_gaussian_kl, check_kl_to_prior
+from bbvi.checks.exercises.lecture_loss import check_lecture_loss
+from bbvi.checks.exercises.log_normal import check_log_normal
 from bbvi.checks.exercises.sampling import check_ancestral_sampling
+from bbvi.checks.exercises.scores import check_bernoulli_score, check_score
 from bbvi.checks.exercises.step_1_loop import check_step_1_loop
 from bbvi.checks.exercises.updates import (
     check_encoder_gradient,

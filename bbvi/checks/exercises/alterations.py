@@ -1,26 +1,28 @@
 """Typical mistakes made by machine: the right formula, altered in one place.
 
-The checks list what is peculiar to an exercise.  What may happen to any formula is tried here: an
-argument with another sign or power, two arguments exchanged, a term with another factor, a sum over
-another axis, a factor or a shift by a size.
+The checks list what is peculiar to an exercise.  What may happen to any formula is tried by
+machine: an argument with another sign or power, two arguments exchanged, a term with another
+factor, a factor or a shift by a size; `slips` alters the text of the formula.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import chain, combinations
 from typing import Any
 
 import numpy as np
 
+from bbvi.checks.exercises.slips import Formula
 from bbvi.checks.mistakes import Suspect
 from bbvi.types import Array
 
-Formula = Callable[..., Any]
 Sizes = Mapping[str, int]
 
 _MEANS = (0.0, -1.0, 2.0, 0.5, -0.5, -2.0)
 
 
-def altered_arguments(formula: Formula, arguments: Mapping[str, Any]) -> list[Suspect]:
+def altered_arguments(
+    formula: Formula, arguments: Mapping[str, Any], part: int | None = None
+) -> Iterator[Suspect]:
     """``formula`` with one argument altered, or two of one shape exchanged."""
     arrays = {
         key: value
@@ -38,16 +40,15 @@ def altered_arguments(formula: Formula, arguments: Mapping[str, Any]) -> list[Su
             tries.append((f"{one} and {other} are exchanged", swapped))
             tries.append((f"{other} where {one} is meant", {one: arrays[other]}))
             tries.append((f"{one} where {other} is meant", {other: arrays[one]}))
-    suspects = []
     with np.errstate(all="ignore"):
         for mistake, changed in tries:
             try:
-                consequence = np.asarray(formula(*{**arguments, **changed}.values()), dtype=float)
+                found = formula(*{**arguments, **changed}.values())
+                consequence = np.asarray(found if part is None else found[part], dtype=float)
             except (ValueError, TypeError, IndexError):  # no formula for such an argument
                 continue
             if np.isfinite(consequence).all():
-                suspects.append(Suspect(mistake, consequence))
-    return suspects
+                yield Suspect(mistake, consequence)
 
 
 def _alterations(name: str, value: Array) -> Iterator[tuple[str, Array]]:
@@ -98,42 +99,12 @@ def _along_axes(name: str, value: Array) -> Iterator[tuple[str, Array]]:
             f"{name} was averaged over all entries first",
             np.full(value.shape, value.mean()),
         )
+        yield f"{name} minus its mean over everything", value - value.mean()
+        yield f"{name} divided by its sum over everything", value / value.sum()
     if value.ndim > 1 and value.shape[-1] == value.shape[-2]:
         yield f"{name} is transposed", value.swapaxes(-1, -2)
         yield f"only the diagonal of {name} is used", value * np.eye(value.shape[-1])
         yield f"the inverse of {name} (or its inverse is missing)", np.linalg.inv(value)
-
-
-def reductions(entries: Array, axis: int | tuple[int, ...], how: str) -> list[Suspect]:
-    """Sums, means, and the like of ``entries`` over every other choice of axes."""
-    right = (axis,) if isinstance(axis, int) else axis
-    right = tuple(a % entries.ndim for a in right)
-    meant = f"a {how} over axis {', '.join(map(str, right))} is meant"
-    axes = range(entries.ndim)
-    suspects = []
-    for over in chain.from_iterable(combinations(axes, k) for k in range(entries.ndim + 1)):
-        if not over:
-            mistake = f"no {how} at all: {meant}"
-            suspects.append(Suspect(mistake, entries))
-            continue
-        for verb in ("sum", "mean", "max", "min", "prod", "median", "std"):
-            if (over, verb) != (right, how):
-                place = (
-                    "everything"
-                    if len(over) == entries.ndim
-                    else f"axis {', '.join(map(str, over))}"
-                )
-                mistake = f"a {verb} over {place}, where {meant}"
-                suspects.append(Suspect(mistake, getattr(np, verb)(entries, axis=over)))
-    for axis in axes:
-        for k, word in ((0, "first"), (-1, "last")):
-            mistake = f"the {word} entry alone along axis {axis} (a wrong index): {meant}"
-            suspects.append(Suspect(mistake, np.take(entries, k, axis=axis)))
-        for other in set(axes) - {axis}:
-            mixed = np.sum(np.mean(entries, axis=axis, keepdims=True), axis=(axis, other))
-            mistake = f"a mean over axis {axis} and a sum over axis {other}: {meant}"
-            suspects.append(Suspect(mistake, mixed))
-    return suspects
 
 
 def name_of_terms(
@@ -202,14 +173,14 @@ def name_of_size(found: Array, expected: Array, limit: Array, sizes: Sizes) -> s
     shift, scale = float(error.mean()), float(np.sum(expected * found) / np.sum(expected**2))
     single = expected.size == 1
     if (np.abs(error - shift) <= 2 * limit).all():
-        for words, value in _constants(sizes):
+        for words, value in constants_of(sizes):
             for sign, verb in ((1, "is added"), (-1, "is subtracted")):
                 if abs(shift - sign * value) <= 2 * float(np.max(limit)):
                     return f"{words} {verb}, once too often or with the wrong sign"
         if not single:
             return f"every entry is off by the same {shift:.4g}: a constant, or the log of a factor"
     if (np.abs(found - scale * expected) <= 2 * limit * max(1.0, abs(scale))).all():
-        for words, value in _factors(sizes):
+        for words, value in factors_of(sizes):
             for sign, before in ((1, ""), (-1, "the sign is wrong, and it is ")):
                 if abs(scale - sign * value) <= 1e-4 * abs(value):
                     return f"{before}multiplied by {words}"
@@ -226,13 +197,9 @@ def name_of_size(found: Array, expected: Array, limit: Array, sizes: Sizes) -> s
         ):
             if np.isfinite(other).all() and np.allclose(found, other, rtol=1e-4):
                 return f"that is the {words} of the right answer"
-    for over in chain.from_iterable(
-        combinations(range(expected.ndim), k + 1) for k in range(expected.ndim)
-    ):
-        for verb in ("mean", "sum"):
-            if np.allclose(found, getattr(np, verb)(expected, axis=over, keepdims=True), rtol=1e-4):
-                places = ", ".join(map(str, over))
-                return f"a {verb} over axis {places} for all: each entry has its own"
+    for words, other in reductions(expected):
+        if other.ndim == found.ndim and np.allclose(found, other, rtol=1e-4):
+            return f"{words}: each entry has its own"
     for axis in range(expected.ndim):
         if np.allclose(found, np.flip(expected, axis), rtol=1e-4):
             return f"the entries are in reversed order along axis {axis}"
@@ -246,7 +213,20 @@ def name_of_size(found: Array, expected: Array, limit: Array, sizes: Sizes) -> s
     return None
 
 
-def _factors(sizes: Sizes) -> Iterator[tuple[str, float]]:
+def reductions(expected: Array) -> Iterator[tuple[str, Array]]:
+    """The right answer, reduced once more over one or several axes."""
+    for over in chain.from_iterable(
+        combinations(range(expected.ndim), k + 1) for k in range(expected.ndim)
+    ):
+        places = ", ".join(map(str, over))
+        for verb in ("mean", "sum", "max", "min", "prod"):
+            for keep in (True, False):
+                other = getattr(np, verb)(expected, axis=over, keepdims=keep)
+                yield f"a {verb} over axis {places} too, of the right answer", other
+
+
+def factors_of(sizes: Sizes) -> Iterator[tuple[str, float]]:
+    """Factors that a confusion of the sizes makes, in words."""
     for name, size in sizes.items():
         yield f"{size}, which is {name}", size
     for name, size in sizes.items():
@@ -261,7 +241,8 @@ def _factors(sizes: Sizes) -> Iterator[tuple[str, float]]:
     yield "4", 4.0
 
 
-def _constants(sizes: Sizes) -> Iterator[tuple[str, float]]:
+def constants_of(sizes: Sizes) -> Iterator[tuple[str, float]]:
+    """Constants that a confusion of the sizes makes, in words."""
     half = 0.5 * float(np.log(2 * np.pi))
     for name, size in sizes.items():
         yield f"log({size}), the log of {name}", float(np.log(size))

@@ -6,16 +6,20 @@ named.  Every check of this kind goes through `check_answer`.
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from bbvi.checks.exercises.alterations import (
-    Formula,
     altered_arguments,
     name_of_size,
     name_of_terms,
+    reductions,
 )
+from bbvi.checks.exercises.pairs import name_of_pair, name_of_two
+from bbvi.checks.exercises.sizes import SIZES
+from bbvi.checks.exercises.slips import Formula, slips
 from bbvi.checks.mistakes import Suspect, fail, require_close, without_frames
 from bbvi.types import Array
 
@@ -32,7 +36,7 @@ def check_answer(
     *,
     otherwise: str = "a dropped or misplaced term",
     part: int | None = None,
-    formula: Formula | None = None,
+    formula: Formula | Iterable[Formula] | None = None,
     terms: Mapping[str, Array] | None = None,
     sizes: Mapping[str, int] | None = None,
 ) -> None:
@@ -52,9 +56,11 @@ def check_answer(
         The likely mistake if no suspect fits.
     part : int, optional
         Which entry of a tuple of answers this is about; by default the answer is one array.
-    formula : callable, optional
-        The right answer as a function of the arguments.  It is tried with each argument altered
-        (sign, power, mean, transpose, ...), and the alteration that gives the answer is named.
+    formula : callable, or iterable of callable, optional
+        The right answer as a function of the arguments, in one or several ways of
+        writing it.  It is tried with each argument altered
+        (sign, power, mean, transpose, ...) and with each slip in its text (`+` for `-`, a lost
+        factor, another axis), and the alteration that gives the answer is named.
     terms : mapping, optional
         Name -> array, with sum ``expected``: a term with another factor is named.
     sizes : mapping, optional
@@ -85,9 +91,41 @@ def check_answer(
         if not (isinstance(found, tuple | list) and len(found) > part):
             fail(f"{name} returned {_kind(found)}.", "it should return a tuple: return a, b")
         found, name = found[part], f"{name} [{part}]"
-    if formula is not None:
-        suspects = [*suspects, *altered_arguments(formula, arguments)]
-    require_answer(name, found, expected, suspects, otherwise, terms, sizes)
+    if formula is None:
+        require_answer(name, found, expected, suspects, otherwise, terms, sizes)
+        return
+    formulas = [formula] if callable(formula) else list(formula)
+    known = chain(suspects, altered_arguments(formulas[0], arguments, part))
+    by_machine = chain.from_iterable(slips(each, arguments, part) for each in formulas)
+    require_answer(name, found, expected, known, otherwise, terms, sizes, by_machine)
+
+
+def check_formula(
+    answer: Answer,
+    arguments: Mapping[str, Any],
+    formula: Formula,
+    suspects: Iterable[Suspect] = (),
+    *,
+    also: Iterable[Formula] = (),
+    terms: Mapping[str, Array] | None = None,
+    sizes: Mapping[str, int] = SIZES,
+    part: int | None = None,
+) -> None:
+    """`check_answer`, where the right answer is ``formula(*arguments)``.
+
+    ``also`` are other ways to write it, whose slips are other ones.
+    """
+    expected = formula(*arguments.values())
+    check_answer(
+        answer,
+        arguments,
+        expected if part is None else expected[part],
+        suspects,
+        part=part,
+        formula=[formula, *also],
+        terms=terms,
+        sizes=sizes,
+    )
 
 
 def call(answer: Answer, arguments: Mapping[str, Any]) -> Any:
@@ -114,28 +152,47 @@ def require_answer(
     otherwise: str = "a dropped or misplaced term",
     terms: Mapping[str, Array] | None = None,
     sizes: Mapping[str, int] | None = None,
+    by_machine: Iterable[Suspect] = (),
 ) -> None:
-    """Raise AssertionError unless an array is the expected one, in shape and value."""
+    """Raise AssertionError unless an array is the expected one, in shape and value.
+
+    ``suspects`` come first, then the ``terms``, then the slips ``by_machine``, then the ``sizes``.
+    """
     # Wide enough for an answer in float32, and far below what any mistake makes.
     single = isinstance(found, np.ndarray | np.generic) and found.dtype == np.float32
     precision = 1e-3 if single else 1e-5
     found, expected = as_array(name, found), np.asarray(expected, dtype=float)
-    suspects = list(suspects)
     if found.shape != expected.shape:
         fail(
             f"{name} has shape {found.shape} and should have {expected.shape}.",
-            _explain_shape(found, expected, suspects),
+            _explain_shape(found, expected, chain(suspects, by_machine), sizes or {}),
         )
-    alike = [s for s in suspects if np.shape(s.consequence) == expected.shape]
     limit = precision * (1 + np.abs(expected))
+    if (np.abs(found - expected) <= limit).all():
+        return
+    alike = [s for s in suspects if np.shape(s.consequence) == expected.shape]
+
+    def fits(consequence: Array) -> bool:
+        return bool((np.abs(found - consequence) <= limit).all())
+
     if np.isfinite(found).all() and not any(
-        (np.abs(found - s.consequence) <= limit).all() for s in alike
+        fits(s.consequence) for s in [*alike, *_signs(expected)]
     ):
-        name_of_it = name_of_terms(found, expected, limit, terms or {}) or name_of_size(
-            found, expected, limit, sizes or {}
-        )
-        alike += [Suspect(name_of_it, found)] if name_of_it else []
+        words = name_of_terms(found, expected, limit, terms or {})
+        tried: list[Suspect] = []
+        if not words:
+            tried = [s for s in by_machine if np.shape(s.consequence) == expected.shape]
+            words = next((s.mistake for s in tried if fits(s.consequence)), None)
+        words = words or name_of_size(found, expected, limit, sizes or {})
+        words = words or name_of_two(found, [*alike, *tried], limit, sizes or {})
+        words = words or name_of_pair(found, expected, [*alike, *tried], limit)
+        alike += [Suspect(words, found)] if words else []
     require_close(name, found, expected, limit, alike, otherwise=otherwise)
+
+
+def _signs(expected: Array) -> list[Suspect]:
+    """The whole answer with the wrong sign, which `require_close` names."""
+    return [Suspect("the sign is wrong", -expected)] if expected.size > 1 else []
 
 
 def name_of(answer: Answer) -> str:
@@ -151,7 +208,11 @@ def as_array(name: str, found: Any) -> Array:
         fail(f"{name} returned {_kind(found)}.", "it should return one array of numbers")
 
 
-def _explain_shape(found: Array, expected: Array, suspects: list[Suspect]) -> str:
+def _explain_shape(
+    found: Array, expected: Array, suspects: Iterable[Suspect], sizes: Mapping[str, int]
+) -> str:
+    if found.size == expected.size and np.allclose(found.ravel(), expected.ravel(), rtol=1e-4):
+        return "the right numbers in another shape: stacked, or reduced, along another axis"
     for suspect in suspects:
         consequence = np.asarray(suspect.consequence, dtype=float)
         if found.shape == consequence.shape and np.allclose(found, consequence, rtol=1e-4):
@@ -160,8 +221,23 @@ def _explain_shape(found: Array, expected: Array, suspects: list[Suspect]) -> st
         return "an (N, 1) and an (N,) array make (N, N): take the column, as in a[:, 0]"
     if found.ndim > 1 and found.shape == expected.shape[::-1]:
         return "the answer is transposed"
+    for words, reduced in reductions(expected):
+        if found.shape == reduced.shape and np.allclose(found, reduced, rtol=1e-4):
+            return words
+    if found.squeeze().shape == expected.squeeze().shape:
+        return "an axis of length 1 too many or too few (keepdims, None), along another axis"
     if found.size == expected.size:
         return "the right number of entries, stacked or concatenated along another axis"
+    names = {size: name for name, size in sizes.items()}
+    left = [names[n] for n in found.shape if n in names and n not in expected.shape]
+    lost = [names[n] for n in expected.shape if n in names and n not in found.shape]
+    axes = [f"an axis is left over, that of {name}: sum or average over it" for name in left]
+    axes += [
+        f"an axis is lost, that of {name}: a sum over too much, or an argument is not used"
+        for name in lost
+    ]
+    if axes:
+        return "; and ".join(axes)
     return "a sum or mean over the wrong axis (samples are axis 0, datapoints 1, dimensions -1)"
 
 

@@ -7,11 +7,8 @@ import numpy as np
 from bbvi.backends import autodiff
 from bbvi.checks.estimator import check_estimator
 from bbvi.checks.exercises.answers import name_of
-from bbvi.checks.exercises.densities import DX, D, N, S
-from bbvi.checks.exercises.mistakes_in_updates_2 import (
-    pairs_first,
-)
-from bbvi.checks.mistakes import fail, require_close, without_frames
+from bbvi.checks.exercises.sizes import DX, D, N, S
+from bbvi.checks.mistakes import Suspect, fail, require_close, without_frames
 from bbvi.checks.problem import linear_gaussian_problem, tile_target
 from bbvi.estimators import reparameterized
 from bbvi.families import DiagonalGaussian
@@ -76,9 +73,7 @@ def _check_pairs(answer: Estimator, rng: np.random.Generator, *, strict: bool = 
         right = 0.5 * (one + other)
         if name not in found:
             continue  # check_estimator asks for it
-        suspects = [
-            *pairs_first(N, name, one, other, right, S),
-        ]
+        suspects = _mistakes_of_a_pair(name, one, other)
         what = f"{name_of(answer)}.{name} at eps and -eps"
         value = np.asarray(found[name], dtype=float)
         if value.shape != right.shape:
@@ -87,6 +82,29 @@ def _check_pairs(answer: Estimator, rng: np.random.Generator, *, strict: bool = 
         known = any((np.abs(value - s.consequence) <= limit).all() for s in suspects)
         if known or strict:
             require_close(what, value, right, limit, suspects, otherwise=f"{name} is not the mean")
+
+
+def _mistakes_of_a_pair(name: str, one: Array, other: Array) -> list[Suspect]:
+    right = 0.5 * (one + other)
+    difference = f"{name} is the difference of the halves, a lost term: add them"
+    parentheses = f"{name} is missing its parentheses: 0.5 * (one + other)"
+    table = [
+        (f"{name} is halved: add both halves, then take 1/2 once", 0.5 * right),
+        (f"the pair is not antithetic: {name} is of eps alone, average it with that of -eps", one),
+        (f"{name} is of -eps alone: average it with that of eps", other),
+        (f"half of {name} at eps alone: that of -eps is not added", 0.5 * one),
+        (f"half of {name} at -eps alone: that of eps is not added", 0.5 * other),
+        (f"{name} was counted twice: a sum of the two halves, not their mean", 2 * right),
+        (f"{name} has the wrong sign", -right),
+        *((difference, scale * (one - other)) for scale in (1, 0.5, -0.5)),
+        *((parentheses, value) for value in (0.5 * one + other, one + 0.5 * other)),
+        (f"{name} is 0", 0 * right),
+        (f"{name} is divided by S: it is a mean over the samples already", right / S),
+        (f"{name} is divided by N", right / N),
+        (f"{name} is the product of the halves, where their mean is meant", one * other),
+        (f"{name} is the larger half, where their mean is meant", np.maximum(one, other)),
+    ]
+    return [Suspect(*row) for row in table]
 
 
 def _parts(estimate: Estimate) -> dict[str, Array]:

@@ -1,19 +1,10 @@
-"""Checks of exercises about parts of priors and families."""
+"""The checks of the exercises about richer families and priors: full covariance, mixture."""
 
 import numpy as np
 
-from bbvi.checks.exercises.alterations import reductions
-from bbvi.checks.exercises.answers import Answer, check_answer
-from bbvi.checks.exercises.densities import (
-    NOT_ADDED,
-    ONE_MAXIMUM,
-    SIZES,
-    D,
-    N,
-    S,
-    check_far_away,
-    far_apart,
-)
+from bbvi.checks.exercises.answers import Answer, check_formula
+from bbvi.checks.exercises.log_mean_exp import NOT_ADDED, ONE_MAXIMUM, check_far_away, far_apart
+from bbvi.checks.exercises.sizes import SIZES, D, N, S
 from bbvi.checks.mistakes import Suspect, without_frames
 from bbvi.types import Array
 
@@ -35,51 +26,39 @@ def check_full_covariance_transform(answer: Answer, rng: np.random.Generator) ->
     """
     eps, mean = rng.standard_normal((S, N, D)), rng.standard_normal((N, D))
     factor = np.tril(rng.uniform(0.5, 1.5, (N, D, D)))
+    right = _transform(eps, mean, factor)
 
     def through(matrix: Array) -> Array:
-        return mean + np.einsum("nij,snj->sni", matrix, eps)
+        return _transform(eps, mean, matrix)
 
-    right, at_mean = through(factor), np.einsum("nij,nj->ni", factor, mean)
-    suspects = [
-        Suspect("L is transposed: the covariance would be L^T L", through(factor.swapaxes(1, 2))),
-        Suspect(
-            "the covariance L L^T instead of its factor", through(factor @ factor.swapaxes(1, 2))
+    transposed = factor.swapaxes(1, 2)
+    table = [
+        ("L is transposed: the covariance would be L^T L", through(transposed)),
+        ("the covariance L L^T instead of its factor", through(factor @ transposed)),
+        ("the inverse of L: it would whiten z", through(np.linalg.inv(factor))),
+        ("(L^T)^-1 solves, where L multiplies", through(np.linalg.inv(transposed))),
+        ("only the diagonal of L is used", through(factor * np.eye(D))),
+        ("the mean is missing", right - mean),
+        ("one L for all datapoints", through(np.broadcast_to(factor[:1], factor.shape))),
+        ("elementwise * instead of the matrix product", mean + eps * factor.sum(axis=-1)),
+        (
+            "L times (mean + eps): the mean is not multiplied",
+            _transform(eps + mean, 0 * mean, factor),
         ),
-        Suspect("the inverse of L: it would whiten z", through(np.linalg.inv(factor))),
-        Suspect("only the diagonal of L is used", through(factor * np.eye(D))),
-        Suspect("the mean is missing", through(factor) - mean),
-        Suspect("one L for all datapoints", through(np.broadcast_to(factor[:1], factor.shape))),
-        Suspect("elementwise * instead of the matrix product", mean + eps * factor.sum(axis=-1)),
-        Suspect("L times (mean + eps): the mean is not multiplied", right - mean + at_mean),
-        Suspect("eps is added: L eps replaces it", right + eps),
-        Suspect(
-            "(L^T)^-1 solves, where L multiplies", through(np.linalg.inv(factor.swapaxes(1, 2)))
-        ),
-        Suspect("L is missing: z has the covariance L L^T", mean + eps),
-        Suspect("L L eps: the factor was applied twice", through(factor @ factor)),
+        ("eps is added: L eps replaces it", right + eps),
+        ("L is missing: z has the covariance L L^T", mean + eps),
+        ("L L eps: the factor was applied twice", through(factor @ factor)),
     ]
     terms = {"the mean": np.tile(mean, (S, 1, 1)), "L eps": right - mean}
-    check_answer(
-        answer,
-        {"eps": eps, "mean": mean, "factor": factor},
-        right,
-        suspects,
-        formula=lambda eps, mean, factor: mean + np.einsum("nij,snj->sni", factor, eps),
-        terms=terms,
-        sizes=SIZES,
-    )
+    arguments = {"eps": eps, "mean": mean, "factor": factor}
+    check_formula(answer, arguments, _transform, [Suspect(*row) for row in table], terms=terms)
+
+
+def _transform(eps: Array, mean: Array, factor: Array) -> Array:
+    return mean + np.einsum("nij,snj->sni", factor, eps)
 
 
 @without_frames
-def log_sum_exp_last(terms: Array) -> Array:
-    """The log of the sum of exp over the last axis."""
-    return np.log(np.exp(terms).sum(axis=-1))
-
-
-def _log_mixture(log_weights: Array, log_densities: Array) -> Array:
-    return log_sum_exp_last(log_weights + log_densities)
-
-
 def check_log_mixture(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``log_mixture(log_weights, log_densities)``: log sum_k w_k N_k(z), (..., K) -> (...).
 
@@ -95,50 +74,62 @@ def check_log_mixture(answer: Answer, rng: np.random.Generator) -> None:
     Ermon/Grover notes, "Parameterizing distributions": a mixture as the prior.
     """
     K = 4
-    weights = rng.dirichlet(np.ones(K))
+    log_weights = np.log(rng.dirichlet(np.ones(K)))
     log_p = rng.standard_normal((S, N, K)) - 3
-    right = np.log((weights * np.exp(log_p)).sum(axis=-1))
-    terms = np.log(weights) + log_p
-    suspects = [
-        Suspect(
-            "the mean of the logs: the logarithm belongs outside the sum over components",
-            (weights * log_p).sum(axis=-1),
-        ),
-        Suspect("the weights are missing", np.log(np.exp(log_p).sum(axis=-1))),
-        Suspect("equal weights instead of w_k", np.log(np.exp(log_p).mean(axis=-1))),
-        Suspect("w_k where log w_k is meant", np.log((np.exp(weights + log_p)).sum(axis=-1))),
-        Suspect(NOT_ADDED, right - (np.log(weights) + log_p).max(axis=-1)),
-        Suspect("divided by K: the weights have sum 1 already", right - np.log(K)),
-        Suspect("a density, where its log is meant", np.exp(right)),
-        Suspect(
-            "log w_k outside the log: it weighs the component inside the sum",
-            np.log(np.exp(log_p).sum(axis=-1)) + np.log(weights).sum(),
-        ),
-        Suspect("log w_k multiplies, where it is added", log_sum_exp_last(np.log(weights) * log_p)),
-        Suspect("w_k multiplies the log-density inside exp", log_sum_exp_last(weights * log_p)),
-        Suspect(
-            "log w_k is subtracted, where it is added", log_sum_exp_last(log_p - np.log(weights))
-        ),
-        Suspect(
-            "log w_k as a weight of exp(log N_k)",
-            np.log(np.abs((np.log(weights) * np.exp(log_p)).sum(-1))),
-        ),
-        Suspect("the largest component alone: the sum is missing", terms.max(axis=-1)),
-        Suspect("the largest component alone: the sum is missing", log_p.max(axis=-1)),
-        Suspect("the logs are added: a mixture is a sum of densities", terms.sum(axis=-1)),
-        Suspect("the mean of the logs: the logarithm belongs outside", terms.mean(axis=-1)),
-        Suspect("the first component alone: sum over all", terms[..., 0]),
-        Suspect("the last component alone: sum over all", terms[..., -1]),
-        *reductions(np.exp(terms), -1, "sum"),
-        *(
-            Suspect(s.mistake, np.log(np.abs(s.consequence)))
-            for s in reductions(np.exp(terms), -1, "sum")
-        ),
-    ]
-    arguments = {"log_weights": np.log(weights), "log_densities": log_p}
+    arguments = {"log_weights": log_weights, "log_densities": log_p}
+    suspects = _mistakes_of_the_mixture(log_weights, log_p)
     sizes = {"K, the number of components": K} | SIZES
-    check_answer(answer, arguments, right, suspects, formula=_log_mixture, sizes=sizes)
+    check_formula(answer, arguments, _log_mixture, suspects, also=[_stable], sizes=sizes)
+    right = _log_mixture(log_weights, log_p)
     check_far_away(answer, {**arguments, "log_densities": log_p - 2000}, right - 2000)
     apart = far_apart(S * N).reshape(S, N)
     shifted = {**arguments, "log_densities": log_p - apart[..., None]}
     check_far_away(answer, shifted, right - apart, ONE_MAXIMUM)
+
+
+def _log_mixture(log_weights: Array, log_densities: Array) -> Array:
+    return np.log(np.sum(np.exp(log_weights + log_densities), axis=-1))
+
+
+def _stable(log_weights: Array, log_densities: Array) -> Array:
+    terms = log_weights + log_densities
+    highest = np.max(terms, axis=-1)
+    return highest + np.log(np.sum(np.exp(terms - highest[..., None]), axis=-1))
+
+
+def _mistakes_of_the_mixture(log_weights: Array, log_p: Array) -> list[Suspect]:
+    weights, right = np.exp(log_weights), _log_mixture(log_weights, log_p)
+    terms, K = log_weights + log_p, len(log_weights)
+
+    def log_sum(terms: Array) -> Array:
+        return np.log(np.exp(terms).sum(axis=-1))
+
+    means = "the mean of the logs: the logarithm belongs outside the sum over components"
+    largest = "the largest component alone: the sum is missing"
+    table = [
+        (means, (weights * log_p).sum(axis=-1)),
+        (means, terms.mean(axis=-1)),
+        ("the weights are missing", log_sum(log_p)),
+        ("equal weights instead of w_k", log_sum(log_p) - np.log(K)),
+        ("w_k where log w_k is meant", log_sum(weights + log_p)),
+        (NOT_ADDED, right - terms.max(axis=-1)),
+        ("divided by K: the weights have sum 1 already", right - np.log(K)),
+        ("a density, where its log is meant", np.exp(right)),
+        (
+            "log w_k outside the log: it weighs the component inside the sum",
+            log_sum(log_p) + log_weights.sum(),
+        ),
+        ("log w_k multiplies, where it is added", log_sum(log_weights * log_p)),
+        ("w_k multiplies the log-density inside exp", log_sum(weights * log_p)),
+        ("log w_k is subtracted, where it is added", log_sum(log_p - log_weights)),
+        (
+            "log w_k as a weight of exp(log N_k)",
+            np.log(np.abs((log_weights * np.exp(log_p)).sum(axis=-1))),
+        ),
+        (largest, terms.max(axis=-1)),
+        (largest, log_p.max(axis=-1)),
+        ("the logs are added: a mixture is a sum of densities", terms.sum(axis=-1)),
+        ("the first component alone: sum over all", terms[..., 0]),
+        ("the last component alone: sum over all", terms[..., -1]),
+    ]
+    return [Suspect(*row) for row in table]

@@ -1,89 +1,11 @@
-"""Checks of exercises about scores and gradient estimators."""
+"""The checks of the exercises about the two gradient estimators and the variance of one."""
 
 import numpy as np
 
-from bbvi.checks.exercises.answers import Answer, check_answer
-from bbvi.checks.exercises.densities import SIZES, D, N, S
-from bbvi.checks.exercises.mistakes_in_gradients import (
-    pathwise_gradient_first,
-    pathwise_gradient_further,
-    score_first,
-    score_further,
-    score_gradient_first,
-    score_gradient_further,
-    score_more,
-)
-from bbvi.checks.exercises.mistakes_in_gradients_2 import (
-    bernoulli_score_first,
-    pathwise_gradient_more,
-    score_variance_first,
-)
+from bbvi.checks.exercises.answers import Answer, check_formula
+from bbvi.checks.exercises.sizes import D, N, S
 from bbvi.checks.mistakes import Suspect, without_frames
 from bbvi.types import Array
-
-
-@without_frames
-def check_score(answer: Answer, rng: np.random.Generator) -> None:
-    """Check ``score(z, mean, log_scale)``: d log q(z) / d(mean, log sigma), (S, N, 2 D).
-
-    z is (S, N, D); mean and log_scale = log sigma are (N, D).
-
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
-    """
-    z, mean = rng.standard_normal((S, N, D)), rng.standard_normal((N, D))
-    log_scale = rng.uniform(0.3, 0.9, (N, D))
-    sigma, gap = np.exp(log_scale), z - mean
-
-    def both(in_mean: Array, in_log_scale: Array) -> Array:
-        return np.concatenate([in_mean, in_log_scale], axis=-1)
-
-    in_mean, in_log_scale = gap / sigma**2, (gap / sigma) ** 2 - 1
-    forgotten = "sigma for log sigma: np.exp(log_scale) is missing"
-    suspects = [
-        *score_first(_halves, both, forgotten, gap, in_log_scale, in_mean, log_scale, sigma),
-        *score_further(both, gap, in_log_scale, in_mean, log_scale, sigma),
-        *score_more(both, gap, in_log_scale, in_mean, mean, sigma, z),
-    ]
-    arguments = {"z": z, "mean": mean, "log_scale": log_scale}
-    right = both(in_mean, in_log_scale)
-    check_answer(answer, arguments, right, suspects, formula=_score, sizes=SIZES)
-
-
-def _score(z: Array, mean: Array, log_scale: Array) -> Array:
-    gap = (z - mean) * np.exp(-log_scale)
-    return np.concatenate([gap * np.exp(-log_scale), gap**2 - 1], axis=-1)
-
-
-def _halves(first: Array, second: Array) -> list[Suspect]:
-    """Two halves put together in another way than side by side."""
-    interleaved = np.stack([first, second], axis=-1).reshape(*first.shape[:-1], -1)
-    mistake = "the halves are interleaved: all of the mean first, then all of log sigma"
-    return [
-        Suspect(mistake, interleaved),
-        Suspect("the two halves are added: put them side by side", first + second),
-        Suspect("the two halves are multiplied: put them side by side", first * second),
-        Suspect("the first half alone: log sigma's is missing", first),
-        Suspect("the second half alone: the mean's is missing", second),
-        Suspect("the second half is missing: it is 0", np.concatenate([first, 0 * second], -1)),
-        Suspect("the first half is missing: it is 0", np.concatenate([0 * first, second], -1)),
-        Suspect("the first half is repeated", np.concatenate([first, first], axis=-1)),
-        Suspect("the second half is repeated", np.concatenate([second, second], axis=-1)),
-        Suspect(
-            "the halves are stacked along a new axis: np.concatenate, axis=-1",
-            np.stack([first, second]),
-        ),
-        Suspect(
-            "the halves are stacked along a new axis: np.concatenate, axis=-1",
-            np.stack([first, second], axis=-1),
-        ),
-        Suspect(
-            "the halves are stacked along another axis, one above the other: axis=-1",
-            np.concatenate([first, second]),
-        ),
-    ]
 
 
 @without_frames
@@ -102,21 +24,33 @@ def check_score_gradient(answer: Answer, rng: np.random.Generator) -> None:
     Williams (1992); Ermon/Grover notes, "Gradient estimation".
     """
     f, score = rng.standard_normal((S, N)) - 3, rng.standard_normal((S, N, 2 * D))
-    terms = f[..., None] * score
+    terms, centred = f[..., None] * score, f - f.mean(axis=0)
     suspects = [
-        *score_gradient_first(f, score, terms),
+        Suspect("the sign: the ELBO is climbed, not descended", -terms.mean(axis=0)),
+        Suspect("summed over the samples instead of averaged", terms.sum(axis=0)),
+        Suspect(
+            "the mean of a product is not the product of means: f_s belongs to its own score",
+            f.mean(axis=0)[:, None] * score.mean(axis=0),
+        ),
+        Suspect("f is missing: E[score] is zero, it has no direction", score.mean(axis=0)),
+        Suspect(
+            "f minus its mean over all samples is a baseline that has seen its own sample",
+            (centred[..., None] * score).mean(axis=0),
+        ),
+        Suspect("the mean over the wrong axis: samples are axis 0", terms.mean(axis=1)),
+        Suspect("averaged over the datapoints too", terms.mean(axis=(0, 1))),
+        Suspect("divided by f: f multiplies the score", (score / f[..., None]).mean(axis=0)),
+        Suspect("the score is squared", (f[..., None] * score**2).mean(axis=0)),
+        Suspect("divided by S - 1: that is for a variance", terms.sum(axis=0) / (S - 1)),
+        Suspect(
+            "weights f / sum f: that is no mean over the samples", terms.sum(0) / f.sum(0)[:, None]
+        ),
     ]
-    suspects += [
-        *score_gradient_further(f, S, score, terms),
-    ]
-    check_answer(
-        answer,
-        {"f": f, "score": score},
-        terms.mean(axis=0),
-        suspects,
-        formula=lambda f, score: (f[..., None] * score).mean(axis=0),
-        sizes=SIZES,
-    )
+    check_formula(answer, {"f": f, "score": score}, _score_gradient, suspects)
+
+
+def _score_gradient(f: Array, score: Array) -> Array:
+    return np.mean(f[..., None] * score, axis=0)
 
 
 @without_frames
@@ -136,23 +70,62 @@ def check_pathwise_gradient(answer: Answer, rng: np.random.Generator) -> None:
     """
     df_dz, eps = rng.standard_normal((2, S, N, D))
     log_scale = rng.uniform(0.3, 0.9, (N, D))
-    sigma = np.exp(log_scale)
-
-    def both(in_mean: Array, in_log_scale: Array) -> Array:
-        return np.concatenate([in_mean, in_log_scale], axis=-1)
-
-    right = both(df_dz, df_dz * eps * sigma)
-    suspects = [
-        *pathwise_gradient_first(both, df_dz, eps, log_scale, right, sigma),
-        *pathwise_gradient_further(both, D, df_dz, eps, log_scale, right, sigma),
-        *pathwise_gradient_more(_halves, both, D, df_dz, right),
-    ]
     arguments = {"df_dz": df_dz, "eps": eps, "log_scale": log_scale}
-    check_answer(answer, arguments, right.mean(axis=0), suspects, formula=_pathwise, sizes=SIZES)
+    check_formula(answer, arguments, _pathwise, _mistakes_of_the_path(**arguments))
 
 
 def _pathwise(df_dz: Array, eps: Array, log_scale: Array) -> Array:
-    return np.concatenate([df_dz, df_dz * eps * np.exp(log_scale)], axis=-1).mean(axis=0)
+    sigma = np.exp(log_scale)
+    return np.mean(np.concatenate([df_dz, df_dz * eps * sigma], axis=-1), axis=0)
+
+
+def _mistakes_of_the_path(df_dz: Array, eps: Array, log_scale: Array) -> list[Suspect]:
+    sigma = np.exp(log_scale)
+    in_log_scale = df_dz * eps * sigma
+
+    def both(in_mean: Array = df_dz, in_log_scale: Array = in_log_scale) -> Array:
+        return np.concatenate([in_mean, in_log_scale], axis=-1).mean(axis=0)
+
+    second_half = [
+        (
+            "that is the derivative in sigma: dz/d(log sigma) = sigma eps (sigma for log sigma)",
+            df_dz * eps,
+        ),
+        ("sigma for log sigma: np.exp(log_scale) is missing", df_dz * eps * log_scale),
+        ("sigma squared where sigma is meant", df_dz * eps * sigma**2),
+        ("the +1 of the entropy belongs to the ELBO: f is all there is", in_log_scale + 1),
+        ("log sigma's part minus 1: f is all there is", in_log_scale - 1),
+        ("eps is missing: dz/d(log sigma) = sigma eps", df_dz * sigma),
+        ("divided by sigma, where it is multiplied", df_dz * eps / sigma),
+        ("df_dz is missing in the part of log sigma", eps * sigma),
+        (
+            "the score function's formula, (eps^2 - 1), in the part of log sigma",
+            df_dz * (eps**2 - 1),
+        ),
+        ("the sign of log sigma's part", -in_log_scale),
+    ]
+    first_half = [
+        ("eps belongs to the part of log sigma alone", df_dz * eps),
+        ("sigma belongs to the part of log sigma alone", df_dz * sigma),
+        ("divided by sigma: dz/d mean is 1", df_dz / sigma),
+        ("divided by sigma^2, as in the score: dz/d mean is 1", df_dz / sigma**2),
+        ("dz/d mean = 1, without df_dz", np.ones_like(df_dz)),
+        ("the sign of the mean's part", -df_dz),
+    ]
+    half = "summed over the samples in one half, averaged in the other"
+    means, right = both(df_dz, df_dz.mean(axis=0) * eps.mean(axis=0) * sigma + 0 * eps), both()
+    scale = np.repeat([1, S], D)
+    return [
+        *(Suspect(mistake, both(in_log_scale=wrong)) for mistake, wrong in second_half),
+        *(Suspect(mistake, both(in_mean=wrong)) for mistake, wrong in first_half),
+        Suspect("summed over the samples instead of averaged", S * right),
+        Suspect("the mean of a product is not the product of means", means),
+        Suspect(
+            "no mean over the samples (axis 0)", np.concatenate([df_dz, in_log_scale], axis=-1)
+        ),
+        Suspect(half, right * scale),
+        Suspect(half, right * scale[::-1]),
+    ]
 
 
 @without_frames
@@ -168,68 +141,42 @@ def check_score_variance(answer: Answer, rng: np.random.Generator) -> None:
         With the likely mistake.
     """
     mean, sigma, k = rng.standard_normal(6), rng.uniform(0.5, 2, 6), rng.standard_normal(6)
-    d = mean - k
-    right = (d**4 + 14 * d**2 * sigma**2 + 15 * sigma**4) / sigma**2
+    d, right = mean - k, _score_variance(mean, sigma, k)
     suspects = [
-        *score_variance_first(_score_variance, _wrong_moments, d, k, mean, right, sigma),
+        Suspect("the squared mean (2 d)^2 is not subtracted: that is E[g^2]", right + 4 * d**2),
+        Suspect("that is the pathwise estimator's variance", 4 * sigma**2),
+        Suspect("the division by sigma^2, from the score, is missing", right * sigma**2),
+        Suspect("d = mean - k: the mean was used", _score_variance(mean, sigma, 0 * k)),
+        Suspect("that is a standard deviation", np.sqrt(right)),
+        Suspect("that is the variance with the best baseline", 8 * d**2 + 6 * sigma**2),
+        Suspect(
+            "(d + sigma eps)^4 has cross terms, 6 d^2 sigma^2 eps^2 among them", right - 18 * d**2
+        ),
+        Suspect("the sixth moment of eps is 15, the fourth 3", right - 12 * d**2 - 12 * sigma**2),
+        Suspect("that is the estimator's mean, 2 d", 2 * d),
+        Suspect("that is the squared mean, 4 d^2", 4 * d**2),
+        Suspect("divided by sigma: the score's 1/sigma is squared", right * sigma),
+        Suspect("divided by sigma^4: that forgets the sigma of z - mean", right / sigma**2),
+        Suspect("d = mean + k: it is mean - k", _score_variance(mean, sigma, -k)),
+        Suspect("the mean was subtracted without its square", right + 4 * d**2 - 2 * d),
+        Suspect("(2 d)^2 is 4 d^2: a factor is wrong in the squared mean", right + 2 * d**2),
+        Suspect("the squared mean is subtracted twice", right - 4 * d**2),
+        Suspect("the squared mean is added, where it is subtracted", right + 8 * d**2),
+        Suspect(
+            "the cross term: 2 d sigma eps, squared, is 4 d^2 sigma^2 eps^2", right - 12 * d**2
+        ),
+        Suspect("sigma was taken for sigma^2", _score_variance(mean, np.sqrt(sigma), k)),
+        Suspect("sigma^2 was taken for sigma", _score_variance(mean, sigma**2, k)),
     ]
     terms = {
         "the term of d^4": d**4 / sigma**2,
         "the term of d^2 sigma^2 (its factor is 18 - 4 = 14; E eps^4 = 3)": 14 * d**2,
         "the term of sigma^4 (its factor is E eps^6 = 15)": 15 * sigma**2,
     }
-    check_answer(
-        answer,
-        {"mean": mean, "sigma": sigma, "k": k},
-        right,
-        suspects,
-        formula=lambda mean, sigma, k: _score_variance(mean - k, sigma),
-        terms=terms,
-        sizes=SIZES,
-    )
+    arguments = {"mean": mean, "sigma": sigma, "k": k}
+    check_formula(answer, arguments, _score_variance, suspects, terms=terms)
 
 
-def _score_variance(d: Array, sigma: Array) -> Array:
+def _score_variance(mean: Array, sigma: Array, k: Array) -> Array:
+    d = mean - k
     return (d**4 + 14 * d**2 * sigma**2 + 15 * sigma**4) / sigma**2
-
-
-def _wrong_moments(d: Array, sigma: Array) -> Array:
-    return (d**4 + 2 * d**2 * sigma**2 + 3 * sigma**4) / sigma**2
-
-
-@without_frames
-def check_bernoulli_score(answer: Answer, rng: np.random.Generator) -> None:
-    """Check ``score(z, logits)``: d log Bernoulli(z; sigmoid(l)) / dl, (S, N, D).
-
-    z (S, N, D) in {0, 1}; logits (N, D).
-
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
-    """
-    z = rng.integers(0, 2, (S, N, D)).astype(float)
-    logits = rng.uniform(0.3, 2, (N, D))
-    p = 1 / (1 + np.exp(-logits))
-    suspects = [
-        Suspect(
-            "that is the derivative in the probability: times p (1 - p) it is in the logit",
-            (z - p) / (p * (1 - p)),
-        ),
-        Suspect("logits are not probabilities: the sigmoid is missing", z - logits),
-        Suspect("that is log q itself, not its derivative", z * logits + np.log(1 - p)),
-        Suspect("only ones contribute: for z = 0 it is -p", z * (1 - p)),
-        Suspect("the chain rule was applied twice", (z - p) * p * (1 - p)),
-        Suspect("the sign", p - z),
-    ]
-    suspects += [
-        *bernoulli_score_first(logits, p, z),
-    ]
-    check_answer(
-        answer,
-        {"z": z, "logits": logits},
-        z - p,
-        suspects,
-        formula=lambda z, logits: z - 1 / (1 + np.exp(-logits)),
-        sizes=SIZES,
-    )

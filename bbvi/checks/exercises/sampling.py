@@ -9,7 +9,7 @@ from bbvi.checks.exercises.answers import (
     call,
     name_of,
 )
-from bbvi.checks.exercises.densities import DX, D
+from bbvi.checks.exercises.sizes import DX, D
 from bbvi.checks.mistakes import Suspect, fail, require_close, without_frames
 from bbvi.checks.statistics import mean_of, tolerance
 from bbvi.types import Array

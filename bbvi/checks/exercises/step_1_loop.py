@@ -7,12 +7,7 @@ import numpy as np
 
 from bbvi.backends import autodiff
 from bbvi.checks.exercises.answers import Answer, as_array, call, name_of
-from bbvi.checks.exercises.densities import D, N
-from bbvi.checks.exercises.mistakes_in_updates import (
-    steps_first,
-    steps_further,
-    steps_more,
-)
+from bbvi.checks.exercises.sizes import D, N
 from bbvi.checks.mistakes import Suspect, fail, require_close, without_frames
 from bbvi.estimators import sticking_the_landing
 from bbvi.evaluation.exact import linear_gaussian_elbo
@@ -91,17 +86,10 @@ def check_step_1_loop(answer: Answer, rng: np.random.Generator) -> None:
 def _check_steps(path: list[Array], estimates: list[Estimate], rate: float) -> None:
     """Each step is rate * grad; the first that is not is named."""
     for t, (before, after, estimate) in enumerate(zip(path, path[1:], estimates)):
-        grad, elbo = np.asarray(estimate.grad), np.asarray(estimate.elbo)[:, None]
-        step, P = after - before, grad.shape[1]
+        grad, step = np.asarray(estimate.grad), after - before
         if np.allclose(step, rate * grad, rtol=1e-3, atol=1e-5 * (1 + np.abs(before).max())):
             continue
-        flat = "the mean gradient over the datapoints: each row of lam has its own"
-        old = np.asarray(estimates[t - 1].grad)
-        suspects = [
-            *steps_first(elbo, estimates, grad, P, rate),
-            *steps_further(before, estimates, flat, grad, P, rate, t),
-            *steps_more(grad, old, rate),
-        ]
+        suspects = _mistakes_of_a_step(before, estimates, t, rate)
         if t == len(estimates) - 1 and np.allclose(after, path[0], atol=1e-9):
             suspects.insert(0, Suspect("the starting lam is returned, not the moved one", step))
         limit = 1e-4 * (np.abs(step) + 1e-3)
@@ -111,6 +99,62 @@ def _check_steps(path: list[Array], estimates: list[Estimate], rate: float) -> N
             "of several lam is not asked for"
         )
         require_close(what, step, rate * grad, limit, suspects, otherwise=cause)
+
+
+def _mistakes_of_a_step(
+    before: Array, estimates: list[Estimate], t: int, rate: float
+) -> list[Suspect]:
+    grad, elbo = np.asarray(estimates[t].grad), np.asarray(estimates[t].elbo)[:, None]
+    step, (num, P), num_steps = rate * grad, grad.shape, len(estimates)
+    scaled = "the gradient is scaled down, divided by"
+    own = "each row has its own ELBO"
+    elbos = "the .elbo of the estimate, where its .grad is meant"
+    shrinks = "the step size shrinks with the steps: rate is constant"
+    unit = "the gradient is normalized to length 1"
+    flat = "the mean gradient over the datapoints: each row of lam has its own"
+    one_row = "only one row or block of lam moves"
+    columns, rows = np.arange(P), np.arange(num)[:, None]
+    table = [
+        ("the sign: climb the ELBO, lam + rate * grad", -step),
+        ("rate is missing: lam + rate * grad", grad),
+        ("divided by rate: lam + rate * grad", grad / rate),
+        ("rate was applied twice", rate * step),
+        *((elbos, rate * value + 0 * grad) for value in (elbo, elbo.mean(), elbo.sum())),
+        ("the .elbo times the .grad: the .grad alone is the slope", elbo * step),
+        (f"{scaled} 8, the number of samples: it is their mean", step / 8),
+        (
+            "the gradient is multiplied by 8, the number of samples: it is a mean over them",
+            step * 8,
+        ),
+        (f"{scaled} N: {own}", step / num),
+        (f"the gradient is multiplied by N: {own}", step * num),
+        (f"{scaled} num_steps", step / num_steps),
+        (f"{scaled} the number of parameters", step / P),
+        ("two steps for each gradient: lam moves twice", 2 * step),
+        (shrinks, step / (t + 1)),
+        (shrinks, step / np.sqrt(t + 1)),
+        (shrinks, step * (1 - t / num_steps)),
+        ("the gradient is halved", step / 2),
+        ("lam is replaced by the step: add the step to lam", step - before),
+        ("lam is replaced by the gradient: add the step to lam", grad - before),
+        ("the step is the sign of the gradient", rate * np.sign(grad)),
+        (unit, step / np.linalg.norm(grad)),
+        (unit, step / np.linalg.norm(grad, axis=1, keepdims=True)),
+        (
+            "only the mean moves: log sigma, the second half of lam, has a gradient too",
+            step * (columns < P // 2),
+        ),
+        (
+            "only log sigma moves: the mean, the first half of lam, has a gradient too",
+            step * (columns >= P // 2),
+        ),
+        (one_row, step * (rows == 0)),
+        (one_row, step * (rows == num - 1)),
+        *((flat, value + 0 * grad) for value in (step.mean(axis=0), step.sum(axis=0), step.mean())),
+        ("the gradient of the step before is used", rate * np.asarray(estimates[t - 1].grad)),
+        ("this lam is not the last: one step is missing or not returned", 0 * grad),
+    ]
+    return [Suspect(*row) for row in table]
 
 
 def _check_loop(

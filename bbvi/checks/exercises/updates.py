@@ -1,19 +1,9 @@
-"""Checks of exercises about updates: Step 1, Step 2, the encoder, an own estimator."""
+"""The checks of the exercises about updates: Step 1, Step 2 and the encoder."""
 
 import numpy as np
 
-from bbvi.checks.exercises.answers import Answer, check_answer
-from bbvi.checks.exercises.densities import DX, SIZES, D, N, S
-from bbvi.checks.exercises.mistakes_in_updates import (
-    step_1_first,
-    step_1_further,
-    step_1_more,
-    theta_gradient_first,
-)
-from bbvi.checks.exercises.mistakes_in_updates_2 import (
-    encoder_gradient_first,
-    theta_gradient_further,
-)
+from bbvi.checks.exercises.answers import Answer, check_formula
+from bbvi.checks.exercises.sizes import DX, D, N, S
 from bbvi.checks.mistakes import Suspect, without_frames
 from bbvi.types import Array
 
@@ -36,65 +26,80 @@ def check_step_1(answer: Answer, rng: np.random.Generator) -> None:
     """
     lam, rows, rate = rng.standard_normal((6, 4)), np.array([4, 1, 2]), 0.1
     grad = rng.standard_normal((3, 4))
+    arguments = {"lam": lam, "rows": rows, "grad": grad, "rate": rate}
+    suspects = _mistakes_of_step_1(lam, rows, grad, rate)
+    check_formula(answer, arguments, _step_1, suspects, sizes={"B, the minibatch": 3})
 
-    def moved(step: Array) -> Array:
+
+def _step_1(lam: Array, rows: Array, grad: Array, rate: float) -> Array:
+    table = np.array(lam)
+    table[rows % len(lam)] += rate * grad
+    return table
+
+
+def _mistakes_of_step_1(lam: Array, rows: Array, grad: Array, rate: float) -> list[Suspect]:
+    B, step = len(rows), rate * grad
+
+    def moved(step: Array, rows: Array = rows) -> Array:
+        return _step_1(lam, rows, np.broadcast_to(step, grad.shape), 1)
+
+    def put(values: Array) -> Array:
         table = lam.copy()
-        table[rows] += step
+        table[rows] = values
         return table
 
-    in_order = lam.copy()
-    in_order[: len(rows)] += rate * grad
-    in_sorted_order = lam.copy()
-    in_sorted_order[np.sort(rows)] += rate * grad
-    suspects = [
-        *step_1_first(grad, in_order, in_sorted_order, lam, moved, rate, rows),
-    ]
-    B = len(rows)
-    later = lam.copy()
-    later[-B:] += rate * grad
-    overwritten, replaced = lam.copy(), lam.copy()
-    overwritten[rows], replaced[rows] = rate * grad, lam[rows] * (1 - rate) + rate * grad
-    scattered = np.zeros_like(lam)
-    scattered[rows] = rate * grad
-    one_row = lam.copy()
-    one_row[rows[0]] += rate * grad[0]
-    last_row = lam.copy()
-    last_row[rows[-1]] += rate * grad[-1]
+    inside = np.isin(np.arange(len(lam)), rows)[:, None]
+    outside = "rows outside the minibatch moved"
+    alone = "the step alone: add it to lam"
+    shifted = "the index is off by one: rows count from 0"
     unit = grad / np.linalg.norm(grad, axis=1, keepdims=True)
-    suspects += [
-        *step_1_further(
-            _moved_at,
-            B,
-            grad,
-            lam,
-            last_row,
-            later,
-            moved,
-            one_row,
-            overwritten,
-            rate,
-            replaced,
-            rows,
-            scattered,
-            unit,
+    table = [
+        ("the sign: that is a step down, and the ELBO is climbed", moved(-step)),
+        ("the step size is missing", moved(grad)),
+        (
+            "averaged over the minibatch: each row has its own ELBO and its own gradient",
+            moved(step.mean(axis=0)),
         ),
-        *step_1_more(grad, lam, moved, rate),
+        ("divided by the size of the minibatch", moved(step / B)),
+        ("the size of the minibatch multiplies the step", moved(step * B)),
+        ("divided by the number of all datapoints", moved(step / len(lam))),
+        (outside, lam + step.mean(axis=0)),
+        (outside, lam + step.sum(axis=0)),
+        (outside, lam - step.mean(axis=0)),
+        (
+            "grad belongs to rows in their order, which a mask or a sort has lost",
+            moved(step, np.sort(rows)),
+        ),
+        ("grad is in reversed order: it belongs to rows in their order", moved(step[::-1])),
+        ("the first rows moved instead of those named in rows", moved(step, np.arange(B))),
+        ("the last rows moved instead of those named in rows", moved(step, np.arange(B) - B)),
+        (shifted, moved(step, rows - 1)),
+        (shifted, moved(step, rows + 1)),
+        ("the other rows are reset", moved(step) * inside),
+        ("only the moved rows: return the whole table", lam[rows] + step),
+        ("the rows are overwritten: += adds the step", put(step)),
+        ("a mixture of lam and grad: the step is added to lam", put((1 - rate) * lam[rows] + step)),
+        ("lam is multiplied by the step, where it is added", put(step * lam[rows])),
+        (alone, moved(step) - lam),
+        (alone, step),
+        ("only the first of the rows moved", moved(step * [[1], [0], [0]])),
+        ("only the last of the rows moved", moved(step * [[0], [0], [1]])),
+        ("divided by the rate, where it multiplies", moved(grad / rate)),
+        ("the sign of the gradient, where the gradient is meant", moved(rate * np.sign(grad))),
+        ("the gradient is normalized to length 1", moved(rate * unit)),
+        ("nothing moved: the new table is not returned, or grad is not used", lam),
+        ("summed over the minibatch: each row has its own gradient", moved(step.sum(axis=0))),
+        ("the first row's gradient for all rows: each row has its own", moved(step[0])),
+        (
+            "only the first half of the parameters moved: log sigma moves too",
+            moved(step * [1, 1, 0, 0]),
+        ),
+        (
+            "only the second half of the parameters moved: the mean moves too",
+            moved(step * [0, 0, 1, 1]),
+        ),
     ]
-    arguments = {"lam": lam, "rows": rows, "grad": grad, "rate": rate}
-    check_answer(
-        answer,
-        arguments,
-        moved(rate * grad),
-        suspects,
-        formula=lambda lam, rows, grad, rate: _moved_at(lam, rows, rate * grad),
-        sizes=SIZES,
-    )
-
-
-def _moved_at(lam: Array, rows: Array, step: Array) -> Array:
-    table = lam.copy()
-    table[rows % len(lam)] += step
-    return table
+    return [Suspect(*row) for row in table]
 
 
 @without_frames
@@ -113,37 +118,44 @@ def check_theta_gradient(answer: Answer, rng: np.random.Generator) -> None:
     -----
     Ermon/Grover notes, Step 2; Kingma and Welling (2014), equation 8.
     """
-    gradients, num_data = rng.standard_normal((S, N, DX)), 60
-    batch = gradients.mean(axis=0).sum(axis=0)
-    suspects = [
-        Suspect("N / B is missing: the minibatch stands for all N datapoints", batch),
-        Suspect("that is the mean per datapoint: times N", batch / N),
-        Suspect(
-            "divided by B twice: the sum over the minibatch, not its mean", batch * num_data / N**2
-        ),
-        Suspect("the division by B is missing", num_data * batch),
-        Suspect("B / N instead of N / B", batch * N / num_data),
-        Suspect("summed over the samples instead of averaged", S * num_data / N * batch),
-        Suspect("S and B are exchanged: samples are axis 0", num_data / S * batch),
-    ]
+    B, num_data = N, 60
+    gradients = rng.standard_normal((S, B, DX))
     arguments = {"gradients": gradients, "num_data": num_data}
-    total, scale = gradients.sum(axis=(0, 1)), num_data / N
-    suspects += [
-        *theta_gradient_first(batch, DX, gradients, N, num_data, S, scale, total),
-        *theta_gradient_further(gradients, num_data),
+    batch = gradients.mean(axis=0).sum(axis=0)
+    scale = num_data / B
+    summed = "summed over the samples instead of averaged"
+    table = [
+        ("N / B is missing: the minibatch stands for all N datapoints", batch),
+        ("that is the mean per datapoint: times N", batch / B),
+        ("divided by B twice: the sum over the minibatch, not its mean", scale * batch / B),
+        ("the division by B is missing", num_data * batch),
+        ("B / N instead of N / B", batch / scale),
+        (summed, S * scale * batch),
+        (f"{summed}, and without N / B", S * batch),
+        (f"{summed}, and the division by B is missing", S * num_data * batch),
+        ("S and B are exchanged: samples are axis 0", num_data / S * batch),
+        ("B where S is meant: the mean is over the S samples", scale * S / B * batch),
+        ("K, the number of parameters, where B is meant", num_data / DX * batch),
+        ("N - B instead of N / B", (num_data - B) * batch),
+        ("the rest of the datapoints alone: (N - B) / B", (scale - 1) * batch),
+        ("the square root of N / B: the gradient is a sum", np.sqrt(scale) * batch),
+        ("N / B was squared", scale**2 * batch),
+        ("N is squared: multiplied by 60, its number, once too often", num_data * scale * batch),
+        ("N / (B - 1), where N / B is meant", num_data / (B - 1) * batch),
+        ("(N - 1) / B, where N / B is meant", (num_data - 1) / B * batch),
     ]
-    sizes = {"N, all the datapoints": num_data, "B, the minibatch": N} | {
+    sizes = {
+        "N, all the datapoints": num_data,
+        "B, the minibatch": B,
         "S, the number of samples": S,
         "K, the number of parameters": DX,
     }
-    check_answer(
-        answer,
-        arguments,
-        scale * batch,
-        suspects,
-        formula=lambda gradients, num: num / N * gradients.mean(axis=0).sum(axis=0),
-        sizes=sizes,
-    )
+    suspects = [Suspect(*row) for row in table]
+    check_formula(answer, arguments, _theta_gradient, suspects, sizes=sizes)
+
+
+def _theta_gradient(gradients: Array, num_data: int) -> Array:
+    return num_data / gradients.shape[1] * np.sum(np.mean(gradients, axis=0), axis=0)
 
 
 @without_frames
@@ -162,27 +174,57 @@ def check_encoder_gradient(answer: Answer, rng: np.random.Generator) -> None:
     Ermon/Grover notes, "Amortized variational inference".
     """
     x, grad = rng.standard_normal((N, DX)), rng.standard_normal((N, 2 * D))
-    right = x.T @ grad, grad.sum(axis=0)
-    means = x.mean(0)[:, None] * grad.mean(0), grad.mean(axis=0)
-    sums = x.sum(axis=0)[:, None] * grad.sum(axis=0), grad.sum(axis=0)
-    for part, own in enumerate(right):
-        suspects = [
-            Suspect(
-                "the mean over the datapoints: the gradient of their sum is asked for", own / N
-            ),
-            Suspect("the sign: the ELBO is climbed", -own),
-            Suspect("transposed: A is (Dx, P), because lam = x A", own.T),
-            Suspect(
+    for part in (0, 1):
+        suspects = _mistakes_of_the_pullback(x, grad, part)
+        check_formula(answer, {"x": x, "grad": grad}, _pullback, suspects, part=part)
+
+
+def _pullback(x: Array, grad: Array) -> tuple[Array, Array]:
+    return x.T @ grad, np.sum(grad, axis=0)
+
+
+def _mistakes_of_the_pullback(x: Array, grad: Array, part: int) -> list[Suspect]:
+    both = _pullback(x, grad)
+    right = both[part]
+    mean_x, sum_x, sum_grad = x.mean(axis=0)[:, None], x.sum(axis=0), grad.sum(axis=0)
+    table = [
+        ("the mean over the datapoints: the gradient of their sum is asked for", right / N),
+        ("the sign: the ELBO is climbed", -right),
+        ("transposed: A is (Dx, P), because lam = x A", right.T),
+        ("the two parts are exchanged: dA first, then dc", both[1 - part]),
+    ]
+    if part == 0:
+        table += [
+            (
                 "the chain rule is per datapoint: sum x_n grad_n, not a product of means",
-                means[part],
+                mean_x * grad.mean(axis=0),
             ),
-            Suspect("sum x_n grad_n is not a product of sums", sums[part]),
-            Suspect("the two parts are exchanged: dA first, then dc", right[1 - part]),
-            Suspect("no sum over the datapoints: c is shared by all of them", grad),
+            ("sum x_n grad_n is not a product of sums", sum_x[:, None] * sum_grad),
+            ("sum x_n grad_n is not a sum times a mean", mean_x * sum_grad),
+            ("the sum over the datapoints is missing: (N, Dx, P)", x[:, :, None] * grad[:, None]),
+            ("the first datapoint alone: sum over all", np.outer(x[0], grad[0])),
+            ("the last datapoint alone: sum over all", np.outer(x[-1], grad[-1])),
+            ("x is not used: the slope of x A in A is x", np.tile(sum_grad, (DX, 1))),
+            (
+                "grad is not used: the chain rule multiplies x and grad",
+                np.tile(sum_x[:, None], 2 * D),
+            ),
+            ("x is centred: the encoder sees x itself", (x - x.mean(axis=0)).T @ grad),
         ]
-        suspects += [
-            *encoder_gradient_first(D, DX, grad, N, own, part, x),
+    else:
+        table += [
+            ("no sum over the datapoints: c is shared by all of them", grad),
+            ("the first datapoint alone: sum over all", grad[0]),
+            ("the last datapoint alone: sum over all", grad[-1]),
+            ("dc is grad alone: x belongs to dA", sum_x),
+            ("dc is grad alone: x belongs to dA", x.sum() * sum_grad),
+            (
+                "dc sums over the parameters: it sums over the datapoints, axis 0",
+                grad.sum(axis=1),
+            ),
+            ("dc keeps an axis too many: (P,)", sum_grad[None]),
+            ("dc is summed over everything: each parameter has its own", grad.sum()),
+            ("dc is 1: the slope of lam in c; times grad, summed", np.ones(2 * D)),
+            ("dc is N: the slope of lam in c; times grad, summed", np.full(2 * D, N)),
         ]
-        formula = (lambda x, grad: x.T @ grad, lambda x, grad: grad.sum(axis=0))[part]
-        arguments = {"x": x, "grad": grad}
-        check_answer(answer, arguments, own, suspects, part=part, formula=formula, sizes=SIZES)
+    return [Suspect(*row) for row in table]
