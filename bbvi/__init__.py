@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from bbvi.importance_weights import psis
     from bbvi.inference import (
         Fit,
+        NotConvergedWarning,
         NotFiniteError,
         fit_amortized,
         fit_autoencoder,
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
         fit_reweighted_wake_sleep,
         fit_semi_amortized,
         fit_wake_sleep,
+        fixed_budget,
         infer,
         infer_minibatches,
         maximum_a_posteriori,
@@ -127,10 +129,10 @@ _HOMES = {
     ),
     "bbvi.importance_weights": "psis",
     "bbvi.inference": (
-        "Fit NotFiniteError fit_amortized fit_autoencoder fit_bbvi fit_importance_weighted "
-        "fit_mean_field_em fit_monte_carlo_em fit_reweighted_wake_sleep fit_semi_amortized "
-        "fit_wake_sleep infer infer_minibatches maximum_a_posteriori maximum_likelihood "
-        "normal_prior variational_bayes"
+        "Fit NotConvergedWarning NotFiniteError fit_amortized fit_autoencoder fit_bbvi "
+        "fit_importance_weighted fit_mean_field_em fit_monte_carlo_em fit_reweighted_wake_sleep "
+        "fit_semi_amortized fit_wake_sleep fixed_budget infer infer_minibatches "
+        "maximum_a_posteriori maximum_likelihood normal_prior variational_bayes"
     ),
     "bbvi.models": (
         "AutoregressiveCategorical BernoulliLikelihood BernoulliPrior BlockCounts "
@@ -184,6 +186,7 @@ __all__ = [
     "MaskedBernoulli",
     "MeanField",
     "MixtureOfGaussians",
+    "NotConvergedWarning",
     "NotFiniteError",
     "Posterior",
     "QuadraticFlow",
@@ -216,6 +219,7 @@ __all__ = [
     "fit_reweighted_wake_sleep",
     "fit_semi_amortized",
     "fit_wake_sleep",
+    "fixed_budget",
     "importance_bounds",
     "importance_resample",
     "infer",

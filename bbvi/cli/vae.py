@@ -111,6 +111,7 @@ def run(args: argparse.Namespace) -> int:
         "network": repr(network),
         "num_parameters": num_parameters(network),
         "held_out_objective": held_out,
+        "verdict": trained.verdict._asdict(),
         "environment": environment(),
     }
     finish(out, manifest)
@@ -121,6 +122,7 @@ def run(args: argparse.Namespace) -> int:
     with styled():
         for name, figure in figures.items():
             save_pictures(args, figure, out / f"{name}.png")
+    print(f"training has {trained.verdict}")
     print(f"held-out objective: {held_out:.2f}")
     print(f"log, checkpoint and {len(figures)} pictures are in {out}")
     return 0

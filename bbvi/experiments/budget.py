@@ -8,7 +8,7 @@ import numpy as np
 from bbvi.experiments.methods import Method, Settings, estimator_of
 from bbvi.experiments.problem import Problem
 from bbvi.experiments.sweep import cell_rng
-from bbvi.inference import Fit, known_theta, maximum_likelihood
+from bbvi.inference import Fit, fixed_budget, known_theta, maximum_likelihood
 from bbvi.nets import astype
 from bbvi.optimizers import adam, cosine_decay
 from bbvi.types import Theta
@@ -36,6 +36,7 @@ def checked(settings: Settings) -> Settings:
     return Settings(**values)
 
 
+@fixed_budget()
 def try_methods(problem: Problem, table: Mapping[str, Method], settings: Settings) -> None:
     """Take one step of each method, so that what cannot work is told before the work begins.
 
@@ -50,6 +51,7 @@ def try_methods(problem: Problem, table: Mapping[str, Method], settings: Setting
         _procedure(problem, method, theta, settings, False, False, 1, None)(rng)
 
 
+@fixed_budget()
 def learn(
     problem: Problem,
     method: Method,

@@ -224,6 +224,7 @@ def _evaluate(
     for key, values in columns.items():
         row |= mean_and_error(key, values)
     row["test_rows"] = len(test)
+    row["unconverged_fits"] = int(not fit.verdict.converged)
     row["unconverged_rows"] = int(np.sum(~gap.verdict.converged))
     row["evidence_by"] = gap.evidence_by
     row["gradient_variance"] = _gradient_variance(problem, learned, lam, rng, settings)

@@ -38,6 +38,13 @@ def report(problem: Problem, result: SeedComparison) -> str:
     )
     parts = [head, format_table(lines, lines[0])]
     parts += [f"Caution: {doubt}" for doubt in problem.cautions]
+    moving = [line for line in result.summary if line["unconverged_fits"] > 0]
+    if moving:
+        shares = ", ".join(f"{s['method']} {s['unconverged_fits']:.0%}" for s in moving)
+        parts.append(
+            "The budget ended before training had converged, by the course of its ELBO and "
+            f"parameters, in\nthese shares of the seeds: {shares}."
+        )
     lost = [line for line in result.summary if line["unconverged_rows"] > 0]
     if lost:
         rows = ", ".join(f"{s['method']} {s['unconverged_rows']:.1f}" for s in lost)

@@ -55,6 +55,7 @@ SCORES = (
     "seconds",
     "seconds_per_new",
     "evaluations",
+    "unconverged_fits",
     "unconverged_rows",
 )
 

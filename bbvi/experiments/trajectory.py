@@ -33,7 +33,7 @@ from bbvi.experiments.own_integrand import own_integrand, points_for
 from bbvi.experiments.points import POINTS, Points, Trajectory
 from bbvi.experiments.problem import Problem
 from bbvi.families import Bernoulli, DiagonalGaussian, LabelAndGaussian
-from bbvi.inference import by_course, fit_amortized, step_1
+from bbvi.inference import by_course, fit_amortized, fixed_budget, step_1
 from bbvi.limits import DAY, table_shape
 from bbvi.optimizers import adam
 from bbvi.types import Array, Estimate, Family, Model, Reparameterizable, Target, Theta
@@ -152,6 +152,7 @@ def maximum_likelihood(
     return _model(model, family, theta, one, points, truth)
 
 
+@fixed_budget()
 def trained(
     problem: Problem,
     x: Array,

@@ -3,7 +3,8 @@
 from bbvi.inference.amortized import fit_amortized
 from bbvi.inference.autoencoder import fit_autoencoder
 from bbvi.inference.bbvi import fit_bbvi
-from bbvi.inference.fit import Fit, NotFiniteError, State, Trace
+from bbvi.inference.course import Course, course, fixed_budget
+from bbvi.inference.fit import Fit, NotFiniteError, State, Trace, as_trace
 from bbvi.inference.importance_weighted import (
     fit_importance_weighted,
     fit_reweighted_wake_sleep,
@@ -34,6 +35,7 @@ from bbvi.inference.verdict import NotConvergedWarning, Verdict, by_course, warn
 from bbvi.inference.wake_sleep import fit_wake_sleep
 
 __all__ = [
+    "Course",
     "Fit",
     "NotConvergedWarning",
     "NotFiniteError",
@@ -43,7 +45,9 @@ __all__ = [
     "Targets",
     "Trace",
     "Verdict",
+    "as_trace",
     "by_course",
+    "course",
     "deterministic",
     "fit_amortized",
     "fit_autoencoder",
@@ -54,6 +58,7 @@ __all__ = [
     "fit_reweighted_wake_sleep",
     "fit_semi_amortized",
     "fit_wake_sleep",
+    "fixed_budget",
     "infer",
     "infer_minibatches",
     "known_theta",

@@ -6,6 +6,7 @@ import numpy as np
 
 from bbvi import backends
 from bbvi.estimators.elbo import log_likelihood
+from bbvi.inference.course import Iterates, course, warn_unless_settled
 from bbvi.inference.fit import Fit, as_trace
 from bbvi.inference.loop import check_finite, mean_gradient, next_batch
 from bbvi.inference.settings import begin_with_encoder, check_optimizers, prepare, progress_bar
@@ -83,7 +84,7 @@ def fit_autoencoder(
     rows: list[tuple[int, float, float, int]] = []
     phi, theta_moments, phi_moments = state.phi, state.theta_moments, state.phi_moments
     assert phi is not None
-    start = time.perf_counter()
+    start, iterates = time.perf_counter(), Iterates(num_steps)
     for step in progress_bar(range(1, num_steps + 1), "fit_autoencoder", progress):
         batch, order, position = next_batch(rng, order, position, batch_size)
         z, pullback = backends.encode(encoder, phi, x[batch], backend)
@@ -95,4 +96,8 @@ def fit_autoencoder(
         theta, theta_moments = optimizer.update(gradient, theta_moments, theta)
         phi, phi_moments = optimizer.update(pullback(dz[0] / len(batch)), phi_moments, phi)
         rows.append((step, float(log_p.mean()), time.perf_counter() - start, 0))
-    return Fit(theta, phi, encoder(phi, x), as_trace(rows), None)
+        iterates.note(step, theta, phi)
+    trace = as_trace(rows)
+    judged = course(trace.elbo, iterates)
+    warn_unless_settled("fit_autoencoder", judged, stacklevel=3)
+    return Fit(theta, phi, encoder(phi, x), trace, None, judged)

@@ -74,8 +74,10 @@ class Fit(NamedTuple):
         ELBO, seconds and log-joint evaluations along the run.
     state : State or None
         Where the run stopped; ``fit_*(..., state=fit.state)`` goes on from there.
-    verdict : Verdict or None
-        Whether `infer` has converged, and how near q is to the posterior.
+    verdict : Verdict, Course or None
+        Whether the run has converged, and how that was seen: a `Verdict` of `infer`, row by row,
+        which also tells how near q is to the posterior; a `Course` of the procedures that learn
+        theta.  None after `load`.
     """
 
     theta: Theta

@@ -9,6 +9,7 @@ import numpy as np
 from bbvi import backends
 from bbvi.estimators import reparameterized
 from bbvi.inference.counting import Counter
+from bbvi.inference.course import course, warn_unless_settled
 from bbvi.inference.fit import Fit, NotFiniteError, as_trace
 from bbvi.inference.inner_loop import ascend
 from bbvi.inference.settings import check_lam, check_parts, prepare
@@ -93,4 +94,7 @@ def infer_minibatches(
         rows.append((step, float(estimate.elbo.mean()), seconds, counter.evaluations))
     if lam is None:
         raise ValueError("batches is empty; expected at least one (model, x).")
-    return Fit(theta, None, lam, as_trace(rows), None)
+    trace = as_trace(rows)
+    judged = course(trace.elbo)
+    warn_unless_settled("infer_minibatches", judged, stacklevel=3)
+    return Fit(theta, None, lam, trace, None, judged)

@@ -16,6 +16,7 @@ import numpy as np
 from bbvi import backends
 from bbvi.estimators.arguments import NotFiniteArgument
 from bbvi.inference.counting import Counter
+from bbvi.inference.course import Iterates, course, warn_unless_settled
 from bbvi.inference.fit import Fit, State, as_trace
 from bbvi.inference.loop import Step, copy_state, encode_all, next_batch, not_finite
 from bbvi.inference.settings import (
@@ -129,6 +130,11 @@ def run(
 ) -> Fit:
     """Take ``num_steps`` steps, or fewer when ``max_evaluations`` is reached before: a `Fit`.
 
+    Warns
+    -----
+    NotConvergedWarning
+        If the ELBO or the parameters have not settled; ``verdict`` is a `Course`.
+
     Raises
     ------
     TypeError, ValueError
@@ -142,7 +148,7 @@ def run(
     budget = np.inf if max_evaluations is None else as_count("max_evaluations", max_evaluations)
     done, _, earlier, evaluations = state.trace[-1] if state.trace else (0, 0.0, 0.0, 0)
     counter = Counter(evaluations)
-    start = time.perf_counter() - earlier
+    start, iterates = time.perf_counter() - earlier, None
     for number in progress_bar(range(done + 1, done + 1 + num_steps), name, progress):
         if counter.evaluations >= budget:
             break
@@ -156,7 +162,14 @@ def run(
         seconds = time.perf_counter() - start
         state.trace.append((number, float(estimate.elbo.mean()), seconds, counter.evaluations))
         state = state._replace(order=order, position=position)
+        if iterates is None:
+            each = max(1, counter.evaluations - evaluations)
+            iterates = Iterates(int(min(num_steps, np.ceil((budget - evaluations) / each))))
+        iterates.note(number - done, state.theta, state.phi)
         if callback is not None:
             callback(state)
     lam = state.lam if encoder is None else encode_all(encoder, state.phi, x, backend)
-    return Fit(learning.point(state.theta), state.phi, lam, as_trace(state.trace), state)
+    trace = as_trace(state.trace)
+    judged = course(trace.elbo, iterates)
+    warn_unless_settled(name, judged, stacklevel=4)
+    return Fit(learning.point(state.theta), state.phi, lam, trace, state, judged)

@@ -6,7 +6,7 @@ import numpy as np
 
 from bbvi.datasets import digits
 from bbvi.families import DiagonalGaussian
-from bbvi.inference import fit_amortized
+from bbvi.inference import fit_amortized, fixed_budget
 from bbvi.models import BernoulliLikelihood, DeepLatentModel, StandardNormal
 from bbvi.nets import MLP
 from bbvi.optimizers import adam, cosine_decay
@@ -23,6 +23,7 @@ class Decoder(NamedTuple):
     encoder: MLP
 
 
+@fixed_budget()
 def digits_decoder(
     rng: np.random.Generator, num_steps: int = 1500, prior: Any = None, hidden: int = 64
 ) -> Decoder:

@@ -13,7 +13,7 @@ from bbvi.estimators import sticking_the_landing
 from bbvi.evaluation import log_evidence_quadrature
 from bbvi.experiments.csv_and_json import mean_and_error
 from bbvi.families import DiagonalGaussian
-from bbvi.inference import Fit, fit_amortized
+from bbvi.inference import Fit, fit_amortized, fixed_budget
 from bbvi.inference.autoencoder import fit_autoencoder
 from bbvi.lectures.representation import principal_components
 from bbvi.models import BernoulliLikelihood, DeepLatentModel, MixtureOfGaussians, StandardNormal
@@ -46,6 +46,7 @@ class Comparison(NamedTuple):
     codes: list[Codes]
 
 
+@fixed_budget()
 def compare_codes(
     train: Dataset,
     test: Dataset,

@@ -10,7 +10,7 @@ from bbvi.datasets import Dataset
 from bbvi.evaluation import elbo
 from bbvi.experiments.csv_and_json import mean_and_error
 from bbvi.families import DiagonalGaussian
-from bbvi.inference import fit_amortized
+from bbvi.inference import fit_amortized, fixed_budget
 from bbvi.models import BernoulliLikelihood, DeepLatentModel, MixtureOfGaussians, StandardNormal
 from bbvi.nets import MLP, part
 from bbvi.optimizers import adam, cosine_decay
@@ -87,6 +87,7 @@ def compare_priors(
     return Comparison(rows, drawn[0])
 
 
+@fixed_budget()
 def _learn(
     prior: Any, sizes: tuple[int, ...], train: Array, test: Array, seed: int, num_steps: int
 ) -> tuple[Array, Any, Array]:

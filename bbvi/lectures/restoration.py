@@ -16,7 +16,7 @@ from bbvi import backends
 from bbvi.evaluation import elbo
 from bbvi.experiments.csv_and_json import mean_and_error
 from bbvi.families import DiagonalGaussian
-from bbvi.inference import by_course, fit_amortized, known_theta
+from bbvi.inference import by_course, fit_amortized, fixed_budget, known_theta
 from bbvi.inference import step_1 as climb
 from bbvi.lectures.partly_observed import Task, restore_by_pca
 from bbvi.models import DeepLatentModel, restored_mean
@@ -189,6 +189,7 @@ def _procedures(
     return restored
 
 
+@fixed_budget()
 def _learn_encoder(
     model: DeepLatentModel,
     theta: Theta,

@@ -9,7 +9,7 @@ from bbvi.datasets import binarize as to_binary
 from bbvi.estimators import reparameterized_kl
 from bbvi.experiments.estimates import check_network, check_training
 from bbvi.experiments.sweep import cell_rng
-from bbvi.inference import Fit, fit_amortized
+from bbvi.inference import Fit, fit_amortized, fixed_budget
 from bbvi.lectures.images import Images
 from bbvi.lectures.latent_space import posterior_means
 from bbvi.lectures.networks import Network, bernoulli_network
@@ -33,6 +33,7 @@ class Uses(NamedTuple):
     fit: Fit
 
 
+@fixed_budget()
 def learn_binary(
     x: Any,
     rng: np.random.Generator,

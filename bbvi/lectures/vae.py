@@ -14,7 +14,7 @@ from bbvi.evaluation.monte_carlo import log_weights
 from bbvi.experiments.checkpoints import NAME, foreign_files, load_checkpoint, save_checkpoint
 from bbvi.experiments.estimates import check_network, check_training
 from bbvi.experiments.store import MANIFEST, check_folder, claim, is_claimed, visible
-from bbvi.inference import Fit, State, fit_amortized
+from bbvi.inference import Course, Fit, State, as_trace, course, fit_amortized, fixed_budget
 from bbvi.inference.settings import begin_with_encoder
 from bbvi.lectures.networks import Network, lecture_objective, parameter_norm
 from bbvi.limits import DAY
@@ -36,6 +36,8 @@ class VaeRun(NamedTuple):
         Parameters of the model and of the encoder.
     iterations, epochs : list of dict
         The log: iteration, objective, parameter_norm, seconds; epoch, objective, seconds.
+    verdict : Course
+        Whether training has converged, by the course of its steps.
     """
 
     network: Network
@@ -43,6 +45,7 @@ class VaeRun(NamedTuple):
     phi: Theta
     iterations: list[Row]
     epochs: list[Row]
+    verdict: Course
 
 
 def evaluate_objective(
@@ -183,9 +186,11 @@ def train_vae(
         log("epochs", epoch=len(rows) + 1, objective=objective)
         if folder is not None:
             save_checkpoint(folder, state, rng, len(rows), settings=settings, **logs)
-    return VaeRun(network, state.theta, state.phi or {}, **logs)
+    verdict = course(as_trace(state.trace).elbo)
+    return VaeRun(network, state.theta, state.phi or {}, **logs, verdict=verdict)
 
 
+@fixed_budget()
 def _one_epoch(
     network: Network,
     x: Array,

@@ -13,6 +13,9 @@ SAMPLES = 1024
 BARRIER = 0.5
 """Nats that the ELBO falls half-way between two ends, if they are two optima."""
 
+AWAY = 4.0
+"""Standard deviations beyond the sphere of q's mass, from where a draw is elsewhere."""
+
 
 class Ends(NamedTuple):
     """Of each row's K ends the one that counts.
@@ -53,3 +56,33 @@ def compare(targets: Targets, q: Gaussians, settled: Array, rng: np.random.Gener
     with np.errstate(invalid="ignore"):
         rival = np.where(other, ends[best] - ends, np.inf).min(axis=0)
     return Ends(chosen, rival)
+
+
+def elsewhere(
+    targets: Targets, q: Gaussians, settled: Array, rng: np.random.Generator
+) -> tuple[Array, Gaussians]:
+    """Where to begin again the starts that have not settled, q (K, N, ...) and settled (K, N).
+
+    Each at its draw with the highest log p, far from the best settled end of its row in the units
+    of that end, whose covariance it takes.
+
+    Returns
+    -------
+    lost : ndarray of int (n,)
+        Start k of row i is number k N + i.
+    narrow : Gaussians
+        Of n rows.
+    """
+    _, N, D = q.mean.shape
+    k, row = np.nonzero(~settled & settled.any(axis=0))
+    best = settled.argmax(axis=0)[row]
+    mean, A = q.mean[best, row], q.A[best, row]
+    eps = matched_noise(rng, max(SAMPLES, 2 * D), len(row), D)
+    z = q.mean[k, row] + np.einsum("nij,snj->sni", q.A[k, row], eps)
+    with np.errstate(all="ignore"):
+        log_p = targets(row).value(z.astype(targets(row).dtype)) if len(row) else z[..., 0]
+    distance = np.linalg.norm(np.linalg.solve(A[None], (z - mean)[..., None])[..., 0], axis=-1)
+    far = (distance > np.sqrt(D) + AWAY) & np.isfinite(log_p)
+    peak = np.where(far, log_p, -np.inf).argmax(axis=0), np.arange(len(row))
+    chosen = far.any(axis=0)
+    return (k * N + row)[chosen], Gaussians(z[peak][chosen], 0.5 * A[chosen])

@@ -5,15 +5,16 @@ back and shortened.  Then the row is looked at under four times as much fresh no
 gain there tells how far the noise has led it astray, and whether more is needed.
 """
 
+from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from bbvi.families import DiagonalGaussian, FullCovarianceGaussian
 from bbvi.inference.fit import NotFiniteError
 from bbvi.inference.solvers.climb import climb, run_away
-from bbvi.inference.solvers.ends import Ends, compare
+from bbvi.inference.solvers.ends import Ends, compare, elsewhere
 from bbvi.inference.solvers.quadratic import Gaussians, matched_noise
 from bbvi.inference.solvers.solution import Observe, Solution, Solver, Targets
 from bbvi.optimizers import put_rows, take_rows
@@ -32,6 +33,8 @@ CHECKED_BY = 1024
 """Samples of the second stage, where rows are few."""
 HOPELESS = 20.0
 """Nats below a row's best start, from where a start is given up."""
+UNEQUAL = 5.0
+"""The same, once a start of the row has settled: an optimum with less than 1 % of its mass."""
 
 
 def natural_gradient(
@@ -106,50 +109,98 @@ def _solve(
     num_starts: int | None,
 ) -> Solution:
     S = _check(family, num_samples)
-    N, D = len(lam), family.latent_dim
-    K = num_starts or (STARTS if N <= FEW_ROWS else 1)
-    q = _starts(family, lam, rng, K)
-    elbo, best, left = (np.full(K * N, value) for value in (-np.inf, -np.inf, np.inf))
-
-    def seen(part: Array, rows: Array, values: Array) -> None:
-        elbo[part[rows]] = values
-        best[part[rows]] = np.maximum(best[part[rows]], values)
-        observe(elbo.reshape(K, N).max(axis=0))
-
-    rows, earlier = np.arange(K * N), 0
-    while len(rows) and max_samples >= S:
-        enough = tolerance, (1 + GROWTH) * tolerance if earlier else -np.inf
-        for part in _parts(rows, S * D):
-            at, gained = climb(
-                partial(_targets_of, targets, part % N),
-                Gaussians(*take_rows(q, part)),
-                matched_noise(rng, S, len(part), D),
-                isinstance(family, DiagonalGaussian),
-                enough,
-                max_steps,
-                partial(seen, part),
-            )
-            put_rows(q, part, at)
-            # Under fresh noise a row seems to gain what the earlier noise and this one cost; what
-            # the earlier one cost is won by the last step.
-            left[part] = gained * earlier / (earlier + S) if earlier else np.inf
-        hopeless = (elbo.reshape(K, N) < elbo.reshape(K, N).max(axis=0) - HOPELESS).ravel()
-        ended = hopeless | run_away(q) | (left <= tolerance)
-        rows, earlier, S = rows[~ended[rows]], S, GROWTH * S
-        S = max(S, CHECKED_BY) if N <= FEW_ROWS else S
-    by_start, settled = elbo.reshape(K, N), np.isfinite(left).reshape(K, N)
-    _check_finite(by_start, lam)
-    q = Gaussians(*(part.reshape(K, N, *part.shape[1:]) for part in q))
-    end, ends = _ended(family, targets, lam, q, settled, rng)
+    N, K = len(lam), num_starts or (STARTS if len(lam) <= FEW_ROWS else 1)
+    ascents = _Ascents(
+        q=_starts(family, lam, rng, K),
+        elbo=np.full(K * N, -np.inf),
+        best=np.full(K * N, -np.inf),
+        left=np.full(K * N, np.inf),
+        diagonal=isinstance(family, DiagonalGaussian),
+        stages=tuple(_stages(S, max_samples, N)),
+        tolerance=tolerance,
+        max_steps=max_steps,
+    )
+    ascents.climb(targets, np.arange(K * N), N, rng, observe)
+    _check_finite(ascents.elbo.reshape(K, N), lam)
+    settled = np.isfinite(ascents.left).reshape(K, N)
+    if K > 1 and not settled.all():
+        # A start that has not settled may lie across several modes: it tells where to look.
+        lost, narrow = elsewhere(targets, ascents.by_start(N), settled, rng)
+        put_rows(ascents.q, lost, narrow)
+        put_rows((ascents.elbo, ascents.left), lost, (-np.inf, np.inf))
+        ascents.climb(targets, lost, N, rng, observe)
+        settled = np.isfinite(ascents.left).reshape(K, N)
+    end, ends = _ended(family, targets, lam, ascents.by_start(N), settled, rng)
     chosen = ends.chosen, np.arange(N)
     return Solution(
         lam=end,
         settled=settled[chosen],
         criterion="nats that fresh noise promises beyond the end of the climb",
-        best_elbo=best.reshape(K, N).max(axis=0),
-        last_elbo=by_start[chosen],
+        best_elbo=ascents.best.reshape(K, N).max(axis=0),
+        last_elbo=ascents.elbo.reshape(K, N)[chosen],
         rival=ends.rival,
     )
+
+
+class _Ascents(NamedTuple):
+    """K starts of N rows, one after the other, which `climb` moves: q, ELBOs, and nats left."""
+
+    q: Gaussians
+    elbo: Array
+    best: Array
+    left: Array
+    diagonal: bool
+    stages: tuple[int, ...]
+    tolerance: float
+    max_steps: int
+
+    def by_start(self, N: int) -> Gaussians:
+        """q (K, N, ...)."""
+        return Gaussians(*(part.reshape(-1, N, *part.shape[1:]) for part in self.q))
+
+    def climb(
+        self, targets: Targets, rows: Array, N: int, rng: np.random.Generator, observe: Observe
+    ) -> None:
+        """Stage after stage, with ever more samples, for the rows that need them."""
+        earlier, D = 0, self.q.mean.shape[1]
+
+        def seen(part: Array, rows: Array, values: Array) -> None:
+            self.elbo[part[rows]] = values
+            self.best[part[rows]] = np.maximum(self.best[part[rows]], values)
+            observe(self.elbo.reshape(-1, N).max(axis=0))
+
+        for S in self.stages:
+            if len(rows) == 0:
+                break
+            enough = self.tolerance, (1 + GROWTH) * self.tolerance if earlier else -np.inf
+            for part in _parts(rows, S * D):
+                at, gained = climb(
+                    partial(_targets_of, targets, part % N),
+                    Gaussians(*take_rows(self.q, part)),
+                    matched_noise(rng, S, len(part), D),
+                    self.diagonal,
+                    enough,
+                    self.max_steps,
+                    partial(seen, part),
+                )
+                put_rows(self.q, part, at)
+                # Under fresh noise a row seems to gain what the earlier noise and this one cost;
+                # what the earlier one cost is won by the last step.
+                self.left[part] = gained * earlier / (earlier + S) if earlier else np.inf
+            by_start = self.elbo.reshape(-1, N)
+            settled = np.isfinite(self.left).reshape(-1, N).any(axis=0)
+            least = by_start.max(axis=0) - np.where(settled, UNEQUAL, HOPELESS)
+            hopeless = (by_start < least).ravel()
+            ended = hopeless | run_away(self.q) | (self.left <= self.tolerance)
+            rows, earlier = rows[~ended[rows]], S
+
+
+def _stages(S: int, max_samples: int, N: int) -> Iterator[int]:
+    """Samples of each stage."""
+    while max_samples >= S:
+        yield S
+        S *= GROWTH
+        S = max(S, CHECKED_BY) if N <= FEW_ROWS else S
 
 
 def _check(family: Any, num_samples: int | None) -> int:
