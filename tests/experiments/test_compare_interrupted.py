@@ -1,0 +1,85 @@
+"""A comparison that loses a process or a worker gives the same table; equal methods stay equal."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+from functools import partial
+
+import numpy as np
+import pytest
+from scipy import stats
+from waiting import wait_until
+
+from bbvi import backends
+from bbvi.evaluation import elbo
+from bbvi.evaluation.paired import paired_differences
+from bbvi.experiments.catalogue import problem_of
+from bbvi.experiments.compare_seeds import compare_seeds
+from bbvi.experiments.methods import Settings
+from bbvi.experiments.same_numbers import of_a_clock
+
+OPTIONS = ["compare", "--dataset", "iris", "--quick", "--evaluations", "20000", "--seeds", "4"]
+OPTIONS += ["--methods", "amortized-reparameterized", "semi-amortized", "--workers", "1"]
+
+
+def table(folder):
+    """seeds.csv without times."""
+    with open(folder / "seeds.csv", newline="") as file:
+        return [{k: v for k, v in row.items() if not of_a_clock(k)} for row in csv.DictReader(file)]
+
+
+def command(out):
+    code = "from bbvi.cli import main; import sys; sys.exit(main())"
+    return [sys.executable, "-c", code, *OPTIONS, "--out", str(out)]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_a_killed_comparison_goes_on_to_the_same_table(tmp_path):
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    out, cells = tmp_path / "killed", tmp_path / "killed" / "runs" / "cells"
+    with subprocess.Popen(command(out), **quiet) as process:
+        wait_until(lambda: cells.is_dir() and len(list(cells.glob("*.json"))) >= 2)
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    finished = {path: path.stat().st_mtime_ns for path in cells.glob("*.json")}
+    assert 2 <= len(finished) < 8
+    assert not (out / "seeds.csv").exists()
+    assert subprocess.run(command(out), **quiet).returncode == 0
+    assert {path: path.stat().st_mtime_ns for path in finished} == finished
+    assert subprocess.run(command(tmp_path / "whole"), **quiet).returncode == 0
+    assert len(table(out)) == 8
+    assert table(out) == table(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_two_names_of_one_method_are_seldom_called_different():
+    """200 comparisons of real fits of one method at other seeds, at the stated level of 5 %."""
+    tiny = Settings(evaluations=2_000, new_steps=10, optimum_steps=5, test_rows=15)
+    source = partial(problem_of, None, "iris", 0, 2, "float64")
+    name = "amortized-reparameterized"
+    runs = compare_seeds(
+        source, num_seeds=60, methods=(name,), settings=tiny, workers=1, progress=False
+    )
+    scores = np.array([_held_out_elbo(source(), runs.fits[name, k], k) for k in range(60)])
+    rng = np.random.default_rng(0)
+    called, wrong = 0, 0
+    for _ in range(200):
+        rows = rng.choice(60, 10, replace=False)
+        pair = {"one": scores[rows[:5]], "other": scores[rows[5:]]}
+        called += paired_differences(pair)[0].decided
+        # Negative control: what is worse by five standard deviations is told from the other.
+        worse = {**pair, "other": pair["other"] - 5 * scores.mean(axis=1).std()}
+        wrong += paired_differences(worse)[0].decided
+    # A rate of 5 % gives more than this in one of a thousand tests.
+    assert called <= stats.binom.ppf(0.999, 200, 0.05)
+    assert wrong > 150
+
+
+def _held_out_elbo(problem, fit, seed):
+    rng = np.random.default_rng(seed)
+    lam = backends.encode(problem.encoder, fit.phi, problem.test.x)[0]
+    target = backends.target(problem.model, fit.theta, problem.test.x)
+    return elbo(problem.family, target, lam, rng, num_samples=50).value
