@@ -67,6 +67,9 @@ from bbvi.optimizers import cosine_decay
 from bbvi.plotting.lectures import step_1_figure
 from bbvi.plotting.style import COLORS, LINES, MARKERS, new_figure, styled
 
+# Fits in this notebook have a budget of steps; none claims an optimum.
+warnings.filterwarnings("ignore", "fit_")
+
 # %% [markdown]
 # ## From scratch
 #

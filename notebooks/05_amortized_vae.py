@@ -42,6 +42,8 @@ if importlib.util.find_spec("bbvi") is None:
 SMOKE = os.environ.get("BBVI_SMOKE") == "1"  # small sizes, for automatic tests
 
 # %%
+import warnings
+
 import autograd
 import autograd.numpy as anp
 import numpy as np
@@ -65,6 +67,9 @@ from bbvi.lectures.vae import train_vae
 from bbvi.plotting.models import codes_figure
 from bbvi.plotting.style import new_figure, styled
 from bbvi.plotting.vae import draw_images, draw_latent_space, draw_objective
+
+# Fits in this notebook have a budget of steps; none claims an optimum.
+warnings.filterwarnings("ignore", "fit_")
 
 # %% [markdown]
 # ## From scratch

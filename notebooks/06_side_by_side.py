@@ -43,6 +43,7 @@ if importlib.util.find_spec("bbvi") is None:
 SMOKE = os.environ.get("BBVI_SMOKE") == "1"  # small sizes, for automatic tests
 
 # %%
+import warnings
 from functools import partial
 
 import numpy as np
@@ -63,6 +64,9 @@ problem = problem_from("digits", np.random.default_rng(0), dtype=np.float64)
 model, family, encoder = problem.model, problem.family, problem.encoder
 x, x_new = problem.train.x, problem.test.x[: 20 if SMOKE else 200]
 print(f"{len(x)} digits to learn from, {len(x_new)} new ones, D = {model.latent_dim}")
+
+# Fits in this notebook have a budget of steps; none claims an optimum.
+warnings.filterwarnings("ignore", "fit_")
 
 # %% [markdown]
 # ## From scratch: one line decides

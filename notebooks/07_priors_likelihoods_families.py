@@ -85,6 +85,9 @@ from bbvi.plotting.vae import draw_images
 
 images, labels = digits()
 
+# Fits in this notebook have a budget of steps; none claims an optimum.
+warnings.filterwarnings("ignore", "fit_")
+
 # %% [markdown]
 # ## A mixture as the prior
 #
