@@ -115,7 +115,7 @@ RUNNING_MEAN = Preparation(learn_running_mean, "mean of f, to start from", PILOT
 COEFFICIENTS = Preparation(learn_coefficients, "a coefficient for each parameter", PILOTS)
 NETWORK = Preparation(learn_network, "a network of x", STEPS * BATCH)
 SURROGATE = Preparation(
-    learn_surrogate, "a surrogate of f", 3 * STEPS * SURROGATE_ROWS, SURROGATE_ROWS
+    learn_surrogate, "a surrogate of f", 2 * STEPS * SURROGATE_ROWS, SURROGATE_ROWS
 )
 
 
