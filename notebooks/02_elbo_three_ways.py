@@ -290,8 +290,8 @@ print(f"  = ELBO of the encoder's q         {bound_encoder.value.mean():8.2f}")
 assert approximation > -0.05
 
 # %% [markdown]
-# The gap has two parts: what no Gaussian could express (posteriors of a network are bent), and
-# what the encoder could have done better with a Gaussian. The package measures both with
+# The gap has two parts: what no factorized Gaussian could express (posteriors of a network are bent
+# and tilted), and what the encoder could have done better with one. The package measures both with
 # `bbvi.evaluation.inference_gap`; notebook 6 compares methods by them.
 #
 # ## Exercises

@@ -158,7 +158,8 @@ assert np.allclose(ratios["own mean (wrong)"], 1 - 1 / sample_sizes, atol=0.1)
 with styled():
     fig = new_figure(15, 4.8)
     first, second, third = fig.subplots(1, 3)
-    bins = np.linspace(-60, 80, 141)
+    # The whole range: a fifth of the score function's mean comes from its long tail.
+    bins = np.linspace(score[:, 0].min(), score[:, 0].max(), 200)
     for number, (grads, name) in enumerate(((score, "score function"), (path, "pathwise"))):
         first.hist(grads[:, 0], bins, density=True, color=COLORS[number], alpha=0.7, label=name)
     first.axvline(exact[0], color="black", ls="--", label="exact: 8")
@@ -280,11 +281,36 @@ def find(model, point, estimator):
 for name in ("sticking-the-landing", "leave-one-out"):
     assert find("linear-gaussian-digits", "converged", name) < 1e-20
 assert find("linear-gaussian-digits", "converged", "reparameterized") > 0.1
-# ... and on the digit, too, the score function with a baseline overtakes the usual pathwise one.
-if not SMOKE:  # a decoder that has learned nothing has another ranking
-    for point, sign in (("start", 1), ("converged", -1)):
-        loo, path = (find("digits", point, name) for name in ("leave-one-out", "reparameterized"))
-        assert sign * (loo - path) > 0
+
+# What is said below about the ranking holds for four decoders, each with a digit of its own.
+three = ("score-function", "leave-one-out", "reparameterized")
+at_end = []
+for seed in () if SMOKE else (0, 1, 2, 3):  # a decoder that has learned nothing ranks otherwise
+    grid = Grid(
+        models=("digits", "linear-gaussian-digits"),
+        estimators=three,
+        samples=(4,),
+        dimensions=(2,),
+        replicates=1000,
+        training_steps=1000,
+    )
+    ranked = {
+        (row["model"], row["point"], row["estimator"]): row["variance"]
+        for row in variance(grid, seed=seed, workers=1).rows
+        if row["block"] == "mean"
+    }
+    score_0, loo_0, path_0 = (ranked["digits", "start", name] for name in three)
+    assert path_0 < loo_0 < score_0 / 4
+    assert path_0 < score_0 / 8
+    score_0, loo_0, path_0 = (ranked["linear-gaussian-digits", "start", name] for name in three)
+    assert path_0 < score_0 / 7
+    assert 0.6 * score_0 < loo_0
+    score_1, loo_1, path_1 = (ranked["digits", "converged", name] for name in three)
+    assert score_1 > ranked["digits", "start", "score-function"]
+    assert loo_1 < score_1 / 20
+    at_end.append(loo_1 / path_1)
+print("leave-one-out / pathwise on the digit, at the end:", np.round(at_end, 2))
+assert SMOKE or sorted(at_end)[1] < 1  # below in most, not in all
 
 with styled():
     fig = new_figure(13, 4.8)
@@ -305,15 +331,18 @@ fig
 # %% [markdown]
 # What to see:
 #
-# * At the start the pathwise estimators beat the plain score function by a factor of ten to twenty,
-#   as the lectures say. A baseline makes up for much of it, on the digit for nearly all.
-# * At the end the ranking changes. On the digit the score function with a leave-one-out baseline
-#   has *less* variance than the usual pathwise gradients, and on PCA none.
+# * At the start the pathwise estimators beat the plain score function by a factor of about ten
+#   (PCA) to seventy (the digit of one decoder), as the lectures say. A baseline makes up for most
+#   of it on the digit, where it takes nine tenths of the variance away, and for a quarter or so on
+#   PCA. Pathwise stays ahead on both.
+# * At the end the ranking changes. On PCA the score function with a leave-one-out baseline has no
+#   variance at all. On the digit it depends on the decoder and the digit: over four of them it has
+#   from a twelfth of the variance of the usual pathwise gradient to somewhat more (printed above).
 # * `reparameterized` and `reparameterized-kl` do the entropy or the KL in closed form, and this is
 #   what keeps them shaking at the optimum; `sticking-the-landing` (Roeder, Wu and Duvenaud) samples
 #   everything and drops the score, whose mean is zero. It comes to rest.
-# * The plain score function gets *worse* towards the end: $q$ narrows, its score grows as
-#   $1/\sigma$, and $f$ is then almost a constant, $\log p(x)$: noise that a baseline removes.
+# * On the digit the plain score function gets *worse* towards the end: $q$ narrows, its score grows
+#   as $1/\sigma$, and $f$ is then almost a constant, $\log p(x)$: noise that a baseline removes.
 #
 # ## What pathwise cannot do at all
 #

@@ -29,6 +29,10 @@
 # $$\theta \leftarrow \theta + \beta\, \nabla_\theta \frac{1}{|B|} \sum_{i \in B}
 #   \mathrm{ELBO}(x_i; \theta, \lambda_i).$$
 #
+# That is the *mean* over the minibatch. The objective of all $N$ datapoints is their sum, whose
+# estimate is $\frac{N}{|B|} \sum_{i \in B}$: the same direction, $N$ times as long. So a step size
+# $\beta$ for the mean is $\beta / N$ for the sum; exercise 4.3 asks for the sum.
+#
 # Step 1 exists to make the bound tight, for only then does Step 2 climb $\log p_\theta(x)$ itself.
 # This notebook watches both, and then looks at what happens when Step 1 is cut short.
 

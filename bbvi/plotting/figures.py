@@ -24,7 +24,7 @@ from bbvi.lectures import step_1_watched as watched
 from bbvi.lectures.digits_decoder import digits_decoder
 from bbvi.lectures.images import load_images
 from bbvi.lectures.latent_maps import compare_codes
-from bbvi.lectures.latent_space import vae_pictures
+from bbvi.lectures.latent_space import manifold_grid, vae_pictures
 from bbvi.lectures.networks import lecture_network
 from bbvi.lectures.priors import compare_priors
 from bbvi.lectures.vae import train_vae
@@ -219,8 +219,9 @@ def vae(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
     ]
     epochs = [{key: row[key] for key in ("epoch", "objective")} for row in trained.epochs]
     pixels = [
-        {f"pixel_{j}": round(float(value), 2) for j, value in enumerate(image)}
-        for image in shown.manifold
+        {f"z_{d + 1}": round(float(value), 4) for d, value in enumerate(z)}
+        | {f"pixel_{j}": round(float(value), 2) for j, value in enumerate(image)}
+        for z, image in zip(manifold_grid(network.model.latent_dim), shown.manifold)
     ]
     return {
         "vae_latent_space": Drawn(figures["latent_space"], points),

@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 
 import matplotlib.colors
 import numpy as np
@@ -264,3 +265,10 @@ def test_every_kind_of_mark_has_its_numbers():
     assert (bar["x"], bar["width"], bar["height"]) == ("-0.25", "0.5", "5")
     [ellipse] = (row for row in rows if row["what"] == "ellipse")
     assert (ellipse["x"], ellipse["width"], ellipse["angle"]) == ("1", "3", "30")
+
+
+def test_every_picture_is_shown_on_the_page_of_the_figures():
+    folder = Path(__file__).parents[2] / "figures"
+    page = (folder / "README.md").read_text("utf-8")
+    shown = set(re.findall(r"\]\(([^)/]+)\)", page))
+    assert shown == {path.name for path in folder.iterdir() if path.suffix in (".png", ".html")}
