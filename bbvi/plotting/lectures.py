@@ -66,13 +66,15 @@ def draw_samples_needed(axes: Axes, rows: Sequence[Row]) -> None:
     """The exact number of samples for a tenth of p(x) as standard deviation, against D."""
     needed = {int(row["dimension"]): float(row["samples_for_ten_percent"]) for row in rows}
     places = np.arange(len(needed))
-    axes.bar(places, list(needed.values()), color=ELBO_COLOR, width=0.6)
+    # Dots, for a logarithmic axis has no zero from which a bar could rise.
+    axes.plot(places, list(needed.values()), "o", color=ELBO_COLOR, markersize=11)
     for place, value in zip(places, needed.values()):
         power = int(np.floor(np.log10(value)))
         text = f"${value / 10**power:.0f} \\times 10^{{{power}}}$"
-        axes.text(float(place), 1.4 * value, text, ha="center")
+        axes.text(float(place), 3 * value, text, ha="center")
     axes.set_yscale("log")
     axes.set_ylim(1, 60 * max(needed.values()))
+    axes.set_xlim(-0.6, len(needed) - 0.4)
     axes.set_xticks(places, [str(D) for D in needed])
     axes.set_xlabel("latent dimensions D")
     axes.set_ylabel("samples S needed")
