@@ -5,6 +5,7 @@ python -m sphinx -W -b html docs docs/_build/html
 """
 
 import sys
+import warnings
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -12,6 +13,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from book import assets, docstrings, links, make
 
 import bbvi
+
+# numpydoc reads each docstring a second time, for a signature in its first line.
+warnings.filterwarnings("ignore", message="Unknown section Requires")
 
 project = "bbvi"
 author = "The bbvi developers"
@@ -54,7 +58,14 @@ mathjax2_config = {
         "processClass": "math|output_area",
         "ignoreClass": "document",
     },
-    "HTML-CSS": {"linebreaks": {"automatic": True}, "availableFonts": ["TeX"], "imageFont": None},
+    "HTML-CSS": {
+        "linebreaks": {"automatic": True},
+        "availableFonts": [],
+        "webFont": "STIX-Web",
+        "imageFont": None,
+        "EqnChunk": 1000,
+        "EqnChunkDelay": 0,
+    },
 }
 
 html_theme = "pydata_sphinx_theme"
@@ -66,7 +77,9 @@ html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
     "show_toc_level": 2,
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 6,
+    "navbar_end": ["search-button", "theme-switcher"],
+    "navbar_persistent": [],
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],

@@ -8,7 +8,12 @@ FIELD = type(namedtuple("_", "field").field)
 LITERAL = re.compile(r"(``.+?``|`[^`\s][^`]*`(?:__?)?)")
 HEADING = re.compile(r"^(Requires)\n-+\n", flags=re.MULTILINE)
 SIGNATURES = (
-    (re.compile(r"(numpy\.)?ndarray\[Any, (numpy\.)?dtype\[Any\]\]"), "Array"),
+    (
+        re.compile(
+            r"~?(numpy\.)?ndarray\[~?(typing\.)?Any, ~?(numpy\.)?dtype\[~?(typing\.)?Any\]\]"
+        ),
+        "Array",
+    ),
     (re.compile(r"dict\[str, Array\]"), "Theta"),
 )
 

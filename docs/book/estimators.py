@@ -42,7 +42,8 @@ def page(name: str, said: dict[str, Any]) -> str:
     """The page of one estimator."""
     specification = ESTIMATORS[name]
     contract = next(row for row in contract_rows() if row["estimator"] == name)
-    rows = "\n".join(f"| {key} | {value} |" for key, value in contract.items() if key != "source")
+    cells = [f"| {key} | {value} |" for key, value in contract.items() if key != "source"]
+    rows = "\n".join([cells[0], "|---|---|", *cells[1:]])
     steps = "\n".join(f"{at}. {line}" for at, line in enumerate(said["derivation"], 1))
     return f"""# {said["title"]}
 
@@ -62,8 +63,6 @@ $$
 
 ## Contract
 
-| | |
-|---|---|
 {rows}
 
 ## Bias and variance

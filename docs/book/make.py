@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from book import api, copies, estimators, members
+from book import api, cheatsheet, copies, estimators, members
 from book.writing import Pages
 
 FOLDERS = ("api", "lectures", "exercises", "estimators", "families", "likelihoods", "procedures")
@@ -11,6 +11,6 @@ FOLDERS = ("api", "lectures", "exercises", "estimators", "families", "likelihood
 def pages(root: Path) -> None:
     """All generated pages of the book below ``root``."""
     book = Pages(root, FOLDERS)
-    for part in (api, copies, estimators, members):
+    for part in (api, copies, estimators, members, cheatsheet):
         part.write(book)
     book.remove_others()

@@ -82,7 +82,8 @@ def page(kind: str, name: str, said: dict[str, Any]) -> str:
     """The page of one family, likelihood or procedure."""
     value = getattr({"families": families, "likelihoods": models}.get(kind, inference), name)
     full_name = names.homes()[id(value)]
-    rows = "\n".join(f"| {key} | {text} |" for key, text in contract(kind, name, value))
+    cells = [f"| {key} | {text} |" for key, text in contract(kind, name, value)]
+    rows = "\n".join([cells[0], "|---|---|", *cells[1:]])
     return f"""# {name}
 
 {{py:obj}}`{full_name}`: {names.summary(value)}
@@ -99,8 +100,6 @@ $$
 
 ## Contract
 
-| | |
-|---|---|
 {rows}
 
 ## Picture

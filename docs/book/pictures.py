@@ -11,7 +11,7 @@ from book.measured import measured
 from book.problems import NAMES, kind_for
 
 BLUE, GREY, RED = "#1f5fa8", "#b8b8b8", "#c8402a"
-FLOOR = 1e-12
+FLOOR = 1e-4
 """Noise below this is drawn at it: a gradient without any noise."""
 
 
@@ -62,7 +62,8 @@ def _draw_noise(axes: Any, name: str) -> None:
         axes.plot([at] * len(noise), noise, "_", ms=16, color=GREY)
         value = max(found.noise, FLOOR)
         axes.plot(at, value, "o", ms=8, color=RED)
-        axes.annotate(f"{value:.2g}", (at, value), (9, -3), textcoords="offset points", fontsize=9)
+        text = f"{found.noise:.2g}" if found.noise > FLOOR else "0"
+        axes.annotate(text, (at, value), (9, -3), textcoords="offset points", fontsize=9)
     axes.set_yscale("log")
     axes.set_ylabel("variance / gradient²")
     title = "Noise of one gradient (grey: the other estimators)"
