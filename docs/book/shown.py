@@ -27,6 +27,7 @@ FAMILIES: dict[str, Callable[[], Any]] = {
     "Categorical": lambda: families.Categorical(2, 3),
     "DiagonalGaussian": lambda: families.DiagonalGaussian(2),
     "FullCovarianceGaussian": lambda: families.FullCovarianceGaussian(2),
+    "Beta": lambda: families.Beta(2),
     "Gamma": lambda: families.Gamma(2),
     "LabelAndGaussian": lambda: families.LabelAndGaussian(3, 1),
     "Laplace": lambda: families.Laplace(2),
