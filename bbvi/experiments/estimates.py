@@ -19,6 +19,7 @@ from bbvi.experiments.sweep import BYTES_PER_CELL, cell_rng
 from bbvi.limits import DAY, check_memory, check_time, product, seconds_of
 from bbvi.nets import MLP, ConvNet, astype
 from bbvi.types import Array, Family, Model, Target, Theta
+from bbvi.validation import as_count
 
 AT_ONCE = 2**14
 """Evaluations by which a rate is measured."""
@@ -125,4 +126,4 @@ def worker_count(executor: Any, workers: int | None) -> int | None:
     """The number of processes of a sweep, None where an executor does not tell."""
     if executor is not None:
         return None
-    return (os.cpu_count() or 1) if workers is None else workers
+    return (os.cpu_count() or 1) if workers is None else as_count("workers", workers)

@@ -147,7 +147,7 @@ def test_the_integrands_are_targets_with_consistent_functions(integrand):
     z = np.random.default_rng(0).standard_normal((3, 2, 2))
     weights = np.random.default_rng(1).uniform(size=(3, 2))
     value = f.value(z)
-    slopes = checks.evidence.column_differences(f.value, z)
+    slopes = checks.statistics.column_differences(f.value, z)
     for log_p, dz, *_ in (f.value_and_dz(z), f.value_and_grads(z)):
         np.testing.assert_allclose(log_p, value)
         np.testing.assert_allclose(dz, slopes, atol=1e-6)
