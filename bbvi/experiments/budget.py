@@ -5,9 +5,9 @@ from functools import partial
 
 import numpy as np
 
+from bbvi.experiments.identity import cell_rng
 from bbvi.experiments.methods import Method, Settings, estimator_of
 from bbvi.experiments.problem import Problem
-from bbvi.experiments.sweep import cell_rng
 from bbvi.inference import Fit, fixed_budget, known_theta, maximum_likelihood
 from bbvi.nets import astype
 from bbvi.optimizers import adam, cosine_decay

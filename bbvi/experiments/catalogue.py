@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bbvi.experiments import lecture_problems as lecture
+from bbvi.experiments.identity import cell_rng
 from bbvi.experiments.methods import (
     DISCRETE_METHODS,
     LABEL_METHODS,
@@ -22,7 +23,6 @@ from bbvi.experiments.methods import (
 )
 from bbvi.experiments.own import is_own, own_problem
 from bbvi.experiments.problem import Problem, problem_from
-from bbvi.experiments.sweep import cell_rng
 from bbvi.experiments.units import TableWarning
 from bbvi.suggestions import did_you_mean
 

@@ -26,10 +26,10 @@ from bbvi.experiments.compare import (
     run_method,
 )
 from bbvi.experiments.estimates import check_comparison, worker_count
-from bbvi.experiments.identity import described, digest
+from bbvi.experiments.identity import cell_rng, described, digest
 from bbvi.experiments.methods import DEFAULT, METHODS, Method, Settings
 from bbvi.experiments.problem import Problem
-from bbvi.experiments.sweep import Cell, cell_rng, run_sweep
+from bbvi.experiments.sweep import Cell, run_sweep
 from bbvi.inference import Fit
 from bbvi.limits import DAY
 from bbvi.nets import astype

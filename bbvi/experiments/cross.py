@@ -16,8 +16,9 @@ import numpy as np
 from bbvi.experiments.budget import learn
 from bbvi.experiments.compare import run_method
 from bbvi.experiments.compare_seeds import Source, run_settings
+from bbvi.experiments.identity import cell_rng
 from bbvi.experiments.methods import Method, Settings
-from bbvi.experiments.sweep import Cell, cell_rng, run_sweep
+from bbvi.experiments.sweep import Cell, run_sweep
 from bbvi.inference import Fit
 from bbvi.nets import astype
 from bbvi.types import Theta

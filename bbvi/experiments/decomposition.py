@@ -25,11 +25,11 @@ from bbvi.evaluation.gradient_parts import Part, Parts, gradient_parts
 from bbvi.experiments.compare import best_solver, check_methods
 from bbvi.experiments.compare_seeds import Source
 from bbvi.experiments.exact_parts import exact_parts
-from bbvi.experiments.identity import described, digest
+from bbvi.experiments.identity import cell_rng, described, digest
 from bbvi.experiments.methods import METHODS, Method, Settings, estimator_name
 from bbvi.experiments.one_gradient import Gradient, flat, gradient_of_step, train_until
 from bbvi.experiments.problem import Problem
-from bbvi.experiments.sweep import Cell, Sweep, cell_rng, run_sweep
+from bbvi.experiments.sweep import Cell, Sweep, run_sweep
 from bbvi.inference import (
     by_course,
     fit_importance_weighted,

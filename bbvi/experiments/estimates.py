@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from bbvi import backends
+from bbvi.experiments.identity import cell_rng
 from bbvi.experiments.methods import (
     Method,
     Settings,
@@ -15,7 +16,7 @@ from bbvi.experiments.methods import (
     by_step_1,
 )
 from bbvi.experiments.problem import Problem
-from bbvi.experiments.sweep import BYTES_PER_CELL, cell_rng
+from bbvi.experiments.sweep import BYTES_PER_CELL
 from bbvi.limits import DAY, check_memory, check_time, product, seconds_of
 from bbvi.nets import MLP, ConvNet, astype
 from bbvi.types import Array, Family, Model, Target, Theta

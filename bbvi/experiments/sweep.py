@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from bbvi.experiments.csv_and_json import blas_names, plain
 from bbvi.experiments.executors import compute
-from bbvi.experiments.identity import digest, this_bbvi, words_of
+from bbvi.experiments.identity import cell_rng, digest, this_bbvi, words_of
 from bbvi.experiments.store import claim, sweep_strays
 from bbvi.experiments.sweep_files import Outcome, read_cell, write_cell
 from bbvi.limits import check_memory
@@ -56,20 +56,6 @@ class Sweep(NamedTuple):
     rows: list[dict[str, Any]]
     failures: list[dict[str, Any]]
     notes: list[str]
-
-
-def cell_rng(seed: int, cell: Mapping[str, Any], replicate: int = 0) -> np.random.Generator:
-    """The generator of one cell, from (seed, hash of its parameters, replicate).
-
-    Examples
-    --------
-    >>> a = cell_rng(0, {"S": 1, "estimator": "pathwise"})
-    >>> b = cell_rng(0, {"estimator": "pathwise", "S": 1})
-    >>> bool(a.random() == b.random())
-    True
-    """
-    words = [seed, int(digest(dict(cell)), 16), replicate]
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(words)))
 
 
 def run_sweep(

@@ -20,9 +20,10 @@ from bbvi.experiments.budget import checked, learn
 from bbvi.experiments.compare import check_methods
 from bbvi.experiments.compare_seeds import Source, run_settings
 from bbvi.experiments.estimates import check_comparison, worker_count
+from bbvi.experiments.identity import cell_rng
 from bbvi.experiments.methods import DEFAULT, METHODS, Learned, Method, Settings
 from bbvi.experiments.problem import Problem
-from bbvi.experiments.sweep import Cell, cell_rng, run_sweep
+from bbvi.experiments.sweep import Cell, run_sweep
 from bbvi.inference import NotFiniteError
 from bbvi.limits import DAY
 from bbvi.nets import astype

@@ -22,9 +22,9 @@ from bbvi.estimators.table import ESTIMATORS
 from bbvi.evaluation.gradients import BlockStatistics, GradientStatistics, gradient_statistics
 from bbvi.evaluation.tail_index import InfiniteVarianceWarning
 from bbvi.experiments.estimates import worker_count
-from bbvi.experiments.identity import described
+from bbvi.experiments.identity import cell_rng, described
 from bbvi.experiments.own import is_own, sha256_of
-from bbvi.experiments.sweep import Cell, CellFunction, PerCell, Sweep, cell_rng, run_sweep
+from bbvi.experiments.sweep import Cell, CellFunction, PerCell, Sweep, run_sweep
 from bbvi.experiments.trajectory import Trajectory, trajectory
 from bbvi.experiments.variance_grid import (
     FULL,

@@ -8,7 +8,7 @@ from bbvi.datasets import Dataset
 from bbvi.datasets import binarize as to_binary
 from bbvi.estimators import reparameterized_kl
 from bbvi.experiments.estimates import check_network, check_training
-from bbvi.experiments.sweep import cell_rng
+from bbvi.experiments.identity import cell_rng
 from bbvi.inference import Fit, fit_amortized, fixed_budget
 from bbvi.lectures.images import Images
 from bbvi.lectures.latent_space import posterior_means

@@ -19,9 +19,9 @@ from bbvi.experiments.decomposition import (
     measure,
     optimum_of_step_1,
 )
+from bbvi.experiments.identity import cell_rng
 from bbvi.experiments.methods import CONJUGATE_METHODS, METHODS, Method, by_encoder, by_step_1
 from bbvi.experiments.one_gradient import flat, gradient_of_step, train_until
-from bbvi.experiments.sweep import cell_rng
 from bbvi.inference import fit_amortized, fit_bbvi, fit_semi_amortized
 from bbvi.plotting import decomposition as plotting
 

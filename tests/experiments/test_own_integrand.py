@@ -85,7 +85,7 @@ def rows_of(out):
 
 
 def test_an_own_model_with_an_own_estimator_at_own_points(file, tmp_path):
-    np.save(tmp_path / "mine.npy", np.array([[0.5, -1.0], [0.0, 0.0]]))
+    np.save(tmp_path / "mine.npy", np.array([[3.0, -1.0], [0.0, 0.0]]))
     estimators = [f"{file}:halved", "reparameterized"]
     points = ["start", str(tmp_path / "mine.npy")]
     model = ["--model", f"{file}:pca"]

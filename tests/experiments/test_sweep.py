@@ -14,9 +14,9 @@ from waiting import wait_until
 
 from bbvi.experiments.cluster import cluster
 from bbvi.experiments.csv_and_json import write_csv
-from bbvi.experiments.identity import digest
+from bbvi.experiments.identity import cell_rng, digest
 from bbvi.experiments.store import claim
-from bbvi.experiments.sweep import cell_rng, run_sweep
+from bbvi.experiments.sweep import run_sweep
 from bbvi.experiments.sweep_files import cell_path
 
 CELLS = [{"scale": scale, "size": size} for scale in (0.1, 1.0, 3.0) for size in (5, 40)]
@@ -258,6 +258,14 @@ def test_rows_that_are_not_plain_fail_their_cell():
     sweep = serial(lambda cell, rng: [{"value": object()}], CELLS[:1])
     assert sweep.rows == []
     assert "expected plain values" in sweep.failures[0]["error"]
+
+
+def test_a_file_has_the_same_numbers_in_every_folder():
+    one, other, another = (
+        cell_rng(0, {"model": f"{path}:pca", "S": 1}).random()
+        for path in ("a/mine.py", "/b/c/mine.py", "yours.py")
+    )
+    assert one == other != another
 
 
 def test_the_digest_is_the_same_in_every_version():
