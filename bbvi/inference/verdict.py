@@ -7,6 +7,7 @@ import numpy as np
 
 from bbvi.families import DiagonalGaussian, FullCovarianceGaussian
 from bbvi.importance_weights import psis
+from bbvi.inference.solvers.climb import run_away
 from bbvi.inference.solvers.quadratic import (
     FLAT,
     Gaussians,
@@ -197,13 +198,17 @@ def _left(
     q = Gaussians(mean, np.linalg.cholesky(covariance))
     S = max(num_samples // 2, 4 * D)
     halves = [quadratic(target, q, matched_noise(rng, S, len(lam), D)) for _ in range(2)]
-    ok = np.logical_and(*map(usable, halves))
+    # The ELBO of a heavy improper tail grows for ever, by little in each step.
+    ok = np.logical_and(*map(usable, halves)) & ~run_away(q)
     first, second = (Quadratic(*(part[ok] for part in half)) for half in halves)
     both = Quadratic(*(0.5 * (a + b) for a, b in zip(first, second)))
     gains = [way(look, diagonal, np.full(ok.sum(), FLAT)).gain for look in (first, second, both)]
+    # An infinite gain stays one: NaN would say that the family does not tell.
+    bounded = np.isfinite(gains).all(axis=0)
+    gains = [np.where(bounded, gain, 0) for gain in gains]
     noise = np.maximum(0.5 * (gains[0] + gains[1]) - gains[2], 0)
     left, norm = np.full(len(lam), np.inf), np.full(len(lam), np.inf)
-    left[ok] = np.maximum(gains[2] - noise, 0)
+    left[ok] = np.where(bounded, np.maximum(gains[2] - noise, 0), np.inf)
     norm[ok] = np.linalg.norm(both.gradient, axis=1)
     return left, norm, 2 * S * len(lam)
 
@@ -215,7 +220,7 @@ def _khat(log_w: Array, rounding: float) -> Array:
     if known.any():
         khat[known] = psis(log_w[:, known]).khat
     # Weights that differ by rounding alone have no tail.
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         same = np.ptp(log_w, axis=0) <= 1000 * rounding * np.maximum(1, np.abs(log_w[0]))
     return np.where(known & same, -np.inf, khat)
 

@@ -186,7 +186,8 @@ class _Ascents(NamedTuple):
                 put_rows(self.q, part, at)
                 # Under fresh noise a row seems to gain what the earlier noise and this one cost;
                 # what the earlier one cost is won by the last step.
-                self.left[part] = gained * earlier / (earlier + S) if earlier else np.inf
+                left = gained * earlier / (earlier + S) if earlier else np.inf
+                self.left[part] = np.where(run_away(at), np.inf, left)
             by_start = self.elbo.reshape(-1, N)
             settled = np.isfinite(self.left).reshape(-1, N).any(axis=0)
             least = by_start.max(axis=0) - np.where(settled, UNEQUAL, HOPELESS)
@@ -247,8 +248,22 @@ def _ended(
     ends = compare(targets, q, settled, rng)
     mean, A = (part[ends.chosen, np.arange(len(lam))] for part in q)
     covariance = np.matmul(A, A.transpose(0, 2, 1))
-    covariance = 0.5 * (covariance + covariance.transpose(0, 2, 1))
+    covariance = _definite(0.5 * (covariance + covariance.transpose(0, 2, 1)))
     return family.from_moments(mean, covariance).astype(lam.dtype), ends
+
+
+def _definite(covariance: Array) -> Array:
+    """Covariances (N, D, D) with what rounding took where lengths of axes differ by 1e8.
+
+    Such a q runs away along a ridge without end; the verdict shall say so, not a factorization.
+    """
+    try:
+        np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
+        D = covariance.shape[-1]
+        largest = np.diagonal(covariance, axis1=1, axis2=2).max(axis=1)
+        return covariance + (8 * D * np.finfo(np.float64).eps) * largest[:, None, None] * np.eye(D)
+    return covariance
 
 
 def _check_finite(elbo: Array, lam: Array) -> None:

@@ -108,13 +108,17 @@ def way(found: Quadratic, diagonal: bool, floor: Array) -> Way:
     slopes = np.einsum("nij,ni->nj", turn, found.gradient)
     sure = np.clip(np.abs(bends), floor[:, None], MOST)
     shift = np.einsum("nij,nj->ni", turn, slopes / sure)
-    left = np.sum(slopes**2 / np.clip(np.abs(bends), FLAT, MOST), axis=1)
+    # A gain beyond the largest float is infinite, as it should be.
+    with np.errstate(over="ignore"):
+        squares = slopes**2
+        left = np.sum(squares / np.clip(np.abs(bends), FLAT, MOST), axis=1)
+        along_mean = np.sum(squares / sure, axis=1)
     if diagonal:
         bends = np.diagonal(found.curvature, axis1=1, axis2=2)
         turn = np.broadcast_to(np.eye(bends.shape[1]), turn.shape)
     precisions = np.clip(bends, LEAST, MOST)
     logs = np.log(precisions)
-    slope = np.sum(slopes**2 / sure, axis=1) + 0.5 * np.sum((bends - 1) * logs, axis=1)
+    slope = along_mean + 0.5 * np.sum((bends - 1) * logs, axis=1)
     gain = 0.5 * left + 0.5 * np.sum(precisions - 1 - logs, axis=1)
     return Way(shift, turn, precisions, slope, gain)
 
