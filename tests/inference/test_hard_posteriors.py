@@ -1,4 +1,4 @@
-"""`infer` with defaults on hard posteriors: it ends right, with a clear error, or with a warning."""
+"""`infer` with defaults on hard posteriors ends right, with a clear error, or with a warning."""
 
 import autograd.numpy as anp
 import numpy as np
