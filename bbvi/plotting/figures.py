@@ -31,6 +31,7 @@ from bbvi.lectures.vae import train_vae
 from bbvi.models import LinearGaussian, MixtureOfGaussians
 from bbvi.nets import part
 from bbvi.plotting import compare as compare_plots
+from bbvi.plotting import diagrams as drawings
 from bbvi.plotting import lectures as plots
 from bbvi.plotting import models as model_plots
 from bbvi.plotting import vae as vae_plots
@@ -230,6 +231,17 @@ def vae(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
     }
 
 
+def diagrams(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
+    """What needs no numbers: the model as plates, the two autoencoders, the ways of a gradient."""
+    pictures = {
+        "plate_model": drawings.plate_model(),
+        "autoencoder_and_vae": drawings.autoencoder_and_vae(),
+        "sampling_as_input": drawings.sampling_moved_to_the_input(),
+        "two_gradients": drawings.two_gradients(),
+    }
+    return {f"diagram_{name}": Drawn(picture, None) for name, picture in pictures.items()}
+
+
 FIGURES: dict[str, Callable[[np.random.Generator, bool], dict[str, Drawn]]] = {
     "compare": compare,
     "variance": gradient_variance,
@@ -240,6 +252,7 @@ FIGURES: dict[str, Callable[[np.random.Generator, bool], dict[str, Drawn]]] = {
     "priors": priors,
     "codes": codes,
     "vae": vae,
+    "diagrams": diagrams,
 }
 """Name -> (rng, quick) -> file name -> what to write there."""
 
