@@ -73,7 +73,9 @@ def ladders(family: Any, most: int) -> dict[str, list[tuple[str, Any]]]:
     least = max(16, 4 * family.num_params // family.latent_dim - 4)
     held = [S for S in SAMPLES if least <= S <= most]
     return {
-        NATURAL: [(f"{nats:g} nats", natural_gradient(tolerance=nats)) for nats in (0.01, 0.003)],
+        NATURAL: [
+            (f"{nats:g} nats", natural_gradient(tolerance=nats)) for nats in (0.01, 0.005, 0.003)
+        ],
         "deterministic": [(f"S = {S}", deterministic(num_samples=S)) for S in held],
         "deterministic, QMC": [
             (f"S = {S}", deterministic(num_samples=S, noise=quasi_monte_carlo)) for S in held
@@ -241,7 +243,7 @@ def main() -> None:
         print(f"{task.name}, {type(task.family).__name__}: {seen}", flush=True)
         for seed in range(args.seeds):
             rows += compare(task, best, seed, args.held)
-        write_csv(args.out / "runs.csv", rows)
+            write_csv(args.out / "runs.csv", rows)
     table = summary(rows)
     print(format_table(table, table[0]), verdict(table, rows), sep="\n\n")
     write_csv(args.out / "solvers.csv", table)

@@ -59,12 +59,13 @@ def compare(targets: Targets, q: Gaussians, settled: Array, rng: np.random.Gener
 
 
 def elsewhere(
-    targets: Targets, q: Gaussians, settled: Array, rng: np.random.Generator
+    targets: Targets, q: Gaussians, settled: Array, elbo: Array, rng: np.random.Generator
 ) -> tuple[Array, Gaussians]:
-    """Where to begin again the starts that have not settled, q (K, N, ...) and settled (K, N).
+    """Where to begin again the starts that may lie across several modes.
 
-    Each at its draw with the highest log p, far from the best settled end of its row in the units
-    of that end, whose covariance it takes.
+    Of q (K, N, ...), settled and elbo (K, N) those that have not settled, or on a lesser optimum.
+    Each begins at its draw with the highest log p, far from the best settled end of its row in the
+    units of that end, whose covariance it takes.
 
     Returns
     -------
@@ -74,8 +75,9 @@ def elsewhere(
         Of n rows.
     """
     _, N, D = q.mean.shape
-    k, row = np.nonzero(~settled & settled.any(axis=0))
-    best = settled.argmax(axis=0)[row]
+    reached = np.where(settled, elbo, -np.inf)
+    k, row = np.nonzero((reached < reached.max(axis=0) - BARRIER) & settled.any(axis=0))
+    best = reached.argmax(axis=0)[row]
     mean, A = q.mean[best, row], q.A[best, row]
     eps = matched_noise(rng, max(SAMPLES, 2 * D), len(row), D)
     z = q.mean[k, row] + np.einsum("nij,snj->sni", q.A[k, row], eps)

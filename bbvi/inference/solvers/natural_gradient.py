@@ -42,7 +42,7 @@ def natural_gradient(
     num_samples: int | None = None,
     max_samples: int = 16384,
     max_steps: int = 150,
-    tolerance: float = 0.01,
+    tolerance: float = 0.005,
     num_starts: int | None = None,
 ) -> Solver:
     """Natural gradients with a Newton step of the mean: a solver for the Gaussian families.
@@ -58,7 +58,8 @@ def natural_gradient(
     max_samples, max_steps : int
         Of a stage; a row that needs more stays unsettled.
     tolerance : float
-        Nats of the ELBO that may be left.
+        Nats of the ELBO that may be left, by an estimate that has noise of its own: with the
+        default at least 95 % of 1000 digits (D = 10) end within 0.01 nats of their optima.
     num_starts : int, optional
         Places to begin each row at, the given start and draws around it, the best end counting:
         by default 5 up to 16 rows, else 1.
@@ -122,14 +123,9 @@ def _solve(
     )
     ascents.climb(targets, np.arange(K * N), N, rng, observe)
     _check_finite(ascents.elbo.reshape(K, N), lam)
+    if K > 1:
+        ascents.climb_elsewhere(targets, N, rng, observe)
     settled = np.isfinite(ascents.left).reshape(K, N)
-    if K > 1 and not settled.all():
-        # A start that has not settled may lie across several modes: it tells where to look.
-        lost, narrow = elsewhere(targets, ascents.by_start(N), settled, rng)
-        put_rows(ascents.q, lost, narrow)
-        put_rows((ascents.elbo, ascents.left), lost, (-np.inf, np.inf))
-        ascents.climb(targets, lost, N, rng, observe)
-        settled = np.isfinite(ascents.left).reshape(K, N)
     end, ends = _ended(family, targets, lam, ascents.by_start(N), settled, rng)
     chosen = ends.chosen, np.arange(N)
     return Solution(
@@ -194,6 +190,22 @@ class _Ascents(NamedTuple):
             hopeless = (by_start < least).ravel()
             ended = hopeless | run_away(self.q) | (self.left <= self.tolerance)
             rows, earlier = rows[~ended[rows]], S
+
+    def climb_elsewhere(
+        self, targets: Targets, N: int, rng: np.random.Generator, observe: Observe
+    ) -> None:
+        """Begin again where starts that may lie across several modes tell to look.
+
+        A lesser optimum stays what it was where that leads to none.
+        """
+        settled = np.isfinite(self.left).reshape(-1, N)
+        lost, narrow = elsewhere(targets, self.by_start(N), settled, self.elbo.reshape(-1, N), rng)
+        parts = (*self.q, self.elbo, self.left)
+        earlier = tuple(part[lost] for part in parts)
+        put_rows(parts, lost, (*narrow, -np.inf, np.inf))
+        self.climb(targets, lost, N, rng, observe)
+        back = np.isinf(self.left[lost]) & np.isfinite(earlier[-1])
+        put_rows(parts, lost[back], tuple(part[back] for part in earlier))
 
 
 def _stages(S: int, max_samples: int, N: int) -> Iterator[int]:

@@ -114,7 +114,7 @@ def _solve(
     target = targets(np.arange(len(lam)))
     optimizer = optimizer or adam(cosine_decay(default_rate(family), num_steps))
     moments = optimizer.init(lam, rows=True)
-    windows = Windows(lam, num_steps)
+    windows = Windows(lam, moments, num_steps)
     for step in range(1, num_steps + 1):
         # The total gradient's noise is bounded where q is far from p; the path derivative's is not.
         early = reparameterized if 2 * step <= num_steps else sticking_the_landing
@@ -125,10 +125,10 @@ def _solve(
             )
         _check_finite(moved, moments, estimate, step, lam)
         lam = windows.shortened(lam, moved)
-        back = windows.add(estimate.elbo, lam)
+        back = windows.add(estimate.elbo, lam, moments)
         if len(back):
             lam[back] = windows.best_lam[back]
-            put_rows(moments, back, take_rows(optimizer.init(lam, rows=True), back))
+            put_rows(moments, back, _of_this_step(take_rows(windows.best_moments, back), moments))
         observe(estimate.elbo)
     elbos = np.array(windows.elbos)
     return Solution(
@@ -139,6 +139,13 @@ def _solve(
         last_elbo=elbos[-windows.length :].mean(axis=0),
         rival=np.full(len(lam), np.inf),
     )
+
+
+def _of_this_step(earlier: Any, moments: Any) -> Any:
+    """Earlier moments, with today's number of steps: a rate that falls must not begin anew."""
+    if isinstance(earlier, AdamState):
+        return earlier._replace(steps=np.broadcast_to(moments.steps.max(), earlier.steps.shape))
+    return earlier
 
 
 def default_rate(family: Family) -> float:

@@ -1,7 +1,10 @@
 """The course of noisy ELBOs, row by row: whether they still rise, and where they fell."""
 
+from typing import Any
+
 import numpy as np
 
+from bbvi.optimizers import put_rows, take_rows
 from bbvi.types import Array
 
 ERRORS = 4.0
@@ -21,36 +24,37 @@ class Windows:
         One per step.
     best_elbo, best_lam : ndarray (N,), (N, P)
         Of the best window: its mean ELBO, and lam at its end.
+    best_moments
+        The optimizer's moments there.
     scale : ndarray (N, 1)
         Halved whenever a row went back.
     """
 
-    def __init__(self, lam: Array, num_steps: int) -> None:
+    def __init__(self, lam: Array, moments: Any, num_steps: int) -> None:
         self.length = max(5, num_steps // 20)
         self.elbos: list[Array] = []
         self.best_elbo = np.full(len(lam), -np.inf)
         self.best_error = np.zeros(len(lam))
         self.best_lam = lam.copy()
+        self.best_moments = take_rows(moments, np.arange(len(lam)))
         self.scale = np.ones((len(lam), 1), dtype=lam.dtype)
 
     def shortened(self, lam: Array, moved: Array) -> Array:
         """The step from lam to ``moved``, shortened in the rows that went back."""
         return moved if (self.scale == 1).all() else lam + self.scale * (moved - lam)
 
-    def add(self, elbo: Array, lam: Array) -> Array:
-        """Note a step's ELBO and the lam after it: the rows (n,) that must go back."""
+    def add(self, elbo: Array, lam: Array, moments: Any) -> Array:
+        """Note a step's ELBO, and lam and moments after it: the rows (n,) that must go back."""
         self.elbos.append(elbo.astype(np.float64))
         if len(self.elbos) % self.length:
             return np.array([], dtype=np.int64)
         mean, error = mean_and_error(np.array(self.elbos[-self.length :]))
-        if len(self.elbos) == self.length:
-            self.best_elbo, self.best_error, self.best_lam = mean, error, lam.copy()
-            return np.array([], dtype=np.int64)
         better = mean > self.best_elbo
         fell = mean < self.best_elbo - ERRORS * np.hypot(error, self.best_error) - UNSEEN
         self.best_elbo = np.where(better, mean, self.best_elbo)
         self.best_error = np.where(better, error, self.best_error)
         self.best_lam[better] = lam[better]
+        put_rows(self.best_moments, better, take_rows(moments, better))
         self.scale[fell] *= 0.5
         return np.flatnonzero(fell)
 
