@@ -127,7 +127,9 @@ def _squared_mean(rows: Array) -> Part:
     centred = rows - mean
     spread = (centred**2).sum() / (M - 1)
     along = ((centred @ mean) ** 2).sum() / (M - 1)
-    squares = ((centred @ centred.T) ** 2).sum() / (M - 1) ** 2
+    # |C C^T| = |C^T C|: the smaller product has the same Frobenius norm.
+    products = centred @ centred.T if p >= M else centred.T @ centred
+    squares = (products**2).sum() / (M - 1) ** 2
     value, error = mean @ mean - spread / M, np.sqrt(4 * along / M + 2 * squares / M**2)
     return Part(float(value / p), float(error / p))
 

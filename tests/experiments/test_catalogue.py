@@ -88,6 +88,9 @@ def test_the_command_on_a_discrete_model(tmp_path, capsys):
         "4000",
         "--workers",
         "1",
+        "--methods",
+        "amortized-leave-one-out",
+        "semi-amortized-leave-one-out",
     ]
     assert main([*arguments, "--out", str(tmp_path)]) == 0
     shown = capsys.readouterr().out

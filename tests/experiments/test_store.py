@@ -14,6 +14,7 @@ from bbvi.cli import main
 from bbvi.experiments.csv_and_json import write_atomically
 from bbvi.experiments.identity import code_digest, described, this_bbvi
 from bbvi.experiments.store import MANIFEST, check_folder, claim, claimed, finish
+from bbvi.lectures import restoration
 
 RUN = {"seed": 1, "model": "iris"}
 
@@ -176,7 +177,9 @@ COMMANDS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
-def test_no_command_writes_over_another_run_or_a_users_file(tmp_path, capsys, command):
+def test_no_command_writes_over_another_run_or_a_users_file(tmp_path, capsys, monkeypatch, command):
+    # cold, refining and encoder's steps, hidden units, both numbers of samples
+    monkeypatch.setattr(restoration.Budget.__new__, "__defaults__", (2, 2, 2, 4, 2, 2))
     out = tmp_path / "out"
     line = [command, *COMMANDS[command], "--out", str(out)]
     assert main(line) == 0
