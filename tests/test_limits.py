@@ -13,11 +13,16 @@ import bbvi
 from bbvi import limits
 from bbvi.cli import main
 from bbvi.evaluation import elbo
+from bbvi.experiments import decomposition, variance
 from bbvi.limits import DAY, TooMuchError, check_memory, check_time, shape_that_fits
 
 HUGE = 10**15
 REFUSED = {
     "variance --model cosine --points start --replicates 10**15": "replicates is 10+,",
+    "variance --model digits --replicates 10**15": "replicates is 10+,",
+    "variance --decompose --model linear-gaussian --replicates 10**15": "replicates.*memory",
+    "variance --decompose --model linear-gaussian --steps 10**15": "steps up to 10+,",
+    "variance --decompose --model linear-gaussian --seeds 10**10": "num_seeds is 10+:",
     "variance --model digits --dimensions 3000000": "lam .* memory",
     "variance --model quadratic --samples 10**13 --points start": "memory",
     "variance --model cosine --frequencies 1e308": "frequencies has 1e.308",
@@ -76,6 +81,21 @@ def test_a_run_that_fits_is_not_refused(tmp_path):
     )
     for number, line in enumerate(lines):
         assert main([*line.split(), "--out", str(tmp_path / str(number))]) == 0
+
+
+def test_nothing_is_learned_before_a_refusal(tmp_path, capsys, monkeypatch):
+    def learn(*args, **settings):
+        raise AssertionError("learned")
+
+    for module in (variance, decomposition):
+        for name in ("trajectory", "run_sweep"):
+            monkeypatch.setattr(module, name, learn, raising=False)
+    out = ["--out", str(tmp_path), "--max-hours", "1e-9", "--quick"]
+    for line in ("--model digits", "--decompose --model linear-gaussian"):
+        assert main(["variance", *line.split(), *out]) == 2
+        assert "at the measured rate" in capsys.readouterr().err
+    with pytest.raises(AssertionError, match="learned"):
+        main(["variance", "--model", "digits", "--quick", "--out", str(tmp_path)])
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bbvi.cli.output import arguments_of, save_pictures
+from bbvi.cli.output import arguments_of, max_seconds, save_pictures
 from bbvi.experiments.catalogue import entry_of, problem_of
 from bbvi.experiments.cluster import cluster
 from bbvi.experiments.csv_and_json import format_table, write_csv, write_json
@@ -84,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
             folder=out,
             executor=executor,
             workers=args.workers,
+            max_seconds=max_seconds(args),
         )
     write_csv(out / "decompose.csv", sweep.rows)
     if sweep.failures:

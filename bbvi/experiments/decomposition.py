@@ -24,6 +24,7 @@ from bbvi.evaluation.exact import linear_gaussian_elbo
 from bbvi.evaluation.gradient_parts import Part, Parts, gradient_parts
 from bbvi.experiments.compare import best_solver, check_methods
 from bbvi.experiments.compare_seeds import Source
+from bbvi.experiments.estimates import check_decomposition, worker_count
 from bbvi.experiments.exact_parts import exact_parts
 from bbvi.experiments.identity import cell_rng, described, digest
 from bbvi.experiments.methods import METHODS, Method, Settings, estimator_name
@@ -36,8 +37,10 @@ from bbvi.inference import (
     fit_mean_field_em,
     fit_monte_carlo_em,
     fit_wake_sleep,
+    fixed_budget,
     step_1,
 )
+from bbvi.limits import DAY
 from bbvi.models import LinearGaussian
 from bbvi.protocols import Gaussian
 from bbvi.types import Array, Theta
@@ -93,6 +96,7 @@ def decompose(
     executor: Executor | None = None,
     workers: int | None = None,
     progress: bool | None = None,
+    max_seconds: float = DAY,
 ) -> Sweep:
     """Split the gradient's variance at every method, S and step of a plan.
 
@@ -103,6 +107,8 @@ def decompose(
     plan : Plan, optional
     seed, table, folder, executor, workers, progress
         As for `bbvi.experiments.compare_seeds.compare_seeds`.
+    max_seconds : float
+        What would take longer is refused.
 
     Returns
     -------
@@ -121,12 +127,14 @@ def decompose(
     Raises
     ------
     TypeError, ValueError
-        If a name is unknown, a number is not possible, the data are not float64, or a method moves
-        theta by no gradient.
+        If a name is unknown, a number is not possible, the data are not float64, a method moves
+        theta by no gradient, or the machine's memory or ``max_seconds`` are too little
+        (`bbvi.limits.TooMuchError`).  Nothing is learned then.
     """
     problem = source()
     plan = _checked(plan or Plan(), problem, table)
     chosen = {name: table[name] for name in plan.methods}
+    check_decomposition(problem, chosen, plan, worker_count(executor, workers), max_seconds)
     cells = [
         {"method": name, "samples": S, "step": step, "seed": k}
         for k in range(plan.num_seeds)
@@ -151,6 +159,7 @@ def decompose(
     )
 
 
+@fixed_budget()
 def measure(
     source: Source,
     table: Mapping[str, Method],

@@ -90,11 +90,7 @@ def check_comparison(
     what = f"samples is {S}, latent_dim {D}: the gradients of 200 replicates of 50 rows"
     check_memory(what, held, "Ask for fewer.")
     rows = min(settings.batch_size, len(x))
-    x = x[:rows]
-    theta = astype(problem.model.init(cell_rng(0, {"try": 0})), x.dtype)
-    target = backends.unchecked_target(problem.model, theta, x)
-    lam = problem.family.init(rows).astype(x.dtype)
-    rate = seconds_per_evaluation(problem.family, target, lam, S)
+    rate = _rate_of(problem, rows, S)
     test_rows = min(settings.test_rows, len(problem.test.x))
     each = {
         name: _seconds_of_run(method, settings, rows, test_rows, rate)
@@ -121,6 +117,47 @@ def _seconds_of_run(
     steps |= {by_encoder: 0}
     new = product(3, steps.get(method.infer_new, 0), S, test_rows, rate)
     return learning + new
+
+
+def check_decomposition(
+    problem: Problem,
+    table: Mapping[str, Method],
+    plan: Any,
+    workers: int | None,
+    longest: float = DAY,
+) -> None:
+    """Raise TooMuchError if a `bbvi.experiments.decomposition.Plan` does not fit.
+
+    A cell learns up to its step and then draws M (R + 1) gradients, all of which are held.
+    ``workers`` is as for `check_comparison`.
+    """
+    runs = plan.num_seeds * len(plan.methods) * len(plan.samples) * len(plan.steps)
+    check_cells(f"num_seeds is {plan.num_seeds}", runs)
+    theta = problem.model.init(cell_rng(0, {"try": 0}))
+    gradients = plan.minibatches * (plan.replicates + 1)
+    told = f"minibatches (--replicates) is {plan.minibatches}, replicates {plan.replicates}"
+    numbers = sum(np.size(value) for value in theta.values())
+    check_memory(f"{told}: the gradients in theta", 8 * gradients * numbers, "Ask for fewer.")
+    rows = min(plan.batch_size, len(problem.train.x))
+    rate = _rate_of(problem, rows, max(plan.samples))
+    each = [
+        product(step + gradients, rows, S, 1 + (table[name].inner_steps or 0), rate)
+        for name in plan.methods
+        for S in plan.samples
+        for step in plan.steps
+    ]
+    told += f", batch_size {plan.batch_size}, steps up to {max(plan.steps)}, in {runs} cells"
+    at_once = runs if workers is None else min(workers, runs)
+    check_time(told, max(each), longest)
+    check_time(told, product(plan.num_seeds, sum(each), 1 / at_once), longest)
+
+
+def _rate_of(problem: Problem, rows: int, num_samples: int) -> float:
+    """Seconds of an evaluation of the problem's first rows, at a theta that nobody has trained."""
+    x, rng = problem.train.x[:rows], cell_rng(0, {"try": 0})
+    target = backends.unchecked_target(problem.model, astype(problem.model.init(rng), x.dtype), x)
+    lam = problem.family.init(rows).astype(x.dtype)
+    return seconds_per_evaluation(problem.family, target, lam, num_samples)
 
 
 def worker_count(executor: Any, workers: int | None) -> int | None:

@@ -29,7 +29,7 @@ from bbvi.experiments.integrand_trajectories import (
     of_quadratic,
 )
 from bbvi.experiments.own import is_own
-from bbvi.experiments.own_integrand import own_integrand, points_for
+from bbvi.experiments.own_integrand import family_of, own_integrand, points_for, rows_of
 from bbvi.experiments.points import POINTS, Points, Trajectory
 from bbvi.experiments.problem import Problem
 from bbvi.families import Bernoulli, DiagonalGaussian, LabelAndGaussian
@@ -92,18 +92,59 @@ def trajectory(
     """
     with threadpool_limits(1):
         if name in INTEGRANDS:
-            flow = {"quadratic": of_quadratic, "cosine": of_cosine}[name]
-            return flow(1 if dimension is None else dimension, k, lam or {})
+            return _textbook(name, dimension, k, lam)
         integrand = own_integrand(name) if is_own(name) else None
         if integrand is not None:
             return of_own(integrand, dimension, rng, lam or {})
-        # A copy draws the split, so that training sees the generator as it came.
-        problem = entry_of(name).problem(copy.deepcopy(rng), np.float64, dimension)
-        whole = WHOLE.get(ALIASES.get(name, name))
-        x = problem.train.x if whole is None else whole()
-        table_shape(len(x), problem.family.num_params)
+        problem, x = _problem(name, dimension, rng, num_steps, max_seconds)
         if name in UNTRAINED:
             return maximum_likelihood(problem, x, rng, lam)
+        return trained(problem, x, rng, num_steps, lam)
+
+
+def untrained(
+    name: str,
+    dimension: int | None,
+    rng: np.random.Generator,
+    num_steps: int = 1500,
+    k: float = 1.0,
+    lam: Mapping[str, Sequence[float]] | None = None,
+    max_seconds: float = DAY,
+) -> Trajectory:
+    """What `trajectory` will be about, before anything is learned: theta and lam as they start.
+
+    Sizes, contracts and the time of an evaluation are those of the trajectory.  Arguments and
+    errors are `trajectory`'s.
+    """
+    with threadpool_limits(1):
+        if name in INTEGRANDS:
+            return _textbook(name, dimension, k, lam)
+        integrand = own_integrand(name) if is_own(name) else None
+        if integrand is not None:
+            family = family_of(integrand, dimension)
+            points = {"start": family.init(1)} | points_for(family, lam or {})
+            return Trajectory(family, rows_of(integrand, family), None, points, {}, True, None)
+        problem, x = _problem(name, dimension, rng, num_steps, max_seconds)
+        model, family = problem.model, problem.family
+        points = {"start": family.init(1)} | points_for(family, lam or {})
+        return _model(model, family, model.init(copy.deepcopy(rng)), x[:1], points, {})
+
+
+def _textbook(name: str, dimension: int | None, k: float, lam: Points | None) -> Trajectory:
+    flow = {"quadratic": of_quadratic, "cosine": of_cosine}[name]
+    return flow(1 if dimension is None else dimension, k, lam or {})
+
+
+def _problem(
+    name: str, dimension: int | None, rng: np.random.Generator, num_steps: int, max_seconds: float
+) -> tuple[Problem, Array]:
+    """The problem of that name and its training rows, once its training fits into the time."""
+    # A copy draws the split, so that training sees the generator as it came.
+    problem = entry_of(name).problem(copy.deepcopy(rng), np.float64, dimension)
+    whole = WHOLE.get(ALIASES.get(name, name))
+    x = problem.train.x if whole is None else whole()
+    table_shape(len(x), problem.family.num_params)
+    if name not in UNTRAINED:
         check_training(
             problem.model,
             problem.family,
@@ -113,7 +154,7 @@ def trajectory(
             num_steps * BATCH,
             max_seconds,
         )
-        return trained(problem, x, rng, num_steps, lam)
+    return problem, x
 
 
 def _grey() -> Array:
