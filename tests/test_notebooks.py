@@ -42,8 +42,8 @@ def texts(output):
     return "\n".join([output.get("text", ""), *shown, *output.get("traceback", [])])
 
 
-def test_there_are_nine_numbered_notebooks():
-    assert [source.name[:2] for source in SOURCES] == [f"{n:02d}" for n in range(1, 10)]
+def test_there_are_ten_numbered_notebooks():
+    assert [source.name[:2] for source in SOURCES] == [f"{n:02d}" for n in range(1, 11)]
 
 
 @each_notebook

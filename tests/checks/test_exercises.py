@@ -370,6 +370,65 @@ WRONG = {
         ("np.sum(w, axis=0)", "len(w)", "not normalized"),
         ("np.sum(w, axis=0)", "np.sum(w)", "each datapoint has its own sum"),
     ],
+    "seed_error": [
+        ("axis=2", "axis=1", "spread over datapoints, where that over seeds"),
+        ("means = y.mean(axis=2)", "means = y[:, 0]", "one seed alone"),
+        ("means = y.mean(axis=2)", "means = y.reshape(len(y), -1)", "independent"),
+        (
+            "means.std(axis=1, ddof=1) / np.sqrt(y.shape[1])",
+            "y.reshape(len(y), -1).std(axis=1, ddof=1) / np.sqrt(y.shape[1] * y.shape[2])",
+            "taken for independent",
+        ),
+        (", ddof=1", "", "ddof=1, because"),
+        (" / np.sqrt(y.shape[1])", "", "the error of the mean is smaller by sqrt"),
+        ("np.sqrt(y.shape[1])", "y.shape[1]", "K instead of sqrt"),
+        ("y.shape[1]", "y.shape[2]", r"the mean is over K seeds"),
+    ],
+    "paired_error": [
+        (
+            "return np.sqrt(over_seeds + over_data)",
+            "return np.sqrt(sum(x.mean(2).var(1, ddof=1) / x.shape[1]"
+            " + x.mean(1).var(1, ddof=1) / x.shape[2] for x in (a, b)))",
+            "unpaired",
+        ),
+        ("over_seeds + over_data", "over_seeds", "over seeds alone: both sources"),
+        ("over_seeds + over_data", "over_data", "over datapoints alone: both sources"),
+        ("d = a - b", "d = (a - b)[:, :1]", "NaN"),
+        (
+            "np.sqrt(over_seeds + over_data)",
+            "(a - b)[:, 0].std(axis=1, ddof=1) / np.sqrt(a.shape[2])",
+            "one seed alone",
+        ),
+        ("return np.sqrt(over_seeds + over_data)", "return over_seeds + over_data", "variance"),
+        ("d = a - b", "d = a + b", "the sign of a is wrong"),
+        (", ddof=1", "", "K - 1 and N - 1"),
+    ],
+    "chosen_score": [
+        ("np.argmax(validation", "np.argmax(test", "tuned on the test set"),
+        ("validation.mean(axis=(1, 2))", "validation[:, 0].mean(axis=1)", "tuned by one seed"),
+        ("validation.mean(axis=(1, 2))", "validation.max(axis=(1, 2))", "single datapoint"),
+        ("validation.mean(axis=(1, 2))", "validation.mean(axis=2).max(axis=1)", "single run"),
+        ("argmax", "argmin", "lowest mean"),
+        ("test[best]", "validation[best]", "validation score is reported"),
+        ("return test[best].mean(axis=1)", "return test[best].mean()", "its own score"),
+        ("return test[best].mean(axis=1)", "return test.mean(axis=2).max(axis=0)", "tuned on"),
+        (
+            "best = np.argmax(validation.mean(axis=(1, 2)))\n    return test[best].mean(axis=1)",
+            "best = validation.mean(axis=2).argmax(axis=0)\n"
+            "    return test.mean(axis=2)[best, np.arange(test.shape[1])]",
+            "each seed has its own step size",
+        ),
+    ],
+    "simultaneous": [
+        ("0.05 / (2 * len(mean))", "0.05 / 2", "each interval is at 95 %"),
+        ("stats.t.ppf(level, num_seeds - 1)", "stats.norm.ppf(level)", "the normal quantile"),
+        ("stats.t.ppf(level, num_seeds - 1)", "1.96", "the normal quantile"),
+        ("(2 * len(mean))", "len(mean)", "one-sided"),
+        ("num_seeds - 1", "num_seeds", "K degrees of freedom"),
+        ("* error", "* error / np.sqrt(num_seeds)", "once more"),
+        ("return mean - reach, mean + reach", "return mean + reach, mean - reach", "exchanged"),
+        ("return mean - reach, mean + reach", "return -reach, reach", "the reach alone"),
+    ],
 }
 
 
@@ -443,6 +502,20 @@ OTHERWISE = {
     return np.array([[row[seen].sum() for row, seen in zip(s, observed)] for s in log_p])""",
     "posterior_mean": """from scipy.special import softmax
     return np.einsum("sn,snx->nx", softmax(log_w, axis=0), values)""",
+    "seed_error": """import statistics
+    means = [[np.mean(row) for row in method] for method in y]
+    return [statistics.stdev(row) / len(row) ** 0.5 for row in means]""",
+    "paired_error": """errors = []
+    for difference in a - b:
+        K, N = difference.shape
+        seeds = np.sum((difference.mean(1) - difference.mean()) ** 2) / (K * (K - 1))
+        data = np.sum((difference.mean(0) - difference.mean()) ** 2) / (N * (N - 1))
+        errors.append((seeds + data) ** 0.5)
+    return errors""",
+    "chosen_score": """order = sorted(range(len(test)), key=lambda r: validation[r].sum())
+    return [row.mean() for row in test[order[-1]]]""",
+    "simultaneous": """each = 1 - 0.05 / mean.size
+    return stats.t.interval(each, df=num_seeds - 1, loc=mean, scale=error)""",
 }
 
 
@@ -501,12 +574,13 @@ def grade(exercise, answer):
 
 
 def test_there_are_enough_exercises_in_the_order_of_the_notebooks():
-    assert len(SOURCES) == 8
+    assert len(SOURCES) == 9
     assert len(EXERCISE) >= 20
     assert set(WRONG) == set(EXERCISE)
     assert min(len(wrong) for wrong in WRONG.values()) >= 2
-    for number, path in enumerate(SOURCES, start=1):
-        assert path.name.startswith(f"{number:02d}_")
+    lectures = [path.name[:3] for path in sorted(EXERCISES.parent.glob("[0-9][0-9]_*.py"))]
+    chapters = [path.name[:3] for path in SOURCES]
+    assert chapters == [number for number in lectures if number in chapters]
 
 
 def test_the_teachers_page_counts_the_points():

@@ -11,6 +11,11 @@ from bbvi.checks.exercises.bernoulli import (
     check_bernoulli_log_likelihood,
     check_masked_log_likelihood,
 )
+from bbvi.checks.exercises.comparison_claims import (
+    check_chosen_score,
+    check_simultaneous_intervals,
+)
+from bbvi.checks.exercises.comparison_errors import check_paired_error, check_seed_error
 from bbvi.checks.exercises.components import check_full_covariance_transform, check_log_mixture
 from bbvi.checks.exercises.elbo import check_elbo, check_gap_split
 from bbvi.checks.exercises.evidence import (
@@ -41,6 +46,7 @@ __all__ = [
     "check_antithetic",
     "check_bernoulli_log_likelihood",
     "check_bernoulli_score",
+    "check_chosen_score",
     "check_elbo",
     "check_encoder_gradient",
     "check_full_covariance_transform",
@@ -56,11 +62,14 @@ __all__ = [
     "check_masked_log_likelihood",
     "check_moving_average",
     "check_optimal_baseline",
+    "check_paired_error",
     "check_pathwise_gradient",
     "check_posterior_mean",
     "check_score",
     "check_score_gradient",
     "check_score_variance",
+    "check_seed_error",
+    "check_simultaneous_intervals",
     "check_step_1",
     "check_step_1_loop",
     "check_theta_gradient",
