@@ -12,6 +12,7 @@ from bbvi.cli.compare_files import write
 from bbvi.cli.output import (
     add_max_hours,
     add_picture_options,
+    add_places,
     max_seconds,
     output,
     seconds_from,
@@ -78,9 +79,7 @@ def add_parser(subparsers: Any) -> None:
         help="whether a table is learned in standardized columns (default: yes; results are told "
         "in the table's own units either way)",
     )
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument("--workers", type=int, help="processes (default: one per CPU)")
-    where.add_argument("--scheduler", metavar="ADDRESS", help="of a dask scheduler you trust")
+    add_places(parser)
     add_max_hours(parser)
     parser.add_argument("--out", type=Path, default=Path("bbvi-out/compare"), help="results folder")
     parser.add_argument("--quick", action="store_true", help="a tenth of the budget, two seeds")

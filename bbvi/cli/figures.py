@@ -10,7 +10,7 @@ import numpy as np
 from bbvi.cli.parser import examples
 from bbvi.experiments.store import claimed
 from bbvi.plotting.figures import FIGURES, Drawn, write
-from bbvi.plotting.notebooks import notebook_figures
+from bbvi.plotting.notebooks import line_of, notebook_figures
 from bbvi.suggestions import did_you_mean
 from bbvi.validation import as_count
 
@@ -77,8 +77,9 @@ def _of_notebook(source: Path, quick: bool) -> dict[str, Drawn]:
     try:
         return notebook_figures(source, quick)
     except (Exception, SystemExit) as error:
-        told = " ".join(str(error).split())
-        raise ValueError(f"{source} ends in {type(error).__name__}: {told}") from None
+        told, line = " ".join(str(error).split()), line_of(error, source)
+        where = "" if line is None else f", line {line},"
+        raise ValueError(f"{source}{where} ends in {type(error).__name__}: {told}") from None
 
 
 def _is_notebook(name: str) -> bool:

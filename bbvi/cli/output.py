@@ -38,6 +38,19 @@ def add_max_hours(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_places(parser: argparse.ArgumentParser, default: str = "one per CPU") -> None:
+    """``--workers`` and ``--scheduler``: where the cells of a sweep are computed."""
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=int, help=f"processes (default: {default})")
+    where.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="of a running dask scheduler that you trust as a shell: whoever reaches it can run "
+        "code on its workers and on this machine; tls://HOST:PORT on a network that others share "
+        "(SECURITY.md)",
+    )
+
+
 def seconds_from(text: str) -> float:
     """20 or 20s."""
     try:

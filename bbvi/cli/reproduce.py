@@ -1,12 +1,15 @@
 """``bbvi reproduce``: published numbers beside ours."""
 
 import argparse
+import contextlib
 import sys
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
-from bbvi.cli.output import add_picture_options, save_pictures
+from bbvi.cli.output import add_picture_options, add_places, save_pictures
 from bbvi.cli.parser import examples
+from bbvi.experiments.cluster import cluster
 from bbvi.experiments.csv_and_json import format_table
 from bbvi.experiments.reproductions.agreement import summary
 from bbvi.experiments.reproductions.catalogue import REPRODUCTIONS
@@ -31,7 +34,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--list", action="store_true", help="names, sources and times")
     parser.add_argument("--quick", action="store_true", help="short versions; all that have one")
     parser.add_argument("--seed", type=int, default=0, help="same seed, same numbers")
-    parser.add_argument("--workers", type=int, help="processes (default: one per CPU)")
+    add_places(parser)
     parser.add_argument(
         "--out", type=Path, default=Path("bbvi-out/reproduce"), help="results folder"
     )
@@ -52,16 +55,25 @@ def run(args: argparse.Namespace) -> int:
     for name in names:
         find(name)
     identity = {"command": "reproduce", "seed": args.seed, "quick": args.quick}
-    with claimed(args.out, identity):
-        failures = sum(_reproduced(name, args) for name in names)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(claimed(args.out, identity))
+        executor = None
+        if args.scheduler is not None:
+            executor = stack.enter_context(cluster(args.scheduler))
+        failures = sum(_reproduced(name, args, executor) for name in names)
     print(f"\nrows, verdicts and pictures are in {args.out}")
     return 1 if failures else 0
 
 
-def _reproduced(name: str, args: argparse.Namespace) -> int:
+def _reproduced(name: str, args: argparse.Namespace, executor: Executor | None) -> int:
     """Measure one, write and print it; the number of cells that failed."""
     result = reproduce(
-        name, quick=args.quick, seed=args.seed, folder=args.out, workers=args.workers
+        name,
+        quick=args.quick,
+        seed=args.seed,
+        folder=args.out,
+        executor=executor,
+        workers=args.workers,
     )
     if result.rows:
         picture = figure_of(find(name), result.rows, result.comparisons)

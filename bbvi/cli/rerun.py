@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from bbvi.cli.output import files_of
+from bbvi.cli.output import add_places, files_of
 from bbvi.cli.parser import Parser, examples
 from bbvi.experiments.csv_and_json import version_of
 from bbvi.experiments.results import Results, read_results
@@ -33,9 +33,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="results of an earlier run")
     parser.add_argument("--out", type=Path, help="results folder (default FOLDER-again)")
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument("--workers", type=int, help="processes (default: as the first run)")
-    where.add_argument("--scheduler", metavar="ADDRESS", help="of a running dask scheduler")
+    add_places(parser, "as the first run")
     parser.set_defaults(run=run)
 
 

@@ -12,6 +12,7 @@ from bbvi.cli import decompose
 from bbvi.cli.output import (
     add_max_hours,
     add_picture_options,
+    add_places,
     arguments_of,
     max_seconds,
     save_pictures,
@@ -74,9 +75,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--frequencies", type=float, help="k of the cosine", **several)
     parser.add_argument("--replicates", type=int, help="estimates per variance (default 2000)")
     parser.add_argument("--seed", type=int, default=0, help="same seed, same numbers")
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument("--workers", type=int, help="processes (default: one per CPU)")
-    where.add_argument("--scheduler", metavar="ADDRESS", help="of a dask scheduler you trust")
+    add_places(parser)
     add_max_hours(parser)
     parser.add_argument("--out", type=Path, help=f"results folder (default {OUT})")
     parser.add_argument("--quick", action="store_true", help="a small grid, in seconds")

@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,8 +33,8 @@ def notebook_figures(source: Path, quick: bool) -> dict[str, Drawn]:
     """
     names: dict[str, Any] = {"__name__": source.stem}
     with _sizes(quick):
-        cells = re.split(r"(?m)^# %%.*$", source.read_text("utf-8"))
-        shown = [value for cell in cells if isinstance(value := _run(cell, names), Figure)]
+        cells = _cells(source.read_text("utf-8"))
+        shown = [value for cell in cells if isinstance(value := _run(cell, names, source), Figure)]
     return {
         f"{source.stem}_{number}": Drawn(figure, drawn_numbers(figure))
         for number, figure in enumerate(shown, start=1)
@@ -82,13 +83,30 @@ def _marks(axes: Axes) -> Iterator[tuple[str, Any, Array]]:
             yield "ellipse", patch, np.array([size])
 
 
-def _run(cell: str, names: dict[str, Any]) -> Any:
+def line_of(error: BaseException, source: Path) -> int | None:
+    """The line of a notebook's source that an error comes from, the innermost; None if none."""
+    if isinstance(error, SyntaxError) and error.filename == str(source):
+        return error.lineno
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(source)]
+    return lines[-1] if lines else None
+
+
+def _cells(text: str) -> Iterator[str]:
+    """The cells, each after as many empty lines as are before it in the file."""
+    start = 0
+    for cell in re.split(r"(?m)^# %%.*$", text):
+        yield "\n" * start + cell
+        start += cell.count("\n")
+
+
+def _run(cell: str, names: dict[str, Any], source: Path) -> Any:
     """Run a cell and return the value of its last expression, which a notebook would show."""
-    body = ast.parse(cell).body
+    body = ast.parse(cell, str(source)).body
     last = body.pop() if body and isinstance(body[-1], ast.Expr) else None
-    exec(compile(ast.Module(body, []), "<cell>", "exec"), names)
+    exec(compile(ast.Module(body, []), str(source), "exec"), names)
     if isinstance(last, ast.Expr):
-        return eval(compile(ast.Expression(last.value), "<cell>", "eval"), names)
+        return eval(compile(ast.Expression(last.value), str(source), "eval"), names)
     return None
 
 

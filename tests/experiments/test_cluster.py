@@ -52,6 +52,30 @@ def test_a_scheduler_without_workers_is_told_in_seconds(tmp_path):
             process.terminate()
 
 
+@pytest.mark.parametrize("command", ["compare", "variance", "rerun", "reproduce"])
+def test_the_help_says_whom_a_scheduler_trusts(command, capsys):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "that you trust as a shell" in told
+    assert "tls://HOST:PORT" in told
+
+
+def test_a_reproduction_asks_for_an_address_before_it_measures(tmp_path, capsys):
+    line = [
+        "reproduce",
+        "relax-toys",
+        "--quick",
+        "--scheduler",
+        "x",
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    assert main(line) == 2
+    assert "expected tcp://HOST:PORT" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 class Lost(Executor):
     """Answers two units, then is gone as a scheduler is."""
 

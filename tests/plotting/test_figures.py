@@ -272,3 +272,22 @@ def test_every_picture_is_shown_on_the_page_of_the_figures():
     page = (folder / "README.md").read_text("utf-8")
     shown = set(re.findall(r"\]\(([^)/]+)\)", page))
     assert shown == {path.name for path in folder.iterdir() if path.suffix in (".png", ".html")}
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "name"),
+    [
+        ("# %% [markdown]\n# # A\n\n# %%\ndef f():\n    return 1 / 0\n# %%\n\nf()\n", 6, "Zero"),
+        ("a = 1\n# %%\nb = (\n# %%\n", 3, "SyntaxError"),
+        ("# %%\n# %%\n\nraise SystemExit(3)\n", 4, "SystemExit"),
+        ("# %%\nimport json\n# %%\njson.loads('')\n", 4, "JSONDecodeError"),
+        ("1 / 0", 1, "Zero"),
+    ],
+)
+def test_a_notebook_that_fails_is_told_with_its_line(tmp_path, capsys, text, line, name):
+    source = tmp_path / "01_a.py"
+    source.write_text(text, "utf-8")
+    assert main(["figures", str(source), "--quick", "--out", str(tmp_path / "out")]) == 2
+    told = capsys.readouterr().err
+    assert f"{source}, line {line}, ends in {name}" in told
+    assert told.count("\n") == 1

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -78,6 +79,7 @@ def reproduce(
     quick: bool = False,
     seed: int = 0,
     folder: Path | None = None,
+    executor: Executor | None = None,
     workers: int | None = None,
     progress: bool | None = None,
 ) -> Result:
@@ -93,10 +95,8 @@ def reproduce(
         Root of all random numbers.
     folder : Path, optional
         Where finished cells, CSV and JSON go; a run that was stopped goes on.
-    workers : int, optional
-        Processes; by default one for each CPU.
-    progress : bool, optional
-        Show a bar.
+    executor, workers, progress
+        As for `bbvi.experiments.sweep.run_sweep`.
 
     Raises
     ------
@@ -116,6 +116,7 @@ def reproduce(
         seed=seed,
         folder=None if folder is None else folder / "cells" / label,
         replicates=entry.quick_seeds if quick else entry.seeds,
+        executor=executor,
         workers=workers,
         progress=progress,
     )
