@@ -24,6 +24,7 @@ from bbvi.models import (
     StandardNormal,
 )
 from bbvi.nets import MLP
+from bbvi.suggestions import did_you_mean
 from bbvi.types import Array, Family, Model, Theta
 
 
@@ -119,6 +120,7 @@ def problem_from(
     else:
         raise ValueError(
             f"dataset is {dataset!r}; expected digits, iris, or the path of a .npy or .csv file."
+            f"{did_you_mean(dataset, ('digits', 'iris'))}"
         )
     refuse_without_information(dataset, data.x)
     train, test = train_test_split(rng, *data)
