@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bbvi.threads import cut, run_hands, thread_count
+from bbvi.threads import cut, run_shares, thread_count
 from bbvi.types import Array
 from bbvi.validation import as_steps
 
@@ -255,8 +255,8 @@ def in_chunks(move: Callable[[Leaf, slice], None], leaves: list[Leaf]) -> None:
         for rows in cut(len(leaf[0]), max(1, -(-leaf[0].size // CHUNK)))
     ]
 
-    def work(hand: Sequence[tuple[Leaf, slice]]) -> None:
-        for leaf, rows in hand:
+    def work(share: Sequence[tuple[Leaf, slice]]) -> None:
+        for leaf, rows in share:
             move(leaf, rows)
 
     threads = sum(leaf[0].nbytes for leaf in leaves) // BYTES_EACH
@@ -264,7 +264,7 @@ def in_chunks(move: Callable[[Leaf, slice], None], leaves: list[Leaf]) -> None:
         work(chunks)
     else:
         threads = min(threads, thread_count(None))
-        run_hands(work, [chunks[hand::threads] for hand in range(threads)])
+        run_shares(work, [chunks[share::threads] for share in range(threads)])
 
 
 def _rows_of(factor: Any, rows: slice, dtype: Any) -> Array:

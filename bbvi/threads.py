@@ -2,7 +2,7 @@
 
 NumPy gives up the interpreter lock inside ufuncs and matrix products, so that two threads with
 a block each keep two cores busy through *all* passes; BLAS threads alone speed up the matrix
-products only.  Work is dealt out before it starts, hence results are bit-identical from run to
+products only.  Work is shared out before it starts, hence results are bit-identical from run to
 run for a given number of threads.
 """
 
@@ -97,13 +97,13 @@ if sys.platform != "win32":
 
 
 class _Job:
-    """``work(hand)``, done once, by whoever claims it first, in the context of who asked for it.
+    """``work(share)``, done once, by whoever claims it first, in the context of who asked for it.
 
     NumPy keeps in the context what `numpy.errstate` says.
     """
 
-    def __init__(self, work: Callable[[Any], Any], hand: Any) -> None:
-        self._work, self._hand = work, hand
+    def __init__(self, work: Callable[[Any], Any], share: Any) -> None:
+        self._work, self._share = work, share
         self._context = contextvars.copy_context()
         self._unclaimed, self._done = threading.Lock(), threading.Lock()
         self._done.acquire()
@@ -115,12 +115,12 @@ class _Job:
         if not self._unclaimed.acquire(blocking=False):
             return
         try:
-            self._result = self._context.run(self._work, self._hand)
+            self._result = self._context.run(self._work, self._share)
         except BaseException as error:
             self._error = error
         finally:
             # A job that its owner has done may wait in the queue yet; it shall keep nothing alive.
-            del self._work, self._hand, self._context
+            del self._work, self._share, self._context
             self._done.release()
 
     def wait(self) -> None:
@@ -137,7 +137,7 @@ class _Job:
         return result
 
 
-class _Crew:
+class _Pool:
     """Threads that wait for jobs.
 
     A wake-up takes some 30 microseconds each way, and this is a third of a small evaluation's
@@ -164,9 +164,9 @@ class _Crew:
 
 
 @functools.cache
-def _crew(process: int) -> _Crew:
-    """The crew of this process: a forked child inherits the object but not its threads."""
-    return _Crew()
+def _pool(process: int) -> _Pool:
+    """The pool of this process: a forked child inherits the object but not its threads."""
+    return _Pool()
 
 
 def thread_count(num_threads: int | None) -> int:
@@ -188,22 +188,22 @@ def cut(total: int, parts: int) -> list[slice]:
     return [slice(start, stop) for start, stop in pairwise(bounds)]
 
 
-def deal(items: Sequence[T], num_hands: int) -> list[Sequence[T]]:
-    """Deal items into at most ``num_hands`` contiguous hands of nearly equal length."""
-    return [items[hand] for hand in cut(len(items), max(1, min(num_hands, len(items))))]
+def shares_of(items: Sequence[T], num_shares: int) -> list[Sequence[T]]:
+    """Items in at most ``num_shares`` contiguous shares of nearly equal length."""
+    return [items[share] for share in cut(len(items), max(1, min(num_shares, len(items))))]
 
 
-def run_hands(work: Callable[[T], Any], hands: Sequence[T]) -> list[Any]:
-    """``[work(hand) for hand in hands]``, one thread per hand, the last on the caller's own.
+def run_shares(work: Callable[[T], Any], shares: Sequence[T]) -> list[Any]:
+    """``[work(share) for share in shares]``, one thread per share, the last on the caller's own.
 
-    The caller takes over a hand that no thread has begun when its own is done: on a busy machine
-    a late thread costs nothing, and who does a hand does not change its result.
+    The caller takes over a share that no thread has begun when its own is done: on a busy machine
+    a late thread costs nothing, and who does a share does not change its result.
     """
     with one_blas_thread:
-        if len(hands) == 1:
-            return [work(hands[0])]
-        jobs = [_Job(work, hand) for hand in hands]
-        _crew(os.getpid()).submit(jobs[:-1])
+        if len(shares) == 1:
+            return [work(shares[0])]
+        jobs = [_Job(work, share) for share in shares]
+        _pool(os.getpid()).submit(jobs[:-1])
         for job in reversed(jobs):
             job.do_unless_claimed()
         # Nobody may still be at work, with BLAS held to one thread, when this returns.

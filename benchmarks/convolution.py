@@ -25,7 +25,7 @@ from bbvi.backends.kernel.conv_layers import ConvLayers
 from bbvi.backends.kernel.linear_maps import places_of
 from bbvi.experiments.csv_and_json import environment, format_table, write_csv, write_json
 from bbvi.nets import Conv, ConvNet, Dense, TransposedConv, astype, join, part
-from bbvi.threads import cut, run_hands, thread_count
+from bbvi.threads import cut, run_shares, thread_count
 from bbvi.types import Array, Theta
 
 PIXELS, D = 784, 2
@@ -194,14 +194,14 @@ def _products_alone(theta: Theta, phi: Theta, num_images: int) -> Run:
         for _ in rows
     ]
 
-    def work(hand: int) -> None:
-        for (W, a, b, first), (out_a, out_b, out_W) in zip(triples, outs[hand]):
+    def work(share: int) -> None:
+        for (W, a, b, first), (out_a, out_b, out_W) in zip(triples, outs[share]):
             np.matmul(W, b, out=out_a)
             np.matmul(a, b.T, out=out_W)
             if not first:
                 np.matmul(W.T, a, out=out_b)
 
-    return lambda: run_hands(work, range(len(rows)))
+    return lambda: run_shares(work, range(len(rows)))
 
 
 if __name__ == "__main__":

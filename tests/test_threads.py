@@ -8,11 +8,11 @@ import pytest
 import threadpoolctl
 
 from bbvi import threads
-from bbvi.threads import cut, deal, one_blas_thread, run_hands, thread_count
+from bbvi.threads import cut, one_blas_thread, run_shares, shares_of, thread_count
 
 
 def blas_threads():
-    """Of the libraries loaded when the first hands were run: NumPy's at least."""
+    """Of the libraries loaded when the first shares were run: NumPy's at least."""
     return one_blas_thread._count()
 
 
@@ -25,41 +25,41 @@ def test_cut_covers_everything_once_and_evenly(total, parts):
 
 
 def test_deal_gives_no_empty_hand():
-    assert deal([1, 2, 3], 5) == [[1], [2], [3]]
-    assert deal([1, 2, 3], 2) == [[1], [2, 3]]
+    assert shares_of([1, 2, 3], 5) == [[1], [2], [3]]
+    assert shares_of([1, 2, 3], 2) == [[1], [2, 3]]
 
 
-@pytest.mark.parametrize("hands", [[5], [1, 2], list(range(20))])
-def test_results_come_in_the_order_of_the_hands(hands):
-    assert run_hands(lambda hand: hand**2, hands) == [hand**2 for hand in hands]
+@pytest.mark.parametrize("shares", [[5], [1, 2], list(range(20))])
+def test_results_come_in_the_order_of_the_shares(shares):
+    assert run_shares(lambda share: share**2, shares) == [share**2 for share in shares]
 
 
 def test_blas_is_held_to_one_thread_and_restored():
     before = blas_threads()
-    inside = run_hands(lambda hand: blas_threads(), [1, 2])
+    inside = run_shares(lambda share: blas_threads(), [1, 2])
     assert all(set(found) == {1} for found in inside)
     assert blas_threads() == before
 
 
 @pytest.mark.parametrize("bad", [0, 1])
 def test_an_error_reaches_the_caller_and_blas_is_restored(bad):
-    def work(hand):
-        if hand == bad:
-            raise ZeroDivisionError(f"hand {hand}")
-        return hand
+    def work(share):
+        if share == bad:
+            raise ZeroDivisionError(f"share {share}")
+        return share
 
     before = blas_threads()
-    with pytest.raises(ZeroDivisionError, match=f"hand {bad}"):
-        run_hands(work, [0, 1])
+    with pytest.raises(ZeroDivisionError, match=f"share {bad}"):
+        run_shares(work, [0, 1])
     assert blas_threads() == before
 
 
 def test_the_caller_takes_over_what_no_thread_has_begun(monkeypatch):
-    crew, release = threads._Crew(), threading.Event()
-    monkeypatch.setattr(threads, "_crew", lambda process: crew)
+    pool, release = threads._Pool(), threading.Event()
+    monkeypatch.setattr(threads, "_pool", lambda process: pool)
     blocker = threads._Job(lambda event: event.wait(), release)
-    crew.submit([blocker])
-    names = run_hands(lambda hand: threading.current_thread().name, [0, 1])
+    pool.submit([blocker])
+    names = run_shares(lambda share: threading.current_thread().name, [0, 1])
     release.set()
     blocker.wait()
     assert blocker.take_result()
@@ -68,7 +68,7 @@ def test_the_caller_takes_over_what_no_thread_has_begun(monkeypatch):
 
 def test_hands_are_done_at_the_same_time():
     meeting = threading.Barrier(3)
-    assert run_hands(lambda hand: meeting.wait(timeout=10) >= 0, range(3)) == [True] * 3
+    assert run_shares(lambda share: meeting.wait(timeout=10) >= 0, range(3)) == [True] * 3
 
 
 def test_entering_concurrently_restores_once():
@@ -105,7 +105,7 @@ def test_what_an_interrupt_left_is_restored_when_somebody_asks(moment, monkeypat
 
     monkeypatch.setattr(one_blas_thread, "_set", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        run_hands(lambda hand: hand, [0])
+        run_shares(lambda share: share, [0])
     assert thread_count(None) == min(before)
     assert blas_threads() == before
 
@@ -126,24 +126,26 @@ def test_callers_in_several_threads_hold_blas_and_give_it_back_whoever_leaves_la
     seen = []
 
     def first():
-        run_hands(lambda hand: both.wait(timeout=10), [0])
+        run_shares(lambda share: both.wait(timeout=10), [0])
         first_left.set()
         finish.wait(timeout=10)
 
-    def inside(hand):
+    def inside(share):
         both.wait(timeout=10)
         first_left.wait(timeout=10)
         seen.append(blas_threads())
 
     thread = threading.Thread(target=first)
     thread.start()
-    run_hands(inside, [0])
+    run_shares(inside, [0])
     assert blas_threads() == before
     finish.set()
     thread.join()
     assert seen == [[1] * len(before)]
 
-    other = threading.Thread(target=run_hands, args=(lambda hand: seen.append(blas_threads()), [0]))
+    other = threading.Thread(
+        target=run_shares, args=(lambda share: seen.append(blas_threads()), [0])
+    )
     other.start()
     other.join()
     assert seen[1] == [1] * len(before)
@@ -153,24 +155,24 @@ def test_callers_in_several_threads_hold_blas_and_give_it_back_whoever_leaves_la
 def test_a_hand_is_done_in_the_callers_context():
     everyone = threading.Barrier(3)
 
-    def work(hand):
+    def work(share):
         everyone.wait(timeout=10)
         return np.geterr()["over"]
 
     with np.errstate(over="ignore"):
-        assert run_hands(work, range(3)) == ["ignore"] * 3
+        assert run_shares(work, range(3)) == ["ignore"] * 3
 
 
 def test_what_waits_in_the_queue_keeps_nothing_alive(monkeypatch):
-    crew, release = threads._Crew(), threading.Event()
-    monkeypatch.setattr(threads, "_crew", lambda process: crew)
+    pool, release = threads._Pool(), threading.Event()
+    monkeypatch.setattr(threads, "_pool", lambda process: pool)
     blocker = threads._Job(lambda event: event.wait(), release)
-    crew.submit([blocker])
+    pool.submit([blocker])
 
-    def work(hand):
+    def work(share):
         return np.zeros(2)
 
-    results = run_hands(work, [0, 1])
+    results = run_shares(work, [0, 1])
     kept = weakref.ref(work), weakref.ref(results[0])
     del work, results
     assert [reference() for reference in kept] == [None, None]
@@ -178,8 +180,8 @@ def test_what_waits_in_the_queue_keeps_nothing_alive(monkeypatch):
     blocker.wait()
 
 
-def test_hands_within_hands():
-    def outer(hand):
-        return run_hands(lambda inner: (hand, inner), range(3))
+def test_shares_within_shares():
+    def outer(share):
+        return run_shares(lambda inner: (share, inner), range(3))
 
-    assert run_hands(outer, range(3)) == [[(hand, i) for i in range(3)] for hand in range(3)]
+    assert run_shares(outer, range(3)) == [[(share, i) for i in range(3)] for share in range(3)]

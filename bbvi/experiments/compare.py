@@ -35,7 +35,7 @@ from bbvi.inference import (
 from bbvi.nets import astype
 from bbvi.optimizers import adam, cosine_decay
 from bbvi.suggestions import did_you_mean
-from bbvi.types import Array, Reparameterizable, Theta
+from bbvi.types import Array, Reparameterizable
 
 
 class Posterior(NamedTuple):
@@ -132,8 +132,9 @@ def compare(
     for name, method_rng in zip(table, rngs):
         if name in methods:
             method = table[name]
+            fit = learn(problem, method, theta, method_rng, settings, progress)
             runs.append(
-                run_method(problem, name, method, theta, method_rng, settings, drawn, progress)
+                evaluate_fit(problem, name, method, fit, method_rng, settings, drawn, progress)
             )
     return Comparison(
         [run.row for run in runs],
@@ -152,19 +153,17 @@ def check_methods(methods: Sequence[str], table: Mapping[str, Method]) -> None:
         )
 
 
-def run_method(
+def evaluate_fit(
     problem: Problem,
     name: str,
     method: Method,
-    theta: Theta,
+    fit: Fit,
     rng: np.random.Generator,
     settings: Settings,
     drawn: int = 2,
     progress: bool | None = None,
-    known: bool = False,
 ) -> MethodRun:
-    """Learn by one method from a starting theta (or at a known one), then evaluate."""
-    fit = learn(problem, method, theta, rng, settings, progress, known)
+    """What one method has learned, held against the test data."""
     learned = Learned(method, fit.theta, fit.phi)
     row, lam, each = _evaluate(problem, name, learned, fit, rng, settings, progress)
     curve = [

@@ -18,12 +18,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bbvi.evaluation.paired import Difference, mean_interval, paired_differences
-from bbvi.experiments.budget import checked, try_methods
+from bbvi.experiments.budget import checked, learn, try_methods
 from bbvi.experiments.compare import (
     MethodRun,
     Posterior,
     check_methods,
-    run_method,
+    evaluate_fit,
 )
 from bbvi.experiments.estimates import check_comparison, worker_count
 from bbvi.experiments.identity import cell_rng, described, digest
@@ -185,17 +185,9 @@ def run_cell(
     dtype = problem.train.x.dtype
     start = astype(problem.model.init(start_rng) if theta is None else theta, dtype)
     drawn = 2 if cell["seed"] == 0 else 0
-    run = run_method(
-        problem,
-        name,
-        table[name],
-        start,
-        method_rng,
-        settings,
-        drawn,
-        progress=False,
-        known=theta is not None,
-    )
+    method = table[name]
+    fit = learn(problem, method, start, method_rng, settings, known=theta is not None)
+    run = evaluate_fit(problem, name, method, fit, method_rng, settings, drawn, progress=False)
     return [
         {
             **run.row,

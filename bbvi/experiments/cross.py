@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bbvi.experiments.budget import learn
-from bbvi.experiments.compare import run_method
+from bbvi.experiments.compare import evaluate_fit
 from bbvi.experiments.compare_seeds import Source, run_settings
 from bbvi.experiments.identity import cell_rng
 from bbvi.experiments.methods import Method, Settings
@@ -108,5 +108,7 @@ def _cell(
 ) -> list[dict[str, Any]]:
     theta = thetas[f"{cell['learned_by']}/{cell['seed']}"]
     name = cell["method"]
-    run = run_method(source(), name, table[name], theta, rng, settings, 0, False, known=True)
+    problem, method = source(), table[name]
+    fit = learn(problem, method, theta, rng, settings, known=True)
+    run = evaluate_fit(problem, name, method, fit, rng, settings, 0, False)
     return [{key: run.row[key] for key in KEPT}]

@@ -53,7 +53,7 @@ def test_methods_of_a_seed_have_one_start_and_seeds_have_others():
 
     seen = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bbvi.experiments.compare.learn", starts)
+        patch.setattr("bbvi.experiments.compare_seeds.learn", starts)
         compare_seeds(IRIS, num_seeds=2, methods=TWO, settings=TINY, workers=1, progress=False)
     assert seen[0] == seen[1] != seen[2] == seen[3]
 

@@ -6,8 +6,9 @@ import pytest
 from bbvi import backends
 from bbvi.datasets import Dataset, iris
 from bbvi.evaluation import elbo
+from bbvi.experiments.budget import learn
 from bbvi.experiments.catalogue import problem_of
-from bbvi.experiments.compare import run_method
+from bbvi.experiments.compare import evaluate_fit
 from bbvi.experiments.methods import METHODS, Settings
 from bbvi.experiments.problem import Problem, problem_from
 from bbvi.experiments.units import (
@@ -62,7 +63,8 @@ def test_all_told_numbers_of_a_table_are_moved_by_the_jacobian_and_gaps_are_not(
     def run(problem):
         rng = np.random.default_rng(1)
         theta = problem.model.init(rng)
-        return run_method(problem, method, METHODS[method], theta, rng, LITTLE, 0, False)
+        fit = learn(problem, METHODS[method], theta, rng, LITTLE)
+        return evaluate_fit(problem, method, METHODS[method], fit, rng, LITTLE, 0, False)
 
     a, b = run(plain), run(moved)
     for key in ("train_elbo", "test_elbo", "test_log_evidence"):

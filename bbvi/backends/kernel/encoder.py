@@ -16,7 +16,7 @@ from bbvi.backends.kernel.decomposition import add, layers_of
 from bbvi.backends.kernel.evaluate import worthwhile_threads
 from bbvi.backends.kernel.layers import Pass
 from bbvi.nets import MLP, ConvNet
-from bbvi.threads import cut, deal, run_hands, thread_count
+from bbvi.threads import cut, run_shares, shares_of, thread_count
 from bbvi.types import Array, Theta
 
 KEPT_BYTES = 2**25
@@ -52,32 +52,32 @@ def encode(encoder: MLP | ConvNet, phi: Theta, x: Array) -> tuple[Array, Callabl
         buffers = kept_buffers(x.dtype) if kept else thread_buffers(x.dtype)
         return layers.forward(x[rows].T, buffers, slopes=True), buffers
 
-    def forward(hand: Sequence[slice]) -> list[tuple[Pass, Buffers] | None]:
+    def forward(share: Sequence[slice]) -> list[tuple[Pass, Buffers] | None]:
         passes: list[tuple[Pass, Buffers] | None] = []
-        for rows in hand:
+        for rows in share:
             one = run(rows)
             lam[rows] = one[0].outputs.T
             passes.append(one if kept else None)
         return passes
 
-    hands = deal(_blocks(len(x), layers.width * x.itemsize, threads), threads)
-    passes = run_hands(forward, hands)
+    shares = shares_of(_blocks(len(x), layers.width * x.itemsize, threads), threads)
+    passes = run_shares(forward, shares)
 
     def pullback(dlam: Array) -> Theta:
         def backward(number: int) -> Theta:
             gradient: Theta = {}
-            for rows, one in zip(hands[number], passes[number]):
+            for rows, one in zip(shares[number], passes[number]):
                 done, buffers = run(rows) if one is None else one
                 gradients = layers.backward(done, dlam[rows].T, buffers)
                 layers.add_gradient(gradient, done, gradients, None, buffers)
             return gradient
 
-        first, *others = run_hands(backward, range(len(hands)))
+        first, *others = run_shares(backward, range(len(shares)))
         for more in others:
             add(first, more)
         return first
 
-    lent = [one[1] for hand in passes for one in hand if one is not None]
+    lent = [one[1] for share in passes for one in share if one is not None]
     weakref.finalize(pullback, give_back, x.dtype, lent).atexit = False
     return lam, pullback
 

@@ -9,7 +9,7 @@ from bbvi.backends.kernel.conv_layers import ConvLayers
 from bbvi.backends.kernel.decomposition import Pieces, add, gather, with_data
 from bbvi.backends.kernel.layers import Layers, Pass
 from bbvi.nets import join
-from bbvi.threads import deal, run_hands, thread_count
+from bbvi.threads import run_shares, shares_of, thread_count
 from bbvi.types import Array, Evaluation, Theta
 
 FEW_BYTES = 700_000
@@ -57,17 +57,17 @@ def evaluate(
             log_p[block] = value.reshape(log_p[block].shape)
         return {} if weights is None else join(**parts)
 
-    done = run_hands(work, _hands(pieces, z, num_threads))
+    done = run_shares(work, _shares(pieces, z, num_threads))
     return Evaluation(log_p, slopes, None if weights is None else gather(pieces, done))
 
 
-def _hands(pieces: Pieces, z: Array, num_threads: int | None) -> list[Sequence[Block]]:
-    """The blocks of z, dealt to threads; to the caller's own where the work is small."""
+def _shares(pieces: Pieces, z: Array, num_threads: int | None) -> list[Sequence[Block]]:
+    """The blocks of z, shared to threads; to the caller's own where the work is small."""
     S, N, _ = z.shape
     layers = pieces.layers
     threads = worthwhile_threads(layers, S * N * z.itemsize, thread_count(num_threads))
     row_bytes = layers.width * z.itemsize * pieces.likelihood.tape
-    return deal(split_rows(S, N, row_bytes, threads), threads)
+    return shares_of(split_rows(S, N, row_bytes, threads), threads)
 
 
 def _one_value(

@@ -31,7 +31,7 @@ from bbvi.backends.kernel.decomposition import Pieces, check_supports, gather, o
 from bbvi.backends.kernel.evaluate import check_samples
 from bbvi.backends.kernel.layers import Layers, Pass
 from bbvi.backends.kernel.targets import unchecked_target as kernel_target
-from bbvi.threads import deal, run_hands, thread_count
+from bbvi.threads import run_shares, shares_of, thread_count
 from bbvi.types import Array, Evaluation, Model, Target, Theta
 from bbvi.validation import check_inputs
 
@@ -123,7 +123,7 @@ def _evaluate(
         return sums, squares
 
     blocks = [slice(start, min(start + size, N)) for start in range(0, N, size)]
-    done = run_hands(work, deal(blocks, num_threads))
+    done = run_shares(work, shares_of(blocks, num_threads))
     total = gather(pieces, [sums for sums, _ in done])
     squares = gather(pieces, [squares for _, squares in done])
     return log_p, dz, {**total, **{SQUARES + key: value for key, value in squares.items()}}

@@ -300,7 +300,9 @@ class TestBlocksAndThreads:
     def test_the_thread_count_of_blas_is_followed_and_restored(self, monkeypatch):
         seen = []
         monkeypatch.setattr(evaluate, "FEW_BYTES", 0)
-        monkeypatch.setattr(evaluate, "deal", lambda items, count: seen.append(count) or [items])
+        monkeypatch.setattr(
+            evaluate, "shares_of", lambda items, count: seen.append(count) or [items]
+        )
         model = deep()
         theta, x, z, _ = problem(model, 2, 3)
         before = threadpoolctl.threadpool_info()
