@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from book import assets, docstrings, links, make
+from book import assets, docstrings, laboratory, links, make
 
 import bbvi
 
@@ -95,4 +95,5 @@ def setup(app):
     app.connect("autodoc-skip-member", docstrings.skip_fields)
     app.add_post_transform(links.Names)
     app.connect("build-finished", assets.copy_mathjax)
+    app.connect("build-finished", laboratory.after_build)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

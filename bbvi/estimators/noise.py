@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
-from scipy.stats import qmc
 
 from bbvi.types import Array, Family
 
@@ -162,6 +161,8 @@ class _Sobol:
     def random(self, size: tuple[int, ...], dtype: Any = np.float64) -> Array:
         S, N, *rest = size
         D = int(np.prod(rest))
+        from scipy.stats import qmc  # not above: it takes as long to import as all of bbvi
+
         points = qmc.Sobol(D, scramble=False).random_base2(int(np.ceil(np.log2(S))))[:S]
         u = (points[:, None, :] + self._rng.random((1, N, D))) % 1.0
         return _uniform_inside(u.reshape(size).astype(dtype))

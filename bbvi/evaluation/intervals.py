@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from bbvi.types import Array
 
@@ -70,6 +69,8 @@ def variance_interval(
     if variance == 0:
         return Interval(0.0, 0.0, "none")
     if values is not None and abs(_excess_kurtosis(values)) <= NORMAL_KURTOSIS:
+        from scipy import stats  # not above: it takes as long to import as all of bbvi
+
         degrees = len(values) - 1
         tails = (1 - level) / 2, (1 + level) / 2
         high, low = degrees * variance / stats.chi2.ppf(tails, degrees)
@@ -107,6 +108,8 @@ def _bootstrap_t(spread: Array, sizes: Array, level: float, rng: np.random.Gener
     t = t[~np.isnan(t)]
     if not (np.isfinite(log_mean) and len(t)):
         return np.array([0.0, np.inf])
+    from scipy import stats  # not above: it takes as long to import as all of bbvi
+
     resolved = min(level, RESOLVED_LEVEL)
     stretch = stats.norm.ppf((1 + level) / 2) / stats.norm.ppf((1 + resolved) / 2)
     tails = [(1 - resolved) / 2, (1 + resolved) / 2]

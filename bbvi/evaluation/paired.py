@@ -18,7 +18,6 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from bbvi.types import Array
 
@@ -156,6 +155,8 @@ def _difference(a: str, b: str, ya: Array, yb: Array, each: float, level: float)
 
 def _quantile(level: float, num_seeds: int) -> float:
     """The two-sided t quantile of K - 1 degrees of freedom."""
+    from scipy import stats  # not above: it takes as long to import as all of bbvi
+
     return float(stats.t.ppf((1 + level) / 2, num_seeds - 1))
 
 

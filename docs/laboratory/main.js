@@ -1,0 +1,52 @@
+// Starts Python, then each part of the page.
+import * as python from "./python.js";
+import * as amortization from "./amortization.js";
+import * as exercises from "./exercises.js";
+import * as prompt from "./prompt.js";
+import * as step_1 from "./step_1.js";
+import * as variance from "./variance.js";
+
+const status = document.getElementById("status");
+const parts = { step_1, variance, amortization };
+
+// What tests and the curious may look at.
+window.laboratory = { python, begun: [] };
+
+function mathjax() {
+  const script = document.createElement("script");
+  script.src = "../_static/mathjax/MathJax.js?config=TeX-AMS-MML_HTMLorMML-full.js";
+  script.onload = () => exercises.typeset(document.body);
+  document.head.append(script);
+}
+
+async function begin() {
+  if (typeof WebAssembly !== "object" || typeof Worker !== "function") {
+    document.getElementById("no-wasm").hidden = false;
+    status.textContent = "This browser cannot run Python.";
+    return;
+  }
+  python.onStatus((text, state) => {
+    status.textContent = text;
+    status.dataset.state = state;
+  });
+  document.getElementById("stop").addEventListener("click", () => python.start());
+  exercises.begin();
+  prompt.begin();
+  mathjax();
+  python.start();
+  try {
+    await python.ready;
+  } catch {
+    document.getElementById("no-python").hidden = false;
+    return;
+  }
+  for (const [name, part] of Object.entries(parts)) {
+    await part.begin();
+    window.laboratory.begun.push(name);
+  }
+}
+
+window.MathJax = { messageStyle: "none", showMathMenu: false, skipStartupTypeset: true,
+  tex2jax: { inlineMath: [["\\(", "\\)"]], displayMath: [["\\[", "\\]"]] },
+  "HTML-CSS": { availableFonts: [], webFont: "STIX-Web", imageFont: null, linebreaks: { automatic: true } } };
+begin();
