@@ -47,14 +47,14 @@ def run(space: str, cells: list[str]) -> dict[str, Any]:
 
 
 def _run_one(text: str, names: dict[str, Any], file: str) -> None:
-    """Execute a cell; print the value of its last expression."""
+    """Execute a cell; print the value of its last expression, unless a semicolon ends it."""
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     tree = ast.parse(text, file)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     exec(compile(tree, file, "exec"), names)
     if last is not None:
         value = eval(compile(ast.Expression(last.value), file, "eval"), names)
-        if value is not None:
+        if value is not None and not text.rstrip().endswith(";"):
             print(repr(value))
 
 
