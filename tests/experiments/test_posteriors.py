@@ -138,7 +138,7 @@ def test_no_reference_posterior_is_silently_off(seed):
 
     Four of them also have published evidences and ELBOs, which the same fits are held against.
     """
-    fits = examine_all(load_cases([str(DATA)]), np.random.default_rng(seed))
+    fits = list(examine_all(load_cases([str(DATA)]), np.random.default_rng(seed)))
     for examined in fits:
         if examined.case.name in PUBLISHED:
             check_published(examined)
