@@ -293,6 +293,33 @@ WRONG = {
         ("0.5 * squares", "squares", "factor 1/2 of the squared error"),
         ("nll + nlp", "0.5 * x.shape[1] * np.log(2 * np.pi) + nll + nlp", "left out"),
     ],
+    "output_sizes": [
+        ("// s + 1", "/ s + 1", "floor is forgotten"),
+        ("n + 2 * p - k) //", "n + p - k) //", "padding counts once"),
+        ("(n + 2 * p - k) // s", "n + 2 * p - s * k", "stride multiplies the kernel"),
+        ("// s + 1", "// s", r"\+ 1 is missing"),
+        ("k - 2 * p + more", "k - 2 * p", "output padding is missing"),
+        ("k - 2 * p + more", "k - p + more", "padding counts once"),
+        ("k - 2 * p + more", "k + 2 * p + more", "padding is added"),
+        ("(n - 1)", "n", "n where n - 1 is meant"),
+        ("return down, up", "return up, down", "exchanged"),
+        ("s * (n - 1) + k", "n - 1 + s * k", "stride multiplies the kernel"),
+    ],
+    "conv_pullback": [
+        ("dx, dw = np", "stride = 1\n    dx, dw = np", "stride is ignored"),
+        ("g, w[:, :, i, j]", "g, w[:, :, -1 - i, -1 - j]", "kernel is turned"),
+        ("noyx,oc->ncyx", "noyx,co->ncyx", "channels are swapped"),
+        ("columns] += ", "columns] = ", "windows overlap"),
+        ("dw[:, :, i, j] =", "dw[:, :, -1 - i, -1 - j] =", "kernel is flipped"),
+        ("ncyx->oc", "ncyx->co", "channels are swapped"),
+        ("return dx, dw", "return dx, dw / len(x)", "mean over the images"),
+        ("return dx, dw", "return dw, dx", "exchanged"),
+        (
+            "return dx, dw",
+            "return dx, conv_pullback(x[:1], w, g[:1], stride)[1] if len(x) > 1 else dw",
+            "sum over the images",
+        ),
+    ],
     "split": [
         (
             "log_evidence - elbo_optimum, elbo_optimum - elbo",
@@ -490,6 +517,16 @@ OTHERWISE = {
     image = (np.log(sigma_x) + 0.5 * np.square((x - mean_x) / sigma_x)).sum(axis=1)
     code = 0.5 * z**2 - np.log(sigma_z) - 0.5 * ((z - mean_z) / sigma_z) ** 2
     return image + code.sum(axis=1)""",
+    "output_sizes": """last = n + p + p - k
+    return [1 + (last - last % s) / s, (n - 1) * s + (k - p) - p + more]""",
+    "conv_pullback": """dx, dw = 0 * x, 0 * w
+    for y in range(g.shape[2]):
+        for z in range(g.shape[3]):
+            top, left = stride * y, stride * z
+            seen = np.s_[:, :, top : top + w.shape[2], left : left + w.shape[3]]
+            dx[seen] += np.tensordot(g[:, :, y, z], w, axes=1)
+            dw += np.tensordot(g[:, :, y, z].T, x[seen], axes=1)
+    return dx, dw""",
     "split": """amortization = elbo_optimum - elbo
     return [log_evidence - elbo - amortization, amortization]""",
     "antithetic": "return reparameterized(family, target, lam, np.concatenate([eps, -eps]))",

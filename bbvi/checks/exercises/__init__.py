@@ -17,6 +17,10 @@ from bbvi.checks.exercises.comparison_claims import (
 )
 from bbvi.checks.exercises.comparison_errors import check_paired_error, check_seed_error
 from bbvi.checks.exercises.components import check_full_covariance_transform, check_log_mixture
+from bbvi.checks.exercises.convolutions import (
+    check_convolution_pullback,
+    check_convolution_sizes,
+)
 from bbvi.checks.exercises.elbo import check_elbo, check_gap_split
 from bbvi.checks.exercises.evidence import (
     check_iwae_bound,
@@ -47,6 +51,8 @@ __all__ = [
     "check_bernoulli_log_likelihood",
     "check_bernoulli_score",
     "check_chosen_score",
+    "check_convolution_pullback",
+    "check_convolution_sizes",
     "check_elbo",
     "check_encoder_gradient",
     "check_full_covariance_transform",

@@ -14,8 +14,8 @@
 # %% [markdown] nbgrader={"grade": false, "grade_id": "title_05", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # # Exercises 5. Amortized inference and the VAE
 #
-# Belongs to notebook 5. The likelihood of a binary image, the gradient of an encoder, and the loss of
-# Swaney's lecture.
+# Belongs to notebook 5. The likelihood of a binary image, the gradient of an encoder, the loss of
+# Swaney's lecture, and the two things to know of a convolution: its output's size and its adjoint.
 #
 # Write your answers where it says `YOUR CODE HERE`, then run the cell below each: it prints "no
 # complaint", or names the likely mistake. Shapes: N datapoints, S samples, D latent dimensions, Dx
@@ -105,4 +105,72 @@ checks.check_lecture_loss(lecture_loss, np.random.default_rng(0))
 print("lecture_loss: no complaint")
 ### BEGIN HIDDEN TESTS
 checks.check_lecture_loss(lecture_loss, np.random.default_rng(2026))
+### END HIDDEN TESTS
+
+# %% [markdown] nbgrader={"grade": false, "grade_id": "output_sizes_text", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# ## 5.4 How large is the output? (3 points)
+#
+# A convolution slides a window of $k$ rows over an image of $n$ rows with $p$ rows of zeros on
+# *either* side, in steps of $s$. Its output has a row for each place where the whole window fits.
+# The transposed convolution goes back: each of its $n$ input rows puts down a window of $k$ rows, $s$
+# rows after the one before; then $p$ rows are cut off on either side, and a few more rows
+# (`more`, the output padding) are added on one side.
+#
+# Write the number of output rows of either. (Then a decoder can be made whose image fits.)
+
+
+# %% nbgrader={"grade": false, "grade_id": "output_sizes", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def output_sizes(n, k, s, p, more):
+    """Integers (L,), an entry for each layer -> rows of a convolution, of a transposed one."""
+    ### BEGIN SOLUTION
+    down = (n + 2 * p - k) // s + 1
+    up = s * (n - 1) + k - 2 * p + more
+    return down, up
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "output_sizes_test", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+checks.check_convolution_sizes(output_sizes, np.random.default_rng(0))
+print("output_sizes: no complaint")
+### BEGIN HIDDEN TESTS
+checks.check_convolution_sizes(output_sizes, np.random.default_rng(2026))
+### END HIDDEN TESTS
+
+# %% [markdown] nbgrader={"grade": false, "grade_id": "conv_pullback_text", "locked": true, "schema_version": 3, "solution": false, "task": false}
+# ## 5.5 The adjoint of a convolution (4 points)
+#
+# Without padding, a convolution is
+# $\mathrm{out}_{noyx} = \sum_{cij} w_{ocij}\, \mathrm{in}_{n, c, sy + i, sx + j}$: linear in the image,
+# and linear in the weights. So the chain rule needs no derivative, only the two adjoint maps: for a
+# slope $g$ of the shape of the output they satisfy
+#
+# $$\langle \mathrm{conv}(x, w),\, g \rangle = \langle x,\, dx \rangle = \langle w,\, dw \rangle
+# \qquad \text{for all } x \text{ and all } w .$$
+#
+# Read $dx$ and $dw$ off these identities. $dx$ *is* a transposed convolution. A loop over the
+# entries $(i, j)$ of the window is enough: `x[:, :, i : i + s * Y : s, j : j + s * X : s]` are the
+# pixels that entry sees at all places (Y, X) of the window.
+
+
+# %% nbgrader={"grade": false, "grade_id": "conv_pullback", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def conv_pullback(x, w, g, stride):
+    """x (N, C, H, W), w (O, C, kh, kw), g (N, O, Y, X), stride s -> dx and dw, like x and w."""
+    ### BEGIN SOLUTION
+    dx, dw = np.zeros_like(x), np.zeros_like(w)
+    Y, X = g.shape[2:]
+    for i in range(w.shape[2]):
+        for j in range(w.shape[3]):
+            rows = slice(i, i + stride * Y, stride)
+            columns = slice(j, j + stride * X, stride)
+            dx[:, :, rows, columns] += np.einsum("noyx,oc->ncyx", g, w[:, :, i, j])
+            dw[:, :, i, j] = np.einsum("noyx,ncyx->oc", g, x[:, :, rows, columns])
+    return dx, dw
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "conv_pullback_test", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+checks.check_convolution_pullback(conv_pullback, np.random.default_rng(0))
+print("conv_pullback: no complaint")
+### BEGIN HIDDEN TESTS
+checks.check_convolution_pullback(conv_pullback, np.random.default_rng(2026))
 ### END HIDDEN TESTS
