@@ -8,11 +8,11 @@ from bbvi.types import Array
 
 # Channels are alike, so that exchanged ones give numbers and no error of NumPy's; the stride leaves
 # the last row and the last column of an image without a window.
-N, CHANNELS, HEIGHT, WIDTH, KERNEL, STRIDE = 2, 5, 8, 11, (3, 4), 2
+N, CHANNELS, HEIGHT, WIDTH, KERNEL, STRIDE = 2, 5, 10, 13, (3, 4), 2
 SIZES = {
     "N, the number of images": N,
     "C, the number of channels": CHANNELS,
-    "the number of windows in an image": 12,
+    "the number of windows in an image": 20,
     "the stride": STRIDE,
 }
 
@@ -123,7 +123,7 @@ def check_convolution_pullback(answer: Answer, rng: np.random.Generator) -> None
     """
     x = rng.standard_normal((N, CHANNELS, HEIGHT, WIDTH))
     w = rng.standard_normal((CHANNELS, CHANNELS, *KERNEL))
-    g = rng.standard_normal(_convolve(x, w, STRIDE).shape)
+    g = np.asarray(rng.standard_normal(_convolve(x, w, STRIDE).shape))
     arguments = {"x": x, "w": w, "g": g, "stride": STRIDE}
     for part, expected in enumerate(_by_identity(x, w, g, STRIDE)):
         suspects = _mistakes_of_the_pullback(x, w, g, part)
@@ -180,7 +180,7 @@ def _slips_in_x(right: Array, w: Array, g: Array) -> list[tuple[str, Array]]:
     last, covered = np.zeros_like(right), back(np.ones_like(w), np.ones_like(g))
     for i in range(KERNEL[0]):
         for j in range(KERNEL[1]):
-            rows, columns = (slice(a, a + 2 * m, 2) for a, m in zip((i, j), g.shape[2:]))
+            rows, columns = (slice(a, a + STRIDE * m, STRIDE) for a, m in zip((i, j), g.shape[2:]))
             last[:, :, rows, columns] = np.einsum("noyx,oc->ncyx", g, w[:, :, i, j])
     flipped = (
         "the kernel is turned the wrong way: entry (i, j) of the window goes back to the pixel "
