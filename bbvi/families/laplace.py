@@ -30,8 +30,8 @@ class Laplace:
 
     Notes
     -----
-    Reparameterized by z = m + b eps, eps the difference of two standard exponentials (Devroye
-    1986, section IX.2); Mohamed, Rosca, Figurnov and Mnih (2020), table 1.
+    Reparameterized by z = m + b eps, eps by inversion of its distribution (Devroye 1986, section
+    II.2); Mohamed, Rosca, Figurnov and Mnih (2020), table 1.
 
     Examples
     --------
@@ -77,9 +77,15 @@ class Laplace:
     def noise(
         self, rng: np.random.Generator, num_samples: int, num_data: int, dtype: Any = np.float64
     ) -> Array:
-        """Draw eps = e_1 - e_2, a standard Laplace: (S, N, D)."""
+        """Draw eps = -sign(v) log(1 - 2 |v|), v = u - 1/2, u uniform: (S, N, D).
+
+        One u for each number, so that mirrored and quasi-Monte Carlo u serve too.
+        """
         shape = noise_shape(num_samples, num_data, self.latent_dim)
-        return rng.standard_exponential(shape, dtype) - rng.standard_exponential(shape, dtype)
+        v = rng.random(shape, dtype=dtype) - np.asarray(0.5, dtype)
+        # u = 0 would be infinite; half of the least step of u is its own mean.
+        edge = 0.5 * np.finfo(v.dtype).eps
+        return -np.sign(v) * np.log(np.maximum(1 - 2 * np.abs(v), edge)).astype(dtype)
 
     def transform(self, lam: Array, eps: Array) -> Array:
         """z = m + b eps: (S, N, D)."""

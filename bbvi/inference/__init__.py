@@ -33,6 +33,7 @@ from bbvi.inference.step_2 import (
 )
 from bbvi.inference.verdict import NotConvergedWarning, Verdict, by_course, warn_unless_converged
 from bbvi.inference.wake_sleep import fit_wake_sleep
+from bbvi.inference.whitening import whitened
 
 __all__ = [
     "Course",
@@ -72,4 +73,5 @@ __all__ = [
     "stochastic",
     "variational_bayes",
     "warn_unless_converged",
+    "whitened",
 ]

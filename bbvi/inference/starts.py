@@ -10,6 +10,9 @@ from bbvi.inference.solvers.lbfgs import maximize
 from bbvi.inference.solvers.solution import Targets
 from bbvi.types import Array, Target
 
+WIDEST = 1e9
+"""Times the variance of the start, beyond which a direction counts as flat."""
+
 
 def laplace(*, max_steps: int = 500, tolerance: float = 1e-6) -> Any:
     """The mode of log p(x, .) and the curvature there: q = N(mode, (-d^2 log p)^-1), row by row.
@@ -55,7 +58,8 @@ def _laplace(
     if not isinstance(family, DiagonalGaussian | FullCovarianceGaussian):
         raise TypeError(
             f"laplace got the family {type(family).__name__}; expected DiagonalGaussian or "
-            "FullCovarianceGaussian, which a mean and a covariance make. Use lam=...."
+            "FullCovarianceGaussian, which a mean and a covariance make. Use lam=..., or for a "
+            "Posterior bbvi.inference.whitened(posterior, rng) in its place."
         )
     moments = family.moments(lam.astype(np.float64))
 
@@ -68,7 +72,10 @@ def _laplace(
     precision = -hessian(targets(np.arange(len(lam))), mode)
     values, axes = np.linalg.eigh(precision)
     start = np.einsum("nji,njk,nki->ni", axes, moments.covariance, axes)
-    variances = np.where(values > 1 / (1e6 * start), 1 / np.where(values > 0, values, 1), start)
+    # Of the largest curvature, what differences of gradients do not tell from 0.
+    noise = float(np.finfo(lam.dtype).eps) ** (2 / 3) * np.abs(values).max(axis=1, keepdims=True)
+    bends = values > np.maximum(1 / (WIDEST * start), noise)
+    variances = np.where(bends, 1 / np.where(bends, values, 1), start)
     covariance = np.matmul(axes * variances[:, None, :], axes.transpose(0, 2, 1))
     covariance = 0.5 * (covariance + covariance.transpose(0, 2, 1))
     lam_mode: Array = family.from_moments(mode, covariance).astype(lam.dtype)

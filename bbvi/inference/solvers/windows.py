@@ -11,6 +11,8 @@ ERRORS = 4.0
 """Standard errors beyond which a difference is not noise."""
 UNSEEN = 0.02
 """Nats that a rise may have and count as none."""
+LOUD = 5.0
+"""Nats that noise may hide: where it hides more, nobody can tell whether the ELBO rises."""
 
 
 class Windows:
@@ -70,7 +72,7 @@ def mean_and_error(elbos: Array) -> tuple[Array, Array]:
 def rising(elbos: Array) -> Array:
     """Whether the ELBO (steps, ...) still rises: its last quarter beside the one before.
 
-    Too few steps to tell count as rising.
+    Too few steps to tell count as rising, and too much noise.
     """
     quarter = len(elbos) // 4
     if quarter < 5:
@@ -78,5 +80,5 @@ def rising(elbos: Array) -> Array:
     (before, error_before), (after, error_after) = (
         mean_and_error(part) for part in (elbos[-2 * quarter : -quarter], elbos[-quarter:])
     )
-    noise = np.hypot(error_before, error_after)
-    return ~(np.abs(after - before) <= ERRORS * noise + UNSEEN)
+    noise = ERRORS * np.hypot(error_before, error_after)
+    return ~((np.abs(after - before) <= noise + UNSEEN) & (noise <= LOUD))

@@ -5,6 +5,7 @@ import pytest
 
 from bbvi import DiagonalGaussian, LinearGaussian
 from bbvi.inference import step_1, stochastic
+from bbvi.inference.solvers.windows import rising
 from bbvi.optimizers import Optimizer, adam, cosine_decay
 
 STEPS = 400
@@ -44,3 +45,11 @@ def test_a_row_that_went_back_is_not_behind_in_its_rate(problem, at):
     sd = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
     off = np.abs(q.moments(fit.lam).mean - mean) / sd
     assert off.max() < 0.1
+
+
+def test_what_noise_hides_is_not_called_converged():
+    """A level course is settled by its noise: here half a nat, or thousands, of one step."""
+    noise = np.random.default_rng(0).standard_normal((500, 1))
+    assert not rising(0.5 * noise)
+    assert rising(3000 * noise)
+    assert rising(np.linspace(-3, 0, 500)[:, None] + 0.5 * noise)
