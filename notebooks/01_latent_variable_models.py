@@ -51,8 +51,18 @@ from bbvi.datasets import digits
 from bbvi.evaluation import log_evidence_is
 from bbvi.families import FullCovarianceGaussian
 from bbvi.lectures.naive_evidence import log_relative_variance
+from bbvi.plotting.diagrams import plate_model
 from bbvi.plotting.style import COLORS, new_figure, styled
 from bbvi.plotting.vae import draw_images
+
+# %% [markdown]
+# The model as a plate diagram (left): what is inside the plate is there once for each datapoint,
+# and $x_i$, in grey, is what we see. The middle and the right say where a $q$ for $z_i$ may come
+# from;
+# notebooks 4 and 5 are about that.
+
+# %%
+plate_model()
 
 # %% [markdown]
 # ## Ancestral sampling

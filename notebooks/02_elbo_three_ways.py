@@ -209,6 +209,64 @@ fig
 # A model with the best possible likelihood may have a bad ELBO: turning the axes costs the model
 # nothing and the factorized $q$ a lot. Learning by ELBO therefore *chooses* axes that suit $q$.
 #
+# ## Which mode?
+#
+# $\mathrm{KL}(q \Vert p) = E_q[\log q - \log p]$ is an average *under q*: it punishes $q$ for being
+# where $p$ is not, and does not mind if $q$ leaves out a part of $p$. The other direction,
+# $\mathrm{KL}(p \Vert q)$, does the reverse: its best Gaussian has the mean and the variance of
+# $p$.
+# With a posterior of two modes the two could hardly disagree more.
+
+# %%
+nodes = np.linspace(-8, 8, 2001)
+width = nodes[1] - nodes[0]
+
+
+def log_gaussian(m, s):
+    return -0.5 * ((nodes - m) / s) ** 2 - np.log(s) - 0.5 * LOG_2PI
+
+
+def kl_nodes(log_a, log_b):
+    return width * np.sum(np.exp(log_a) * (log_a - log_b))
+
+
+chosen = {}
+for weight in (0.5, 0.6, 0.7):  # of the left mode
+    log_p2 = np.logaddexp(
+        np.log(weight) + log_gaussian(-2, 0.7), np.log(1 - weight) + log_gaussian(2, 0.7)
+    )
+    means, sds = np.linspace(-3, 3, 61), np.geomspace(0.4, 4, 47)
+    for name, divergence in (
+        ("KL(q || p)", lambda log_q, log_p=log_p2: kl_nodes(log_q, log_p)),
+        ("KL(p || q)", lambda log_q, log_p=log_p2: kl_nodes(log_p, log_q)),
+    ):
+        values = [[divergence(log_gaussian(m, s)) for s in sds] for m in means]
+        i, j = np.unravel_index(np.argmin(values), np.shape(values))
+        chosen[weight, name] = means[i], sds[j]
+    mean = 2 - 4 * weight
+    assert np.allclose(chosen[weight, "KL(p || q)"][0], mean, atol=0.1)
+    assert np.allclose(chosen[weight, "KL(p || q)"][1] ** 2, 0.49 + 4 - mean**2, rtol=0.1)
+    assert abs(abs(chosen[weight, "KL(q || p)"][0]) - 2) < 0.15
+    assert chosen[weight, "KL(q || p)"][1] < 0.9
+
+with styled():
+    fig = new_figure(9, 4)
+    axes = fig.subplots()
+    axes.fill_between(nodes, np.exp(log_p2), color=COLORS[4], alpha=0.4, label="posterior p")
+    for number, name in enumerate(("KL(q || p)", "KL(p || q)")):
+        m, s = chosen[0.7, name]
+        style = {"color": COLORS[(3, 2)[number]], "ls": LINES[number]}
+        axes.plot(nodes, np.exp(log_gaussian(m, s)), label=f"best q for {name}", **style)
+    axes.set(xlabel="z", ylabel="density", xlim=(-6, 6))
+    axes.set_title("The ELBO seeks a mode; the other direction covers both")
+    axes.legend()
+fig
+
+# %% [markdown]
+# The ELBO uses the first direction, because it can be estimated by samples of $q$. So a $q$ found
+# by
+# it may be right where it is, and blind elsewhere (notebook 9).
+#
 # ## Digits, by quadrature
 #
 # With a neural network as decoder no posterior is known in closed form; with D = 2 it can still be

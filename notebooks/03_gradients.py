@@ -45,6 +45,11 @@
 # $$\nabla_\lambda E_{\epsilon}\big[f(z(\lambda, \epsilon))\big]
 # = E_{\epsilon}\left[\frac{\partial f}{\partial z}\,
 #   \frac{\partial z(\lambda, \epsilon)}{\partial \lambda}\right].$$
+#
+# The first equality, $E_{q_\lambda}[f(z)] = E_\epsilon[f(z(\lambda, \epsilon))]$, is the *law of
+# the
+# unconscious statistician* (LOTUS): the mean of a function of a random variable needs the
+# distribution of the noise only, not that of the variable.
 
 # %%
 import importlib.util
@@ -62,15 +67,109 @@ from functools import partial
 
 import numpy as np
 
-from bbvi import DiagonalGaussian, leave_one_out
-from bbvi.estimators import constant, expectations
-from bbvi.evaluation import cosine_expectation, hermite_nodes, quadratic_expectation
+from bbvi import DiagonalGaussian, Laplace, LinearGaussian, backends, leave_one_out, reparameterized
+from bbvi.datasets import iris
+from bbvi.estimators import ESTIMATORS, constant, expectations
+from bbvi.estimators.specification import draw_noise, prepared_expectation
+from bbvi.evaluation import (
+    cosine_expectation,
+    hermite_nodes,
+    linear_gaussian_elbo,
+    quadratic_expectation,
+)
 from bbvi.experiments.variance import Grid, variance
 from bbvi.families import Bernoulli
 from bbvi.models.integrands import cosine, quadratic
+from bbvi.plotting.diagrams import two_gradients
 from bbvi.plotting.style import COLORS, LINES, MARKERS, new_figure, styled
 
 # %% [markdown]
+# The two as graphs: a circle is drawn, a square is computed, the derivative runs along the dashed
+# arrows. On the left it cannot pass through $z$ and goes around, by $\log q$.
+
+# %%
+two_gradients()
+
+# %% [markdown]
+# ## The easy gradient: theta
+#
+# $q_\lambda$ does not contain $\theta$, so the derivative may be pushed through the expectation,
+# $\nabla_\theta E_q[\log p_\theta(x, z)] = E_q[\nabla_\theta \log p_\theta(x, z)]$: the mean over
+# samples of $q$ of an ordinary gradient (Ermon/Grover; Rios, "Generative network gradient"). No
+# trick, and nothing to choose. On probabilistic PCA both sides are known:
+
+# %%
+flowers, pca = iris().x, LinearGaussian(2, 4)
+theta, diagonal = pca.init(np.random.default_rng(0)), DiagonalGaussian(2)
+for seed in (0, 1, 2):
+    rng = np.random.default_rng(seed)
+    rows = 0.5 * rng.standard_normal((len(flowers), 4))
+    target = backends.autodiff.target(pca, theta, flowers)
+    known = linear_gaussian_elbo(pca, theta, flowers, diagonal, rows).grad_theta["b"]
+    each = []
+    for _ in range(200):
+        noise = diagonal.noise(rng, 1, len(flowers))
+        each.append(reparameterized(diagonal, target, rows, noise).grad_theta["b"])
+    off = (np.mean(each, axis=0) - known) / (np.std(each, axis=0) / np.sqrt(200))
+    assert np.all(np.abs(off) < 5)
+print(
+    "gradient in b: exact", known.round(1), " mean of 200 estimates", np.mean(each, axis=0).round(1)
+)
+
+# %% [markdown]
+# ## Which distributions can be reparameterized?
+#
+# Rios asks for an invertible, differentiable $h$ with $h(z, \lambda) = \epsilon$ whose
+# distribution is
+# free of $\lambda$. Then the density of $z$ is that of $\epsilon$, times how much $h$ stretches:
+#
+# $$\log q_\lambda(z) = \log p(\epsilon) - \log \left|\det \frac{\partial z}{\partial
+# \epsilon}\right|.$$
+#
+# Every *location-scale* family is of this kind, $z = \mu + \sigma \epsilon$ with any fixed
+# $p(\epsilon)$ and Jacobian $\prod_d \sigma_d$: Gaussian, Laplace, Student, logistic. And any
+# smooth
+# increasing map of such a $z$ is, too: $y = e^z$ makes the log-normal.
+
+# %%
+rng = np.random.default_rng(1)
+double = Laplace(2)
+lam_2 = np.array([[0.5, -1.0, 0.2, -0.3]])  # location, log scale
+eps_2 = double.noise(rng, 5, 1)
+z_2 = double.transform(lam_2, eps_2)
+log_noise = double.log_prob(np.zeros((1, 4)), double.transform(np.zeros((1, 4)), eps_2))
+assert np.allclose(double.log_prob(lam_2, z_2), log_noise - lam_2[:, 2:].sum(axis=1))
+
+y = np.exp(z_2)  # one more map, dy/dz = y
+jacobian = np.log(y).sum(axis=-1)
+log_density_y = double.log_prob(lam_2, z_2) - jacobian
+# Against the definition: the chance of a small box around y is its density times its volume.
+below, above = np.log(y - 1e-4 * y), np.log(y + 1e-4 * y)
+scale = np.exp(lam_2[:, 2:])
+
+
+def laplace_cdf(z):
+    u = (z - lam_2[:, :2]) / scale
+    return np.where(u < 0, 0.5 * np.exp(-np.abs(u)), 1 - 0.5 * np.exp(-np.abs(u)))
+
+
+chance = (laplace_cdf(above) - laplace_cdf(below)).prod(axis=-1)
+assert np.allclose(np.log(chance / (2e-4 * y).prod(axis=-1)), log_density_y, atol=1e-3)
+
+# Pathwise gradients with Laplace noise: E[(z - k)^2] = (mu - k)^2 + 2 sigma^2.
+many_rows = np.tile([[1.0, 0.0]], (50_000, 1))
+noise = Laplace(1).noise(rng, 1, len(many_rows))
+slope = expectations.pathwise(Laplace(1), quadratic(-3.0, len(many_rows)), many_rows, noise).grad
+assert np.all(np.abs(slope.mean(axis=0) - [8, 4]) < 5 * slope.std(axis=0) / np.sqrt(len(slope)))
+
+# %% [markdown]
+# Beyond these: the Gamma and the Beta have no such formula for $z$, but $\partial z / \partial
+# \lambda$
+# follows from the derivative of their distribution function (*implicit* reparameterization,
+# `bbvi.Gamma`). So Rios' drawback "location-scale families only" has been overcome. What remains
+# out
+# of reach is at the end of this notebook.
+#
 # ## From scratch
 #
 # $f(z) = (z - k)^2$ with $k = -3$, and $q = N(\mu, \sigma^2)$ with $\lambda = (\mu, \log\sigma)
@@ -359,6 +458,67 @@ else:
     raise AssertionError("a Bernoulli has no pathwise gradient")
 
 # %% [markdown]
+# ## Discrete latents beyond REINFORCE
+#
+# What is left is the score function, and much has been done to make it quieter without using a
+# slope
+# of $f$ at the sample, or with one that is taken elsewhere and corrected:
+#
+# | idea | estimators |
+# |---|---|
+# | a baseline: of the other samples, or learned as a function of $x$ | leave-one-out, NVIL |
+# | $f$ at two antithetic draws | ARM, DisARM, ARMS |
+# | a first-order expansion as control variate | MuProp, double control variates |
+# | a relaxed $z$ as control variate, its bias removed again | REBAR, RELAX |
+# | a relaxed $z$ *instead*, its bias left in | concrete, straight-through |
+#
+# Four coins, $f(b) = \sum_d (b_d - 0.45)^2$, four samples; the exact gradient is $p (1 - p)
+# \big(0.55^2
+# - 0.45^2\big)$ for each coin. (RELAX learns its surrogate beforehand.)
+
+# %%
+D, S, t = 4, 4, 0.45
+coins, copies = Bernoulli(D), 1000 if SMOKE else 8000
+beyond = ("score-function", "leave-one-out", "arm", "disarm", "arms", "muprop", "double-cv")
+beyond += ("rebar", "relax", "concrete", "straight-through")
+spread, far = {}, {}
+for seed in (0, 1, 2):
+    rng = np.random.default_rng(seed)
+    logits = np.tile(rng.standard_normal((1, D)), (copies, 1))
+    integrand = quadratic(t, num_data=copies, latent_dim=D)
+    p = 1 / (1 + np.exp(-logits[0]))
+    truth = p * (1 - p) * ((1 - t) ** 2 - t**2)
+    for name in beyond:
+        its = ESTIMATORS[name]
+        estimator = prepared_expectation(its, coins, integrand, logits, None, rng)
+        noise = draw_noise(its, coins, rng, S, copies)
+        grad = estimator(coins, integrand, logits, noise).grad
+        spread[name, seed] = grad.var(axis=0).sum()
+        far[name, seed] = np.abs(
+            (grad.mean(axis=0) - truth) / (grad.std(axis=0) / np.sqrt(copies))
+        ).max()
+
+print("                  variance, seeds 0 to 2        standard errors from the truth")
+for name in beyond:
+    numbers = "  ".join(f"{spread[name, seed]:.4f}" for seed in (0, 1, 2))
+    errors = "  ".join(f"{far[name, seed]:5.1f}" for seed in (0, 1, 2))
+    print(f"{name:18}{numbers}        {errors}")
+for seed in (0, 1, 2):
+    for name in beyond:
+        assert (far[name, seed] < 5) == (name not in ("concrete", "straight-through"))
+    for name in ("leave-one-out", "arm", "disarm", "arms"):
+        assert spread[name, seed] < spread["score-function", seed] / 20
+    assert spread["disarm", seed] < spread["arm", seed]
+    assert spread["rebar", seed] < spread["score-function", seed]
+    assert spread["relax", seed] < spread["leave-one-out", seed]
+
+# %% [markdown]
+# Samples that correct each other win by a factor of twenty and more on this integrand, without
+# learning anything; DisARM is ARM with its redundant noise averaged out. RELAX, whose surrogate is
+# learned beforehand, is quieter still. The relaxations are quiet and wrong: more samples do not
+# help
+# them. Notebook 7 learns a model with eight bits by some of these, and each has a page in the book.
+#
 # ## Exercises
 #
 # These are for thought. [Others](exercises/student/03_gradients.ipynb)
