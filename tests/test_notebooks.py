@@ -42,8 +42,8 @@ def texts(output):
     return "\n".join([output.get("text", ""), *shown, *output.get("traceback", [])])
 
 
-def test_there_are_ten_numbered_notebooks():
-    assert [source.name[:2] for source in SOURCES] == [f"{n:02d}" for n in range(1, 11)]
+def test_there_are_twelve_numbered_notebooks():
+    assert [source.name[:2] for source in SOURCES] == [f"{n:02d}" for n in range(1, 13)]
 
 
 @each_notebook
