@@ -49,6 +49,8 @@ if importlib.util.find_spec("bbvi") is None:
 SMOKE = os.environ.get("BBVI_SMOKE") == "1"  # small sizes, for automatic tests
 
 # %%
+import warnings
+
 import numpy as np
 
 from bbvi import (
@@ -73,6 +75,9 @@ from bbvi.experiments.compare import Posterior
 from bbvi.lectures.step_1_watched import kl_to_posterior
 from bbvi.plotting.compare import posterior_panel
 from bbvi.plotting.style import COLORS, LINES, MARKERS, new_figure, styled
+
+# Fits in this notebook have a budget of steps; none claims an optimum.
+warnings.filterwarnings("ignore", "fit_")
 
 # %% [markdown]
 # ## From scratch
