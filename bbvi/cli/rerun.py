@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"--out is {again.out}, the first run's folder; expected another one.")
     check_folder(again.out)
     for name in ("workers", "scheduler"):
-        if hasattr(again, name) and getattr(args, name) is not None:
+        if name in vars(again) and getattr(args, name) is not None:
             setattr(again, name, getattr(args, name))
     say_versions(before)
     status: int = again.run(again)
@@ -91,7 +91,7 @@ def arguments_again(before: Results) -> argparse.Namespace:
     for name, value in before.command.items():
         if name in ("command", "blas_kernel", "resume"):
             continue
-        if not hasattr(again, name):
+        if name not in vars(again):
             raise ValueError(
                 f"{before.folder} was made with --{name.replace('_', '-')}, which bbvi "
                 f"{version_of('bbvi')} does not have; expected a folder of this version."

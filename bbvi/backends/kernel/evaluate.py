@@ -62,7 +62,7 @@ def evaluate(
 
 
 def _shares(pieces: Pieces, z: Array, num_threads: int | None) -> list[Sequence[Block]]:
-    """The blocks of z, shared to threads; to the caller's own where the work is small."""
+    """The blocks of z, a share for each thread; one share where the work is small."""
     S, N, _ = z.shape
     layers = pieces.layers
     threads = worthwhile_threads(layers, S * N * z.itemsize, thread_count(num_threads))
