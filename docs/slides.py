@@ -58,7 +58,7 @@ def as_slides(notebook, code=True):
             continue
         pictures = [out for out in cell.outputs if "image/png" in out.get("data", {})]
         texts = [out for out in cell.outputs if out not in pictures]
-        if code:
+        if code and not cell.metadata.get("tags"):  # those of the machinery are hidden
             cell = nbformat.v4.new_code_cell(cell.source, outputs=texts)
             cells.append(_with_kind(cell, "subslide"))
         elif texts:

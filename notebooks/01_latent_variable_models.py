@@ -32,7 +32,7 @@
 # Notation, here and in all notebooks: N datapoints, S samples, D latent dimensions, Dx observed
 # ones; densities are logarithms, in nats.
 
-# %%
+# %% tags=["remove-cell"]
 import importlib.util
 import os
 import sys
@@ -43,7 +43,7 @@ if importlib.util.find_spec("bbvi") is None:
 # %matplotlib inline
 SMOKE = os.environ.get("BBVI_SMOKE") == "1"  # small sizes, for automatic tests
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 
 from bbvi import LinearGaussian, backends
@@ -92,7 +92,7 @@ x_bbvi, z_bbvi = model.sample(np.random.default_rng(0), theta, num=20)
 assert np.array_equal(x_mine, x_bbvi)
 assert np.array_equal(z_mine, z_bbvi)
 
-# %%
+# %% tags=["hide-input"]
 with styled():
     fig = new_figure(13, 3.6)
     panels = fig.subplots(1, 4)

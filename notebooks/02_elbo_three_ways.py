@@ -37,7 +37,7 @@
 # In a and b a part of the expectation is done in closed form, in c nothing is. So the three agree
 # in their mean, and differ in their noise.
 
-# %%
+# %% tags=["remove-cell"]
 import importlib.util
 import os
 import sys
@@ -48,7 +48,7 @@ if importlib.util.find_spec("bbvi") is None:
 # %matplotlib inline
 SMOKE = os.environ.get("BBVI_SMOKE") == "1"  # small sizes, for automatic tests
 
-# %%
+# %% tags=["hide-input"]
 import warnings
 
 import numpy as np
@@ -318,7 +318,7 @@ for row, divergence in zip(shown, divergences):
     assert abs(gap - divergence) < 5 * bound_encoder.standard_error[row] + 1e-3
     print(f"a {label}: log p(x) - ELBO = {gap:.3f}, KL on the grid = {divergence:.3f} nats")
 
-# %%
+# %% tags=["hide-input"]
 with styled():
     fig = new_figure(13, 6.2)
     panels = fig.subplots(2, 4)

@@ -51,7 +51,7 @@
 # unconscious statistician* (LOTUS): the mean of a function of a random variable needs the
 # distribution of the noise only, not that of the variable.
 
-# %%
+# %% tags=["remove-cell"]
 import importlib.util
 import os
 import sys
@@ -62,7 +62,7 @@ if importlib.util.find_spec("bbvi") is None:
 # %matplotlib inline
 SMOKE = os.environ.get("BBVI_SMOKE") == "1"  # small sizes, for automatic tests
 
-# %%
+# %% tags=["hide-input"]
 from functools import partial
 
 import numpy as np

@@ -36,7 +36,7 @@
 # Step 1 exists to make the bound tight, for only then does Step 2 climb $\log p_\theta(x)$ itself.
 # This notebook watches both, and then looks at what happens when Step 1 is cut short.
 
-# %%
+# %% tags=["remove-cell"]
 import importlib.util
 import os
 import sys
@@ -47,7 +47,7 @@ if importlib.util.find_spec("bbvi") is None:
 # %matplotlib inline
 SMOKE = os.environ.get("BBVI_SMOKE") == "1"  # small sizes, for automatic tests
 
-# %%
+# %% tags=["hide-input"]
 import warnings
 
 import numpy as np

@@ -30,7 +30,7 @@
 # notebook comes from both, and repeats the run on handwritten digits with which Swaney's lecture
 # ends.
 
-# %%
+# %% tags=["remove-cell"]
 import importlib.util
 import os
 import sys
@@ -41,7 +41,7 @@ if importlib.util.find_spec("bbvi") is None:
 # %matplotlib inline
 SMOKE = os.environ.get("BBVI_SMOKE") == "1"  # small sizes, for automatic tests
 
-# %%
+# %% tags=["hide-input"]
 import warnings
 
 import autograd

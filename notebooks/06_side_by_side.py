@@ -31,7 +31,7 @@
 # + \underbrace{\mathrm{ELBO}(\lambda^*) - \mathrm{ELBO}(\lambda)}_{\text{amortization gap: the way
 # to } \lambda}.$$
 
-# %%
+# %% tags=["remove-cell"]
 import importlib.util
 import os
 import sys
@@ -42,7 +42,7 @@ if importlib.util.find_spec("bbvi") is None:
 # %matplotlib inline
 SMOKE = os.environ.get("BBVI_SMOKE") == "1"  # small sizes, for automatic tests
 
-# %%
+# %% tags=["hide-input"]
 import warnings
 from functools import partial
 

@@ -28,7 +28,7 @@
 # over sequences. Rios adds text, and the warning that discrete latents are difficult. One
 # exchange at a time.
 
-# %%
+# %% tags=["remove-cell"]
 import importlib.util
 import os
 import sys
@@ -39,7 +39,7 @@ if importlib.util.find_spec("bbvi") is None:
 # %matplotlib inline
 SMOKE = os.environ.get("BBVI_SMOKE") == "1"  # small sizes, for automatic tests
 
-# %%
+# %% tags=["hide-input"]
 import itertools
 import warnings
 from functools import partial

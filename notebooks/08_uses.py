@@ -29,7 +29,7 @@
 # Only the likelihood changes, from $p_\theta(x \mid z)$ to $p_\theta(y \mid z)$; prior, decoder and
 # $\theta$ stay, and so does everything we know about inference.
 
-# %%
+# %% tags=["remove-cell"]
 import importlib.util
 import os
 import sys
@@ -40,7 +40,7 @@ if importlib.util.find_spec("bbvi") is None:
 # %matplotlib inline
 SMOKE = os.environ.get("BBVI_SMOKE") == "1"  # small sizes, for automatic tests
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 
 from bbvi import DeepLatentModel, DiagonalGaussian, infer
@@ -100,7 +100,7 @@ assert np.median(difference) < 0.08
 # Where the two differ, the posterior given half a digit has several modes ("a 3 or a 9?"), and a
 # Gaussian $q$ must choose one of them, or lie across all. The pictures, and the exact posteriors:
 
-# %%
+# %% tags=["hide-input"]
 with styled():
     fig = new_figure(13, 4.9)
     top, low = fig.subfigures(2, 1, height_ratios=[2.1, 1])

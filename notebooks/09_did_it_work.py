@@ -29,7 +29,7 @@
 # [notebook 4](04_black_box_vi.ipynb); the gap of a family is
 # [notebook 2](02_elbo_three_ways.ipynb).
 
-# %%
+# %% tags=["remove-cell"]
 import importlib.util
 import os
 import sys
@@ -41,7 +41,7 @@ if importlib.util.find_spec("bbvi") is None:
 SMOKE = os.environ.get("BBVI_SMOKE") == "1"  # small sizes, for automatic tests
 SEEDS = range(3 if SMOKE else 5)  # whatever is said below was seen with each of them
 
-# %%
+# %% tags=["hide-input"]
 import warnings
 
 import autograd.numpy as anp
@@ -110,7 +110,7 @@ for seed in SEEDS:
     assert long.elbo[0] - short.elbo[0] > 5 * error
     assert short.nats_left[0] > 0.1 > long.nats_left[0]
 
-# %%
+# %% tags=["hide-input"]
 with styled():
     fig = new_figure(12, 4.2)
     left, right = fig.subplots(1, 2, sharey=True)

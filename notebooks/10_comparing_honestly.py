@@ -29,7 +29,7 @@
 # suits one side, and many comparisons at once. Each is made below on purpose, with the methods of
 # [notebook 6](06_side_by_side.ipynb).
 
-# %%
+# %% tags=["remove-cell"]
 import importlib.util
 import os
 import sys
@@ -40,7 +40,7 @@ if importlib.util.find_spec("bbvi") is None:
 # %matplotlib inline
 SMOKE = os.environ.get("BBVI_SMOKE") == "1"  # small sizes, for automatic tests
 
-# %%
+# %% tags=["hide-input"]
 import warnings
 from functools import partial
 from itertools import combinations

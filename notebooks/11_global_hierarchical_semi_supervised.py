@@ -29,7 +29,7 @@
 # Ermon/Grover notes ("Representation") name layers and chains, Rios names labels. Five models, each
 # with an exact answer to compare with, but for the last.
 
-# %%
+# %% tags=["remove-cell"]
 import importlib.util
 import os
 import sys
@@ -40,7 +40,7 @@ if importlib.util.find_spec("bbvi") is None:
 # %matplotlib inline
 SMOKE = os.environ.get("BBVI_SMOKE") == "1"  # small sizes, for automatic tests
 
-# %%
+# %% tags=["hide-input"]
 import warnings
 from dataclasses import dataclass
 

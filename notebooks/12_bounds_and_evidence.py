@@ -33,7 +33,7 @@
 # $\log w$ that averages to the ELBO multiplies the score,
 # $\nabla_\lambda \mathrm{ELBO} \approx \tfrac1S \sum_s \log w_s\, \nabla_\lambda \log q(z_s)$.
 
-# %%
+# %% tags=["remove-cell"]
 import importlib.util
 import os
 import sys
@@ -44,7 +44,7 @@ if importlib.util.find_spec("bbvi") is None:
 # %matplotlib inline
 SMOKE = os.environ.get("BBVI_SMOKE") == "1"  # small sizes, for automatic tests
 
-# %%
+# %% tags=["hide-input"]
 import warnings
 
 import autograd.numpy as anp

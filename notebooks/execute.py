@@ -40,13 +40,18 @@ def published(source: Path, repository: str = REPOSITORY) -> nbformat.NotebookNo
     return notebook
 
 
+def hidden(tags: list[str]) -> nbformat.NotebookNode:
+    """Metadata of a cell: one that is hidden in the book is folded in JupyterLab."""
+    return nbformat.from_dict({"jupyter": {"source_hidden": True}, "tags": tags} if tags else {})
+
+
 def execute(source: Path) -> Path:
     """Run one ``.py`` notebook and write its ``.ipynb``."""
     notebook = published(source)
     # Ids by position and no times: running again changes nothing but the outputs that differ.
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"
-        cell.metadata = nbformat.from_dict({})
+        cell.metadata = hidden(cell.metadata.get("tags", []))
     NotebookClient(notebook, timeout=600, kernel_name="python3", record_timing=False).execute()
     notebook.metadata = nbformat.from_dict(
         {"jupytext": {"formats": "ipynb,py:percent"}, "kernelspec": KERNEL}

@@ -13,6 +13,7 @@ import pytest
 from nbclient import NotebookClient
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+STUDENTS = NOTEBOOKS.parent / "docs" / "students.md"
 SOURCES = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.py"))
 LARGEST_BYTES = 700_000
 
@@ -23,12 +24,17 @@ def executed(source):
     return nbformat.read(source.with_suffix(".ipynb"), as_version=4)
 
 
-def release():
-    """notebooks/execute.py, which makes the .ipynb."""
-    spec = importlib.util.spec_from_file_location("execute", NOTEBOOKS / "execute.py")
+def program(name):
+    """A program of the folder notebooks, as a module."""
+    spec = importlib.util.spec_from_file_location(name, NOTEBOOKS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def release():
+    """notebooks/execute.py, which makes the .ipynb."""
+    return program("execute")
 
 
 def outputs(notebook):
@@ -48,10 +54,25 @@ def test_there_are_twelve_numbered_notebooks():
 
 @each_notebook
 def test_pair_does_not_drift(source):
-    written, run = release().published(source), executed(source)
-    assert [(cell.cell_type, cell.source) for cell in written.cells] == [
-        (cell.cell_type, cell.source) for cell in run.cells
-    ], f"run: python notebooks/execute.py notebooks/{source.name}"
+    module, run = release(), executed(source)
+    written = module.published(source)
+    assert [
+        (cell.cell_type, cell.source, module.hidden(cell.metadata.get("tags", [])))
+        for cell in written.cells
+    ] == [(cell.cell_type, cell.source, cell.metadata) for cell in run.cells], (
+        f"run: python notebooks/execute.py notebooks/{source.name}"
+    )
+
+
+@each_notebook
+def test_begins_without_machinery(source):
+    """A reader of the book meets the question first: no installation, imports folded."""
+    code = [cell for cell in jupytext.read(source).cells if cell.cell_type == "code"]
+    tags = [cell.metadata.get("tags", []) for cell in code]
+    assert tags[:2] == [["remove-cell"], ["hide-input"]]
+    assert 'find_spec("bbvi")' in code[0].source
+    for cell, its in zip(code[2:], tags[2:]):
+        assert its == (["hide-input"] if cell.source.startswith("with styled():") else [])
 
 
 @each_notebook
@@ -71,7 +92,7 @@ def test_tells_nothing_of_the_machine_it_ran_on(source):
     for output in outputs(run):
         assert not re.search(r"(^|[\s'\"(=])(/[\w.-]+){2,}|[A-Z]:\\", texts(output))
     assert set(run.metadata) <= {"jupytext", "kernelspec"}
-    assert all(cell.metadata == {} for cell in run.cells)
+    assert all(set(cell.metadata) <= {"jupyter", "tags"} for cell in run.cells)
     assert source.with_suffix(".ipynb").stat().st_size < LARGEST_BYTES
 
 
@@ -88,6 +109,31 @@ def test_links_lead_somewhere(source):
     assert links
     for link in links:
         assert (NOTEBOOKS / link).is_file(), link
+
+
+def test_the_pages_say_how_long_each_takes():
+    """The students' page and the teacher's, each within one step of five minutes."""
+    minutes = program("reading_times").minutes
+    taken = [minutes(source.with_suffix(".ipynb")) for source in SOURCES]
+    row = re.search(r"(?m)^\| minutes \| (.*) \|$", (NOTEBOOKS / "README.md").read_text())[1]
+    students = re.findall(r"(?m)^\| \[\d+ .*?\) \| (\d+) \|", STUDENTS.read_text())
+    assert min(taken) >= 5
+    for said in (row.split(" | "), students):
+        assert len(said) == len(taken)
+        assert [(a, b) for a, b in zip(map(int, said), taken) if abs(a - b) > 5] == []
+
+
+def test_the_students_page_lists_every_lecture_with_its_exercises():
+    rows = re.findall(
+        r"(?m)^\| \[(\d+) .*?\]\(lectures/(\w+)\.ipynb\) \| \d+ \| (.*?) \| .*\?.* \|$",
+        STUDENTS.read_text(),
+    )
+    assert [name for _, name, _ in rows] == [source.stem for source in SOURCES]
+    copies = {path.name[:2]: path.name for path in NOTEBOOKS.glob("exercises/student/*.ipynb")}
+    for number, name, then in rows:
+        assert int(number) == int(name[:2])
+        link = f"[its exercises](exercises/{copies.get(name[:2])})"
+        assert then == (link if name[:2] in copies else "its questions"), name
 
 
 def test_addresses_appear_with_the_address_of_the_project_only():
