@@ -2,9 +2,10 @@
 
 A checkpoint is two files.  The arrays are written first, under a name with the epoch in it; then
 ``checkpoint.json``, which holds that name and the arrays' sha256, replaces its predecessor in one
-step.  Whoever dies in between leaves the earlier checkpoint whole.  The predecessor stays as
-``checkpoint-previous.json``, with its arrays, in case the latest is damaged.  Of other arrays only
-those that a record of the run names are ever deleted.
+step; the arrays are on the disk before the record names them.  Whoever dies in between leaves the
+earlier checkpoint whole.  The predecessor stays as ``checkpoint-previous.json``, with its arrays,
+in case the latest is damaged.  Of other arrays only those that a record of the run names are ever
+deleted.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from bbvi.experiments.archives import read_archive
-from bbvi.experiments.csv_and_json import write_atomically, write_json
+from bbvi.experiments.csv_and_json import write_atomically, write_durably, write_json
 from bbvi.experiments.identity import code_digest
 from bbvi.experiments.store import sweep_strays
 from bbvi.inference import State
@@ -47,7 +48,7 @@ def save_checkpoint(
     np.savez(buffer, **arrays)
     content = buffer.getvalue()
     name = f"checkpoint-{epoch:05d}.npz"
-    write_atomically(folder / name, content)
+    write_durably(folder / name, content)
     body = {
         "format": FORMAT,
         "bbvi": version("bbvi"),

@@ -6,11 +6,12 @@ import os
 import platform
 import re
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import threadpoolctl
@@ -28,17 +29,59 @@ def temporary_name(path: Path) -> Path:
     return path.with_name(f".{path.name}.bbvi-{os.getpid()}-{threading.get_ident()}")
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a whole file or nothing: a temporary neighbour, then a rename."""
+@contextmanager
+def _replacement(path: Path) -> Iterator[BinaryIO]:
+    """A file to be written, which takes the name ``path`` if all goes well."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_name(path)
     try:
         with open(temporary, "wb") as file:
-            file.write(data)
+            yield file
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a whole file or nothing: a temporary neighbour, then a rename.
+
+    A crash of the machine may leave an empty file: for what is checked as it is read and can be
+    made again, such as the cells of a sweep.
+    """
+    with _replacement(path) as file:
+        file.write(data)
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """`write_atomically` that a crash of the machine survives: the old file, or the new one.
+
+    It waits for the disk twice, 5 to 20 ms each.
+    """
+    with _replacement(path) as file:
+        write_to_disk(file, data)
+    sync_folder(path.parent)
+
+
+def write_to_disk(file: BinaryIO, data: bytes) -> None:
+    """Write, and wait until the disk has it."""
+    file.write(data)
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the disk has the names in a folder, where folders can be opened."""
+    if os.name != "posix":
+        return
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # it may be written to, but not read
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def mean_and_error(name: str, values: np.ndarray[Any, Any]) -> dict[str, float]:
@@ -57,7 +100,7 @@ def write_csv(path: Path, rows: Sequence[Row]) -> None:
     lines += [[plain(row.get(column, "")) for column in columns] for row in rows]
     handle = _Lines()
     csv.writer(handle, lineterminator="\n").writerows(lines)
-    write_atomically(Path(path), "".join(handle).encode())
+    write_durably(Path(path), "".join(handle).encode())
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
@@ -69,7 +112,7 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 def write_json(path: Path, record: Row) -> None:
     """Write a record as JSON, numpy scalars and arrays as plain numbers and lists."""
     text = json.dumps(record, indent=2, default=plain)
-    write_atomically(Path(path), f"{text}\n".encode())
+    write_durably(Path(path), f"{text}\n".encode())
 
 
 def environment() -> dict[str, Any]:

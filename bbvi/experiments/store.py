@@ -16,7 +16,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from bbvi.experiments.csv_and_json import STRAY, environment, plain, temporary_name, write_json
+from bbvi.experiments.csv_and_json import (
+    STRAY,
+    environment,
+    plain,
+    sync_folder,
+    temporary_name,
+    write_json,
+    write_to_disk,
+)
 
 MANIFEST = "manifest.json"
 HOUR = 3600.0
@@ -202,7 +210,8 @@ def _made(folder: Path, record: Mapping[str, Any]) -> bool:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            temporary.write_bytes(content)
+            with open(temporary, "wb") as file:
+                write_to_disk(file, content)
             os.link(temporary, path)
         except FileExistsError:
             return False
@@ -212,11 +221,12 @@ def _made(folder: Path, record: Mapping[str, Any]) -> bool:
                 raise
             try:
                 with open(path, "xb") as file:
-                    file.write(content)
+                    write_to_disk(file, content)
             except FileExistsError:
                 return False
         finally:
             temporary.unlink(missing_ok=True)
+        sync_folder(folder)
     except OSError as error:
         raise type(error)(
             f"{folder} cannot hold results: {error}. Choose another folder (--out)."
