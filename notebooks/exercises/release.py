@@ -3,13 +3,16 @@
     pip install -e ".[teach]"
     python notebooks/exercises/release.py                  # refreshes student/
     python notebooks/exercises/release.py --course ~/bbvi-course
+    python notebooks/exercises/release.py --course ~/bbvi-second-course --variant 2
 
 With ``--course`` the folder stays, as nbgrader's course directory: one assignment per chapter,
-with ``source/`` and ``release/``, ready for ``nbgrader collect`` and ``nbgrader autograde``.
+with ``source/`` and ``release/``, ready for ``nbgrader collect`` and ``nbgrader autograde``.  With
+``--variant`` every graded cell has other seeds, so that the first cohort's numbers are wrong.
 """
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,7 +26,12 @@ HERE = Path(__file__).parent
 SOURCES = sorted((HERE / "source").glob("*.py"))
 
 
-def make(course, sources=SOURCES):
+SEED = re.compile(r"default_rng\((\d+)\)")
+BETWEEN_VARIANTS = 10_000
+"""No two seeds of a chapter differ by as much."""
+
+
+def make(course, sources=SOURCES, variant=1):
     """Build the course directory and return the paths of the student copies in it."""
     course = Path(course)
     course.mkdir(parents=True, exist_ok=True)
@@ -32,7 +40,7 @@ def make(course, sources=SOURCES):
     for source in sources:
         notebook = course / "source" / source.stem / f"{source.stem}.ipynb"
         notebook.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(as_notebook(source), notebook)
+        nbformat.write(as_notebook(source, variant), notebook)
     # nbgrader calls its helper alembic by name, so this Python's programs have to be found first.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     for source in sources:
@@ -45,11 +53,20 @@ def make(course, sources=SOURCES):
     return [course / "release" / s.stem / f"{s.stem}.ipynb" for s in sources]
 
 
-def as_notebook(source):
+def in_variant(test, variant):
+    """The text of a graded cell with the seeds of a variant; 1 is as written."""
+    shift = BETWEEN_VARIANTS * (variant - 1)
+    return SEED.sub(lambda seed: f"default_rng({int(seed[1]) + shift})", test)
+
+
+def as_notebook(source, variant=1):
     """A py:percent source as a notebook whose cells have the same names in every run."""
     notebook = jupytext.read(source)
     for cell in notebook.cells:
-        cell.id = cell.metadata["nbgrader"]["grade_id"].replace("_", "-")
+        marks = cell.metadata["nbgrader"]
+        cell.id = marks["grade_id"].replace("_", "-")
+        if marks["grade"]:
+            cell.source = in_variant(cell.source, variant)
     kernel = notebook.metadata["kernelspec"]
     notebook.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
     return notebook
@@ -59,7 +76,14 @@ def main():
     """Refresh the student copies, and leave the course directory if one was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--course", type=Path, help="keep nbgrader's course directory here")
+    parser.add_argument("--variant", type=int, default=1, help="1, 2, ...: other seeds (default 1)")
     args = parser.parse_args()
+    if args.variant < 1 or (args.variant > 1 and not args.course):
+        parser.error(f"--variant {args.variant}: expected 1, or 2, 3, ... with --course")
+    if args.variant > 1:
+        copies = make(args.course, variant=args.variant)
+        print(f"{len(copies)} student copies of variant {args.variant} are in {args.course}")
+        return
     with tempfile.TemporaryDirectory() as scratch:
         copies = make(args.course or scratch)
         (HERE / "student").mkdir(exist_ok=True)
