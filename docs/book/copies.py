@@ -16,6 +16,8 @@ REPORTS = {
     "benchmarks/reproductions.md": "reproductions.md",
     "benchmarks/README.md": "benchmarks.md",
     "notebooks/README.md": "teachers.md",
+    "notebooks/coverage.md": "coverage.md",
+    "notebooks/syllabus.md": "syllabus.md",
 }
 """Page of the repository -> page of the book."""
 
