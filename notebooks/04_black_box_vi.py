@@ -344,11 +344,11 @@ fig
 # Ten warm steps do what thirty cold ones do: $\lambda$ is kept for every datapoint, and $\theta$
 # moves little between visits. The other way out is to let a network remember: the next notebook.
 #
-# A third way has no $q$ at all: draw the $z_i$ from $p_\theta(z \mid x_i)$ by a Markov chain and take
-# Step 2 on the draws, *Monte Carlo EM* (`fit_monte_carlo_em`). No family limits it, but every
+# A third way has no $q$ at all: draw the $z_i$ from $p_\theta(z \mid x_i)$ by a Markov chain and
+# take Step 2 on the draws, *Monte Carlo EM* (`fit_monte_carlo_em`). No family limits it, but every
 # datapoint needs a chain of its own, moved at every visit. The AEVB review calls that too slow for
-# large data: on 50,000 digits it stays some 25 nats behind a network that had the same processor time
-# (five seeds: [the reproduction](../benchmarks/reproductions.md)).
+# large data: on 50,000 digits it stays some 25 nats behind a network that had the same processor
+# time (five seeds: [the reproduction](../benchmarks/reproductions.md)).
 #
 # ## Exercises
 #
