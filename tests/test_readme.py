@@ -30,7 +30,7 @@ def test_both_commands_make_the_environment_alike():
     assert compare[1] == [".venv/bin/pip", "install", "-e", "."]
     assert test[1] == [".venv/bin/pip", "install", "-e", ".[test]"]
     assert compare[2] == [".venv/bin/bbvi", "compare"]
-    assert test[2] == [".venv/bin/pytest", "-n", "2"]
+    assert test[2] == [".venv/bin/pytest", "-n", "2", "--dist", "worksteal"]
 
 
 def test_the_compare_command_runs(tmp_path, monkeypatch, capsys):
