@@ -15,6 +15,8 @@ import pytest
 from book.laboratory import exercises, html, put_laboratory
 from laboratory import amortization, cells, step_1, variance
 
+from bbvi.evaluation import log_evidence_quadrature
+
 DOCS = Path(__file__).parents[2] / "docs"
 START = {"mean": [0.3, -0.4], "log_sigma": [-0.5, -0.2], "rate": 0.1}
 
@@ -141,6 +143,19 @@ def test_the_gaps_are_what_they_are_called():
         assert seen["converged"]
     *arc, off = (seen["amortization_gap"] for seen in told)
     assert max(arc) < 0.05 < 0.2 < off
+
+
+@pytest.mark.parametrize("x", [[0.3, 0.2], [-0.8, -0.2], [2.5, -3.0], [3.0, 3.0]])
+def test_coarse_sums_lose_nothing_that_is_shown(x):
+    theta, *_ = amortization.learned()
+    seen, row = amortization.amortization(x), np.array([x])
+    fine = log_evidence_quadrature(amortization.MODEL, theta, row, tolerance=1e-10).value[0]
+    assert seen["log_evidence"] == pytest.approx(fine, abs=1e-6)
+    target = amortization.backends.target(amortization.MODEL, theta, row)
+    for name in ("encoded", "optimum"):
+        lam = np.array([[*seen[name]["mean"], *np.log(seen[name]["sigma"])]])
+        elbo = amortization.gauss_hermite(amortization.FAMILY, target, lam, num_nodes=120).elbo[0]
+        assert seen[name]["elbo"] == pytest.approx(elbo, abs=1e-4)
 
 
 def test_the_best_q_cannot_be_bettered():
