@@ -14,7 +14,7 @@ and Gumbel noise are all made from ``standard_normal`` and ``random``.
 import copy
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from scipy.special import ndtri
@@ -137,6 +137,15 @@ def _uniform_inside(u: Array) -> Array:
     return np.clip(u, edge, 1 - edge)
 
 
+def _refuse(name: str) -> NoReturn:
+    """Other methods of a generator."""
+    raise AttributeError(
+        f"the family draws its noise by rng.{name}; expected rng.standard_normal or rng.random, of "
+        "which alone antithetic and quasi-Monte Carlo noise are made. Draw it by inversion, e.g. "
+        "logistic noise as log(u / (1 - u)) with u = rng.random(size, dtype=dtype)."
+    )
+
+
 class _Mirrored:
     """Generator methods whose second half of samples mirrors the first."""
 
@@ -150,6 +159,9 @@ class _Mirrored:
     def random(self, size: tuple[int, ...], dtype: Any = np.float64) -> Array:
         half = _uniform_inside(self._rng.random((size[0] // 2, *size[1:]), dtype=dtype))
         return np.concatenate([half, 1 - half])
+
+    def __getattr__(self, name: str) -> NoReturn:
+        _refuse(name)
 
 
 class _Sobol:
@@ -169,3 +181,6 @@ class _Sobol:
 
     def standard_normal(self, size: tuple[int, ...], dtype: Any = np.float64) -> Array:
         return ndtri(self.random(size)).astype(dtype)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        _refuse(name)

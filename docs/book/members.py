@@ -132,7 +132,7 @@ def source(value: Any) -> str:
 def contract(kind: str, name: str, value: Any) -> list[tuple[str, str]]:
     """What it asks for and what it offers."""
     if kind == "families":
-        family = shown.FAMILIES[name]()
+        family = shown.family_of(name)
         offers = [
             protocol.__name__
             for protocol in (
@@ -146,7 +146,7 @@ def contract(kind: str, name: str, value: Any) -> list[tuple[str, str]]:
             if isinstance(family, protocol)
         ]
         return [
-            ("shown", f"`{shown.text_of(family)}`"),
+            ("shown", f"`{family!r}`"),
             ("D, P", f"{family.latent_dim}, {family.num_params}"),
             ("offers", ", ".join(offers) or "what every family has"),
         ]
@@ -155,7 +155,7 @@ def contract(kind: str, name: str, value: Any) -> list[tuple[str, str]]:
             ("init", "its own parameters, {} where there are none"),
             ("log_prob(params, x, outputs)", "(S, N), nats"),
             ("sample(rng, params, outputs)", "(num, Dx)"),
-            ("outputs in the picture", str(shown.outputs_of(name))),
+            ("outputs in the picture", str(shown.likelihood_of(name)[1])),
         ]
     asked = inspect.signature(value).parameters
     return [

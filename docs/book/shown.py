@@ -25,33 +25,26 @@ CAPTIONS = {
 FAMILIES: dict[str, Callable[[], Any]] = {
     "Bernoulli": lambda: families.Bernoulli(3),
     "Categorical": lambda: families.Categorical(2, 3),
-    "DiagonalGaussian": lambda: families.DiagonalGaussian(2),
-    "FullCovarianceGaussian": lambda: families.FullCovarianceGaussian(2),
-    "Beta": lambda: families.Beta(2),
-    "Gamma": lambda: families.Gamma(2),
     "LabelAndGaussian": lambda: families.LabelAndGaussian(3, 1),
-    "Laplace": lambda: families.Laplace(2),
     "MeanField": lambda: families.MeanField((families.Bernoulli(1), families.DiagonalGaussian(1))),
     "SmoothMeanField": lambda: families.SmoothMeanField(
         (families.Gamma(1), families.DiagonalGaussian(1))
     ),
-    "QuadraticFlow": lambda: families.QuadraticFlow(2),
 }
+"""Name -> an instance, where it is not the family with D = 2 as its one argument."""
 
 LIKELIHOODS: dict[str, tuple[Callable[[], Any], int]] = {
-    "BernoulliLikelihood": (models.BernoulliLikelihood, 8),
     "CategoricalLikelihood": (lambda: models.CategoricalLikelihood(4), 32),
     "AutoregressiveCategorical": (lambda: models.AutoregressiveCategorical(8, 4, 12), 12),
     "GaussianLikelihood": (lambda: models.GaussianLikelihood(0.3), 8),
-    "LearnedScaleGaussian": (models.LearnedScaleGaussian, 8),
     "ScalarScaleGaussian": (models.ScalarScaleGaussian, 9),
     "DiagonalScaleGaussian": (models.DiagonalScaleGaussian, 16),
     "CholeskyGaussian": (models.CholeskyGaussian, 14),
-    "MaskedBernoulli": (models.MaskedBernoulli, 8),
     "FlippedBernoulli": (lambda: models.FlippedBernoulli(0.1), 8),
     "BlockCounts": (lambda: models.BlockCounts(4, 2), 16),
 }
-"""Name -> an instance, and the number of decoder outputs that it reads."""
+"""Name -> an instance, and the number of decoder outputs that it reads, where these are not the
+likelihood without arguments and 8."""
 
 
 def generator(name: str) -> np.random.Generator:
@@ -59,19 +52,20 @@ def generator(name: str) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(int.from_bytes(name.encode(), "little") % 2**32))
 
 
-def text_of(family: Any) -> str:
-    """How the instance is written."""
-    return repr(family)
+def family_of(name: str) -> Any:
+    """The family that is shown."""
+    return FAMILIES[name]() if name in FAMILIES else getattr(families, name)(2)
 
 
-def outputs_of(name: str) -> int:
-    """Decoder outputs of the likelihood that is shown."""
-    return LIKELIHOODS[name][1]
+def likelihood_of(name: str) -> tuple[Any, int]:
+    """The likelihood that is shown, and the decoder outputs that it reads."""
+    make, outputs = LIKELIHOODS.get(name) or (getattr(models.likelihoods, name), 8)
+    return make(), outputs
 
 
 def draws_of(name: str) -> tuple[Any, Any]:
     """A family's instance and 2000 draws (2000, D)."""
-    family, rng = FAMILIES[name](), generator(name)
+    family, rng = family_of(name), generator(name)
     lam = family.init(1) + 0.6 * rng.standard_normal((1, family.num_params))
     return family, family.transform(lam, family.noise(rng, 2000, 1))[:, 0]
 
@@ -102,8 +96,8 @@ def families_picture(name: str) -> bytes:
 
 def likelihoods_picture(name: str) -> bytes:
     """Data drawn along a line of z."""
-    (make, outputs), rng = LIKELIHOODS[name], generator(name)
-    likelihood, decoder = make(), MLP((1, 8, outputs))
+    (likelihood, outputs), rng = likelihood_of(name), generator(name)
+    decoder = MLP((1, 8, outputs))
     params = {key: 2 * value for key, value in decoder.init(rng).items()}
     z = np.linspace(-2, 2, 60)[:, None]
     x = likelihood.sample(rng, likelihood.init(rng), decoder(params, z))

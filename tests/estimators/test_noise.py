@@ -180,6 +180,16 @@ def test_with_noise_goes_through_step_1():
     np.testing.assert_allclose(fit.lam[:, 0], exact[:, 0], atol=1e-3)
 
 
+@pytest.mark.parametrize("source", [antithetic, quasi_monte_carlo])
+def test_noise_that_is_not_by_inversion_is_refused_with_the_way_out(source):
+    class Exponential(DiagonalGaussian):
+        def noise(self, rng, num_samples, num_data, dtype=np.float64):
+            return rng.exponential(size=(num_samples, num_data, self.latent_dim))
+
+    with pytest.raises(AttributeError, match=r"rng\.exponential; expected .* by inversion"):
+        source(Exponential(2), np.random.default_rng(0), 4, 3)
+
+
 def test_antithetic_refuses_an_odd_number():
     with pytest.raises(ValueError, match="num_samples = 3; expected an even number"):
         antithetic(DiagonalGaussian(1), np.random.default_rng(0), 3, 1)
