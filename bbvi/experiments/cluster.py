@@ -4,10 +4,14 @@ Whoever reaches a scheduler can run code on its workers and clients: trust it as
 network that others share, start it with TLS and give ``tls://HOST:PORT``.
 """
 
+import asyncio
 import re
 import socket
-from collections.abc import Iterator
-from concurrent.futures import Executor
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Executor, Future
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +19,7 @@ ADDRESS = re.compile(r"(tcp|tls)://(\[[0-9a-fA-F:]+\]|[\w.-]+):(\d{1,5})")
 
 
 @contextmanager
-def cluster(address: str, timeout: float = 10.0) -> Iterator[Executor]:
+def cluster(address: str, timeout: float = 10.0, patience: float = 600.0) -> Iterator[Executor]:
     """Connect to a running dask.distributed scheduler, as an executor.
 
     Start one with ``dask scheduler`` and, on every machine, ``dask worker ADDRESS``.
@@ -25,7 +29,10 @@ def cluster(address: str, timeout: float = 10.0) -> Iterator[Executor]:
     address : str
         ``tcp://HOST:PORT``, or ``tls://HOST:PORT``.
     timeout : float
-        Seconds to wait for the scheduler, and for a first worker.
+        Seconds to wait for the scheduler, and for a first worker; after as many seconds without
+        any worker, this is said on standard error.
+    patience : float
+        Seconds without any worker after which what is not answered is cancelled.
 
     Raises
     ------
@@ -36,7 +43,7 @@ def cluster(address: str, timeout: float = 10.0) -> Iterator[Executor]:
 
     Notes
     -----
-    ``pure=False``: by default dask takes two submissions with equal arguments for one.
+    What a lost worker had is computed by the others; without any, dask itself waits for ever.
     """
     match = ADDRESS.fullmatch(address)
     if match is None or not 0 < int(match[3]) < 65536:
@@ -62,7 +69,13 @@ def cluster(address: str, timeout: float = 10.0) -> Iterator[Executor]:
         ) from None
     with client:
         _wait_for_a_worker(client, address, timeout)
-        yield client.get_executor(pure=False)
+        executor, ended = _Answering(client), threading.Event()
+        args = (executor, address, timeout, patience, ended)
+        threading.Thread(target=_watch, args=args, daemon=True).start()
+        try:
+            yield executor
+        finally:
+            ended.set()
 
 
 def _wait_for_a_worker(client: Any, address: str, timeout: float) -> None:
@@ -73,3 +86,57 @@ def _wait_for_a_worker(client: Any, address: str, timeout: float) -> None:
             f"the scheduler at {address} has no workers after {timeout:g} s. Start some with "
             f"`dask worker {address}`."
         ) from None
+
+
+class _Answering(Executor):
+    """Answers each submission, by an exception if need be.
+
+    dask's own executor never answers for a result that is lost while it is fetched.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self.open: set[Future[Any]] = set()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Compute fn(*args, **kwargs) on a worker; two equal submissions are two."""
+        asked = self.client.submit(fn, *args, pure=False, **kwargs)
+
+        async def fetch() -> Any:
+            try:
+                return await asked
+            except CancelledError:
+                # asyncio makes another exception of this one, unless the task itself is cancelled.
+                raise asyncio.CancelledError from None
+
+        answer = asyncio.run_coroutine_threadsafe(fetch(), self.client.loop.asyncio_loop)
+        self.open.add(answer)
+        answer.add_done_callback(self.open.discard)
+        return answer
+
+
+def _watch(
+    executor: _Answering, address: str, timeout: float, patience: float, ended: threading.Event
+) -> None:
+    """Say that no worker is left; cancel what is not answered where none comes back."""
+    last_seen, told = time.monotonic(), False
+    while not ended.wait(min(1.0, timeout)):
+        try:
+            workers = executor.client.nthreads()
+        except Exception:
+            return  # The scheduler itself is lost: dask cancels what is not answered.
+        alone = time.monotonic() - last_seen
+        if workers:
+            last_seen, told = time.monotonic(), False
+        elif alone > patience:
+            print(f"{address} has had no workers for {patience:g} s: given up", file=sys.stderr)
+            for answer in list(executor.open):
+                answer.cancel()
+            return
+        elif alone > timeout and not told:
+            told = True
+            print(
+                f"the scheduler at {address} has lost all its workers; waiting {patience:g} s for "
+                f"others. Start one with `dask worker {address}`.",
+                file=sys.stderr,
+            )

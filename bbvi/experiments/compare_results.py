@@ -1,5 +1,6 @@
 """What a comparison over seeds leaves behind: tables, conclusions, fits."""
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -42,22 +43,26 @@ def report(problem: Problem, result: SeedComparison) -> str:
     if moving:
         shares = ", ".join(f"{s['method']} {s['unconverged_fits']:.0%}" for s in moving)
         parts.append(
-            "The budget ended before training had converged, by the course of its ELBO and "
-            f"parameters, in\nthese shares of the seeds: {shares}."
+            _wrapped(
+                "The budget ended before training had converged, by the course of its ELBO and "
+                f"parameters, in these shares of the seeds: {shares}."
+            )
         )
     lost = [line for line in result.summary if line["unconverged_rows"] > 0]
     if lost:
         rows = ", ".join(f"{s['method']} {s['unconverged_rows']:.1f}" for s in lost)
         parts.append(
-            f"Step 1 has not converged in some of the {evaluated} held-out rows: their "
-            "amortization gap may be\nlarger, their approximation gap smaller "
-            f"({rows} rows a seed)."
+            _wrapped(
+                f"Step 1 has not converged in some of the {evaluated} held-out rows: their "
+                "amortization gap may be larger, their approximation gap smaller "
+                f"({rows} rows a seed)."
+            )
         )
     if result.differences:
         level = f"{result.differences[0].level:.0%}"
         parts.append(
             f"Held-out ELBO in pairs (all intervals together {level}):\n"
-            + "\n".join(conclusions(result.differences))
+            + "\n".join(map(_wrapped, conclusions(result.differences)))
         )
     parts += [_failure(failure) for failure in result.failures]
     return "\n\n".join(parts)
@@ -90,6 +95,11 @@ def write_tables(out: Path, result: SeedComparison, timed: SeedComparison | None
         path = out / "fits" / f"{method}-{seed}.npz"
         path.parent.mkdir(parents=True, exist_ok=True)
         fit.save(path)
+
+
+def _wrapped(text: str) -> str:
+    """In lines of a hundred columns; the names of methods stay whole."""
+    return textwrap.fill(text, 100, break_on_hyphens=False, break_long_words=False)
 
 
 def _interval(line: dict[str, Any], key: str) -> str:

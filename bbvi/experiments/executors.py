@@ -72,9 +72,9 @@ def _elsewhere(executor: Executor, task: Task, units: Sequence[Any]) -> Iterator
             yield unit, result
     if lost:
         raise ConnectionError(
-            f"the scheduler was lost: {lost} of {len(units)} cells have no answer. The others are "
-            "kept if the run has a folder: run it again, with a new scheduler, or with --workers "
-            "to go on on this machine."
+            f"the scheduler, or its last worker, was lost: {lost} of {len(units)} cells have no "
+            "answer. The others are kept if the run has a folder: run it again, with a new "
+            "scheduler, or with --workers to go on on this machine."
         )
 
 

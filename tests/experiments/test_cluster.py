@@ -1,15 +1,18 @@
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import CancelledError, Executor, Future
+from types import SimpleNamespace
 
 import pytest
 
 from bbvi.cli import main
-from bbvi.experiments.cluster import cluster
+from bbvi.experiments.cluster import _Answering, _watch, cluster
 from bbvi.experiments.sweep import run_sweep
 
 pytest.importorskip("distributed")
@@ -108,6 +111,57 @@ def draw(cell, rng):
 def run(folder, **where):
     cells = [{"i": i} for i in range(5)]
     return run_sweep(draw, cells, experiment="draw", seed=1, folder=folder, progress=False, **where)
+
+
+@pytest.fixture
+def loop():
+    """An event loop in a thread of its own, as a client has one."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    yield loop
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+class Client:
+    """Answers what is asked for by an awaitable, and has no workers."""
+
+    def __init__(self, loop, answer):
+        self.loop, self.answer = SimpleNamespace(asyncio_loop=loop), answer
+
+    def submit(self, task, unit, pure):
+        assert not pure
+        return self.answer(task, unit)
+
+    def nthreads(self):
+        return {}
+
+
+def test_a_result_lost_while_it_is_fetched_is_answered(loop):
+    async def lost(task, unit):
+        raise CancelledError("lost while it was fetched")
+
+    with pytest.raises(ConnectionError, match="5 of 5 cells have no answer"):
+        run(None, executor=_Answering(Client(loop, lost)))
+
+
+def test_without_any_worker_it_is_said_and_ends(loop, capsys, tmp_path):
+    async def never(task, unit):
+        await asyncio.Event().wait()
+
+    executor = _Answering(Client(loop, never))
+    line = (executor, "tcp://h:1", 0.05, 0.3, threading.Event())
+    watch = threading.Thread(target=_watch, args=line)
+    watch.start()
+    with pytest.raises(ConnectionError, match="its last worker, was lost: 5 of 5 cells"):
+        run(tmp_path, executor=executor)
+    watch.join()
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 2
+    assert "lost all its workers; waiting 0.3 s" in told[0]
+    assert told[1] == "tcp://h:1 has had no workers for 0.3 s: given up"
 
 
 def test_a_lost_scheduler_is_one_line_and_the_sweep_goes_on(tmp_path):

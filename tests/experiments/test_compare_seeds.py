@@ -181,12 +181,14 @@ def test_the_report_says_what_the_intervals_say(result):
     text = report(problem, result)
     assert text.startswith("iris: 120 training and 10 of 30 held-out rows; nats per datapoint")
     assert "means over 3 seeds with 95 % intervals" in text
-    assert max(map(len, text.splitlines()[:6])) <= 100
     difference = result.differences[0]
     ahead = difference._replace(mean=1.0, low=0.5, high=1.5)
     level = difference._replace(mean=1.0, low=-0.5, high=2.5)
     assert "is ahead of" in conclusions([ahead])[0]
     assert conclusions([level]) == [f"Not told apart: {level.a} and {level.b}."]
+    many = [line | {"unconverged_fits": 0.5, "unconverged_rows": 1.0} for line in result.summary]
+    text = report(problem, result._replace(summary=many * 4, differences=[level] * 9))
+    assert max(map(len, text.splitlines())) <= 100
     assert "One seed says nothing" in conclusions([level._replace(num_seeds=1)])[0]
 
 
