@@ -14,7 +14,10 @@ RECIPES = dict(
 
 
 def run(code):
-    exec(compile(code, "CONTRIBUTING.md", "exec"), {"__name__": "contributing"})
+    """What a recipe defines."""
+    names = {"__name__": "contributing"}
+    exec(compile(code, "CONTRIBUTING.md", "exec"), names)
+    return names
 
 
 def test_there_is_a_recipe_for_each_part():
@@ -28,8 +31,12 @@ def test_there_is_a_recipe_for_each_part():
 
 
 @pytest.mark.parametrize("part", RECIPES)
-def test_a_recipe_runs(part):
-    run(RECIPES[part])
+def test_a_recipe_runs_and_is_checked(part):
+    code = RECIPES[part]
+    parts = re.findall(r"(?m)^(?:def|class) (\w+)", code)
+    assert parts
+    assert set(parts) <= set(run(code))
+    assert re.search(r"(?m)^(check_\w+\(|assert )", code)
 
 
 @pytest.mark.parametrize(

@@ -37,56 +37,48 @@ def worst_difference(one, other):
     return max(np.abs(one[k] - other[k]).max() / (1 + np.abs(other[k]).max()) for k in one)
 
 
-def compare_decoder(rng, seed):
-    """Kernel, autograd and differences of one random decoder."""
-    model = random_model(rng, seed)
-    N, S = int(rng.integers(1, 4)), int(rng.integers(1, 3))
-    x, theta, z, weights = problem(rng, model, N, S)
-    if seed % 3 == 0:
-        weights = None
-    mine = kernel.target(model, theta, x).value_and_grads(z, weights)
-    theirs = autodiff.target(model, theta, x).value_and_grads(z, weights)
-    for found, expected in zip(mine[:2], theirs[:2]):
-        np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10 * np.abs(expected).max())
-    assert worst_difference(mine[2], theirs[2]) < 1e-10, model
-    np.testing.assert_allclose(kernel.target(model, theta, x).value(z), theirs[0], rtol=1e-10)
-    toward = {key: rng.standard_normal(value.shape) for key, value in theta.items()}
-    shift, w = rng.standard_normal(z.shape), np.full((S, N), 1 / S) if weights is None else weights
-    slope = sum(np.sum(mine[2][key] * toward[key]) for key in theta) + np.sum(
-        w[:, :, None] * mine[1] * shift
-    )
-    t = 1e-7
-    ends = [
-        np.sum(w * kernel.target(model, moved, x).value(z + step * shift))
-        for step in (t, -t)
-        for moved in [{key: value + step * toward[key] for key, value in theta.items()}]
-    ]
-    expected = (ends[0] - ends[1]) / (2 * t)
-    size = sum(np.sum(np.abs(mine[2][key] * toward[key])) for key in theta)
-    assert abs(slope - expected) < 1e-6 * (1 + size), model
-
-
 def test_decoders_of_random_shapes_equal_autograd_and_differences():
     rng = np.random.default_rng(0)
     for seed in range(SHAPES):
-        compare_decoder(rng, seed)
-
-
-def compare_encoder(rng):
-    """Kernel and autograd of one random encoder."""
-    net = random_convnet(rng, extra=int(rng.integers(2)) if rng.random() < 0.3 else 0)
-    phi, x = shaken(net, rng), rng.standard_normal((int(rng.integers(1, 6)), net.sizes[0]))
-    lam, pullback = kernel.encode(net, phi, x)
-    expected, theirs = autodiff.encode(net, phi, x)
-    np.testing.assert_allclose(lam, expected, rtol=1e-10, atol=1e-10)
-    g = rng.standard_normal(lam.shape)
-    assert worst_difference(pullback(g), theirs(g)) < 1e-10, net
+        model = random_model(rng, seed)
+        N, S = int(rng.integers(1, 4)), int(rng.integers(1, 3))
+        x, theta, z, weights = problem(rng, model, N, S)
+        if seed % 3 == 0:
+            weights = None
+        mine = kernel.target(model, theta, x).value_and_grads(z, weights)
+        theirs = autodiff.target(model, theta, x).value_and_grads(z, weights)
+        for found, expected in zip(mine[:2], theirs[:2]):
+            size = np.abs(expected).max()
+            np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10 * size)
+        assert worst_difference(mine[2], theirs[2]) < 1e-10, model
+        np.testing.assert_allclose(kernel.target(model, theta, x).value(z), theirs[0], rtol=1e-10)
+        toward = {key: rng.standard_normal(value.shape) for key, value in theta.items()}
+        shift = rng.standard_normal(z.shape)
+        w = np.full((S, N), 1 / S) if weights is None else weights
+        slope = sum(np.sum(mine[2][key] * toward[key]) for key in theta) + np.sum(
+            w[:, :, None] * mine[1] * shift
+        )
+        t = 1e-7
+        ends = [
+            np.sum(w * kernel.target(model, moved, x).value(z + step * shift))
+            for step in (t, -t)
+            for moved in [{key: value + step * toward[key] for key, value in theta.items()}]
+        ]
+        expected = (ends[0] - ends[1]) / (2 * t)
+        size = sum(np.sum(np.abs(mine[2][key] * toward[key])) for key in theta)
+        assert abs(slope - expected) < 1e-6 * (1 + size), model
 
 
 def test_encoders_of_random_shapes_equal_autograd():
     rng = np.random.default_rng(1)
     for _ in range(SHAPES // 2):
-        compare_encoder(rng)
+        net = random_convnet(rng, extra=int(rng.integers(2)) if rng.random() < 0.3 else 0)
+        phi, x = shaken(net, rng), rng.standard_normal((int(rng.integers(1, 6)), net.sizes[0]))
+        lam, pullback = kernel.encode(net, phi, x)
+        expected, theirs = autodiff.encode(net, phi, x)
+        np.testing.assert_allclose(lam, expected, rtol=1e-10, atol=1e-10)
+        g = rng.standard_normal(lam.shape)
+        assert worst_difference(pullback(g), theirs(g)) < 1e-10, net
 
 
 def wrong_add_back(columns, window, image):
