@@ -65,6 +65,7 @@ def trajectory(
     k: float = 1.0,
     lam: Mapping[str, Sequence[float]] | None = None,
     max_seconds: float = DAY,
+    learned: bool = True,
 ) -> Trajectory:
     """The trajectory on the problem, or textbook integrand, of that name.
 
@@ -84,6 +85,9 @@ def trajectory(
         Points of one's own, beside those of the trajectory.
     max_seconds : float
         Longer training is refused.
+    learned : bool
+        If False, what the trajectory will be about before anything is learned: theta and lam as
+        they start.  Sizes, contracts and the time of an evaluation are those of the trajectory.
 
     Raises
     ------
@@ -94,37 +98,17 @@ def trajectory(
         if name in INTEGRANDS:
             return _textbook(name, dimension, k, lam)
         integrand = own_integrand(name) if is_own(name) else None
-        if integrand is not None:
+        if integrand is not None and learned:
             return of_own(integrand, dimension, rng, lam or {})
-        problem, x = _problem(name, dimension, rng, num_steps, max_seconds)
-        if name in UNTRAINED:
-            return maximum_likelihood(problem, x, rng, lam)
-        return trained(problem, x, rng, num_steps, lam)
-
-
-def untrained(
-    name: str,
-    dimension: int | None,
-    rng: np.random.Generator,
-    num_steps: int = 1500,
-    k: float = 1.0,
-    lam: Mapping[str, Sequence[float]] | None = None,
-    max_seconds: float = DAY,
-) -> Trajectory:
-    """What `trajectory` will be about, before anything is learned: theta and lam as they start.
-
-    Sizes, contracts and the time of an evaluation are those of the trajectory.  Arguments and
-    errors are `trajectory`'s.
-    """
-    with threadpool_limits(1):
-        if name in INTEGRANDS:
-            return _textbook(name, dimension, k, lam)
-        integrand = own_integrand(name) if is_own(name) else None
         if integrand is not None:
             family = family_of(integrand, dimension)
             points = {"start": family.init(1)} | points_for(family, lam or {})
             return Trajectory(family, rows_of(integrand, family), None, points, {}, True, None)
         problem, x = _problem(name, dimension, rng, num_steps, max_seconds)
+        if learned and name in UNTRAINED:
+            return maximum_likelihood(problem, x, rng, lam)
+        if learned:
+            return trained(problem, x, rng, num_steps, lam)
         model, family = problem.model, problem.family
         points = {"start": family.init(1)} | points_for(family, lam or {})
         return _model(model, family, model.init(copy.deepcopy(rng)), x[:1], points, {})

@@ -3,7 +3,7 @@
 import hashlib
 import inspect
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from bbvi.experiments.estimates import worker_count
 from bbvi.experiments.identity import cell_rng, described
 from bbvi.experiments.own import is_own, sha256_of
 from bbvi.experiments.sweep import Cell, CellFunction, PerCell, Sweep, run_sweep
-from bbvi.experiments.trajectory import Trajectory, trajectory, untrained
+from bbvi.experiments.trajectory import Trajectory, trajectory
 from bbvi.experiments.variance_grid import (
     FULL,
     Grid,
@@ -103,10 +103,10 @@ def variance(
     check_grid(grid, table)
     as_count("seed", seed, minimum=0)
     # What cannot be is told before anything is learned.
-    begun = _trajectories(untrained, grid, seed, max_seconds)
+    begun = _trajectories(grid, seed, max_seconds, learned=False)
     cells = legal_cells(grid, begun, table)
     check_variance(cells, begun, worker_count(executor, workers), max_seconds)
-    trajectories = _trajectories(trajectory, grid, seed, max_seconds)
+    trajectories = _trajectories(grid, seed, max_seconds)
     return run_sweep(
         PerCell(partial(_of_cell, trajectories, table)),
         cells,
@@ -233,14 +233,14 @@ def _source_of(estimator: Any) -> str | None:
 
 
 def _trajectories(
-    make: Callable[..., Trajectory], grid: Grid, seed: int, max_seconds: float
+    grid: Grid, seed: int, max_seconds: float, learned: bool = True
 ) -> dict[str, Trajectory]:
     made = {}
     for settings in model_settings(grid):
         k = 1.0 if settings["k"] is None else settings["k"]
         rng = cell_rng(seed, settings)
         name, D = settings["model"], settings["dimension"]
-        made[model_key(settings)] = make(
-            name, D, rng, grid.training_steps, k, grid.lam, max_seconds
+        made[model_key(settings)] = trajectory(
+            name, D, rng, grid.training_steps, k, grid.lam, max_seconds, learned
         )
     return made
