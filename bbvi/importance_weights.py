@@ -15,8 +15,8 @@ from bbvi.types import Array
 
 SMALLEST = 1e-300
 """Below every exceedance, in units of the largest weight: its reciprocal is a float too."""
-ROUNDING = 1e-10
-"""Of log-weights, in units of their size (1 nat or more): those that differ by less are equal."""
+ROUNDING, OF_SIZE = 1e-10, 1000 * float(np.finfo(np.float64).eps)
+"""Nats by which equal log-weights may differ, and as a part of their size where that is more."""
 FEWEST = 5
 """Weights above the cutoff that have a shape."""
 
@@ -87,6 +87,28 @@ def psis(log_weights: Any) -> PSIS:
     return PSIS(columns.reshape(log_w.shape).astype(log_w.dtype), khat.reshape(log_w.shape[1:]))
 
 
+class WeightedMoments(NamedTuple):
+    """Mean and standard deviation (N, R) of draws, and the shape k-hat (N,) of their weights."""
+
+    mean: Array
+    sd: Array
+    khat: Array
+
+
+def smoothed_moments(log_weights: Array, values: Array) -> WeightedMoments:
+    """sum_s w_s f(z_s) and its spread, w the Pareto-smoothed weights: (S, N), (S, N, R)."""
+    log_w, khat = psis(log_weights)
+    w = normalized(log_w)[:, :, None]
+    mean = (w * values).sum(axis=0)
+    return WeightedMoments(mean, np.sqrt((w * (values - mean) ** 2).sum(axis=0)), khat)
+
+
+def normalized(log_weights: Array) -> Array:
+    """Weights (S, N) that sum to 1 over S."""
+    w = np.exp(log_weights - log_weights.max(axis=0))
+    return w / w.sum(axis=0)
+
+
 def tail_size(num_samples: int) -> int:
     """M = ceil(min(S / 5, 3 sqrt(S))): how many of S weights are the tail."""
     return math.ceil(min(num_samples / 5, 3 * math.sqrt(num_samples)))
@@ -137,7 +159,7 @@ def smooth_tail(tail: Array) -> tuple[Array, Array]:
     exceedances = np.where(logs[1:] > logs[0], np.maximum(gaps, SMALLEST), 0.0)
     # Where q is the posterior all weights are one but for rounding, whose tail means nothing.
     # Nor does a tie with the cutoff, as of a discrete z, whose weights have few values.
-    rounding = ROUNDING * np.maximum(1, np.where(usable, np.abs(highest), 1))
+    rounding = np.maximum(ROUNDING, OF_SIZE * np.where(usable, np.abs(highest), 1))
     exceedances = np.where(logs[1:] <= logs[0] + rounding, 0.0, exceedances)
     khat, scale = _fit_above_ties(exceedances)
     above = np.maximum(np.count_nonzero(exceedances, axis=0), 1)

@@ -8,7 +8,7 @@ from scipy.special import gammaln
 
 from bbvi.evaluation.monte_carlo import check_start
 from bbvi.families.diagonal_gaussian import cholesky
-from bbvi.importance_weights import psis
+from bbvi.importance_weights import WeightedMoments, normalized, psis, smoothed_moments
 from bbvi.types import Array, Family, Target
 from bbvi.validation import as_count, as_float_array, check_rng
 
@@ -142,23 +142,12 @@ def heavier_draws(
     return _reported(z, of, names, np.where(np.isnan(log_p), -np.inf, log_p), log_q)
 
 
-class WeightedMoments(NamedTuple):
-    """Mean and standard deviation (N, R) of draws, and the shape k-hat (N,) of their weights."""
-
-    mean: Array
-    sd: Array
-    khat: Array
-
-
 def weighted_moments(draws: Draws) -> WeightedMoments:
     """Moments of p from draws of q: sum_s w_s f(z_s), w_s the Pareto-smoothed weights p / q.
 
     Beside q's own moments they show what is wrong with q, as far as k-hat is below 0.7.
     """
-    log_w, khat = psis(draws.log_p - draws.log_q)
-    w = _normalized(log_w)[:, :, None]
-    mean = (w * draws.values).sum(axis=0)
-    return WeightedMoments(mean, np.sqrt((w * (draws.values - mean) ** 2).sum(axis=0)), khat)
+    return smoothed_moments(draws.log_p - draws.log_q, draws.values)
 
 
 def importance_resample(
@@ -195,7 +184,7 @@ def importance_resample(
             "draws.log_q."
         )
     num = as_count("num_samples", len(log_weights) if num_samples is None else num_samples)
-    w = _normalized(psis(log_weights).log_weights)
+    w = normalized(psis(log_weights).log_weights)
     as_float_array("weights", w, ndim=2)
     chosen = np.empty((num, w.shape[1]), dtype=np.int64)
     for n, column in enumerate(w.T):
@@ -204,9 +193,3 @@ def importance_resample(
         # The weights' sum is below 1 by rounding, now and then.
         chosen[:, n] = rng.permutation(np.minimum(sample, np.flatnonzero(column)[-1]))
     return chosen
-
-
-def _normalized(log_weights: Array) -> Array:
-    """Weights (S, N) that sum to 1 over S."""
-    w = np.exp(log_weights - log_weights.max(axis=0))
-    return w / w.sum(axis=0)

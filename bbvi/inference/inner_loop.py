@@ -137,7 +137,8 @@ def step_1(
     backend, progress
         As for `infer`.
     judge : callable
-        (family, targets, solution, rng) -> Verdict: `verdict`, or `by_course`, which costs nothing.
+        (family, targets, solution, rng, what is reported of z) -> Verdict: `verdict`, or
+        `by_course`, which costs nothing.
 
     Returns
     -------
@@ -178,7 +179,8 @@ def step_1(
             bar.update()
 
         solution = solver(family, targets, lam, rng, observe)
-    judged = judge(family, targets, solution, rng)
+    reported = model.constrain if isinstance(model, Posterior) else None
+    judged = judge(family, targets, solution, rng, reported)
     return Fit(theta, None, solution.lam, as_trace(rows), None, judged)
 
 

@@ -82,10 +82,15 @@ def _laplace(
     return lam_mode
 
 
-def hessian(target: Target, z: Array) -> Array:
-    """d^2 log p / dz^2 at one z per row, by central differences: z (N, D) -> (N, D, D)."""
+def hessian(target: Target, z: Array, unit: Array | None = None) -> Array:
+    """d^2 log p / dz^2 at one z per row, by central differences: z (N, D) -> (N, D, D).
+
+    ``unit`` (N, D) are lengths on which log p changes, by default 1, or |z| where that is more.
+    """
     D = z.shape[1]
-    h = float(np.finfo(target.dtype).eps) ** (1 / 3) * np.maximum(1, np.abs(z))
+    small = float(np.finfo(target.dtype).eps) ** (1 / 3)
+    length = np.maximum(1, np.abs(z)) if unit is None else np.maximum(unit, small * np.abs(z))
+    h = small * length
     steps = np.einsum("nd,de->dne", h, np.eye(D))
     points = np.concatenate([z + steps, z - steps]).astype(target.dtype)
     dz = target.value_and_dz(points)[1].astype(np.float64)

@@ -1,24 +1,16 @@
 """Whether a fit has converged, and whether q is near the posterior."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from bbvi.families import DiagonalGaussian, FullCovarianceGaussian
-from bbvi.importance_weights import psis
-from bbvi.inference.solvers.climb import run_away
-from bbvi.inference.solvers.quadratic import (
-    FLAT,
-    Gaussians,
-    Quadratic,
-    matched_noise,
-    quadratic,
-    usable,
-    way,
-)
+from bbvi.inference.importance_check import weigh
+from bbvi.inference.nats_left import look
+from bbvi.inference.other_modes import other_modes
 from bbvi.inference.solvers.solution import Solution, Targets
-from bbvi.types import Array, Target
+from bbvi.types import Array
 
 CHECKED_ROWS, CHECK_SAMPLES = 50, 1000
 """Rows whose q is looked at under fresh noise, and the samples for each."""
@@ -32,6 +24,9 @@ RIVAL = 5.0
 """Nats below a row's end, from where another optimum has less than 1 per cent of its mass."""
 BELIEVED = 0.7
 """k-hat up to which importance weights, and so q's tails, can be trusted."""
+MOVED = 0.07
+"""Standard deviations by which weights may move a mean, and part by which they may change a
+standard deviation: of 0.1, what their noise leaves."""
 
 
 class NotConvergedWarning(UserWarning):
@@ -61,10 +56,19 @@ class Verdict(NamedTuple):
         What the fresh noise promises beyond q, nats; NaN where the family does not tell.
     gradient_norm : ndarray (R,)
         Of d ELBO / d(q's mean), in the units of q; NaN where the family does not tell.
+    response_ratio : ndarray (R, D)
+        Standard deviations of a diagonal Gaussian q of z, as parts of those by linear response to
+        second order; NaN for other families.
     khat : ndarray (R,)
         Shape of the tail of p / q: above 0.7 q misses what matters of the posterior.
     effective_samples : ndarray (R,)
         (sum w)^2 / sum w^2 of the weights w = p / q.
+    mean_error : ndarray (R, K)
+        Mean of the K numbers reported of z, or of z itself, under q less that under the
+        Pareto-smoothed weights p / q, in standard deviations under the weights; K = 0 for families
+        without a path.  As far as k-hat is below 0.7 this is q's error.
+    sd_ratio : ndarray (R, K)
+        Standard deviation under q, as a part of that under the weights.
     evaluations : int
         Of log p, for this verdict.
     """
@@ -79,9 +83,28 @@ class Verdict(NamedTuple):
     elbo_error: Array
     nats_left: Array
     gradient_norm: Array
+    response_ratio: Array
     khat: Array
     effective_samples: Array
+    mean_error: Array
+    sd_ratio: Array
     evaluations: int
+
+    @property
+    def flagged(self) -> Array:
+        """Rows, of those looked at, where something says that q is not near the posterior: (R,).
+
+        The row has not converged, k-hat is above 0.7, the weights move a mean by more than 0.07
+        standard deviations or change one by more than 7 per cent, or linear response raises one by
+        as much.
+        """
+        narrow = (self.response_ratio < 1 - MOVED).any(axis=1)
+        return ~self.converged[self.rows] | ~(self.khat <= BELIEVED) | self._moved() | narrow
+
+    def _moved(self) -> Array:
+        """Rows whose moments the weights change: (R,).  What is no number counts as changed."""
+        near = (np.abs(self.mean_error) <= MOVED) & (np.abs(self.sd_ratio - 1) <= MOVED)
+        return ~near.all(axis=1)
 
     @property
     def all_converged(self) -> bool:
@@ -106,6 +129,18 @@ class Verdict(NamedTuple):
                 text += f", above {BELIEVED} in {beyond} of {len(self.rows)} rows (q lacks tails)"
             fewest = self.effective_samples.min() / max(CHECK_SAMPLES, MANY // len(self.rows))
             text += f"; at least {fewest:.0%} of the samples are effective"
+        moved = self._moved() & (self.khat <= BELIEVED)
+        if moved.any():
+            far, ratio = np.abs(self.mean_error[moved]).max(), self.sd_ratio[moved]
+            text += (
+                f".  Weighted by p / q, means move by up to {far:.2g} sd, and q's sd are "
+                f"{ratio.min():.2f} to {ratio.max():.2f} of the weighted ones"
+            )
+        if (self.response_ratio < 1 - MOVED).any():
+            lowest = np.nanmin(self.response_ratio)
+            text += (
+                f".  By linear response q's sd are as low as {lowest:.2f} of what they should be"
+            )
         near = self.rival < RIVAL
         if near.any():
             text += (
@@ -116,7 +151,11 @@ class Verdict(NamedTuple):
 
 
 def by_course(
-    family: Any, targets: Targets, solution: Solution, rng: np.random.Generator
+    family: Any,
+    targets: Targets,
+    solution: Solution,
+    rng: np.random.Generator,
+    of: Callable[[Array], Array] | None = None,
 ) -> Verdict:
     """The solver's criterion alone, without a look under fresh noise: it costs nothing."""
     nothing = np.zeros(0)
@@ -131,16 +170,25 @@ def by_course(
         elbo_error=nothing,
         nats_left=nothing,
         gradient_norm=nothing,
+        response_ratio=np.zeros((0, 0)),
         khat=nothing,
         effective_samples=nothing,
+        mean_error=np.zeros((0, 0)),
+        sd_ratio=np.zeros((0, 0)),
         evaluations=0,
     )
 
 
-def verdict(family: Any, targets: Targets, solution: Solution, rng: np.random.Generator) -> Verdict:
+def verdict(
+    family: Any,
+    targets: Targets,
+    solution: Solution,
+    rng: np.random.Generator,
+    of: Callable[[Array], Array] | None = None,
+) -> Verdict:
     """Look at a solution under fresh noise, and judge.
 
-    The rng is not advanced: the noise comes from a child of it.
+    The rng is not advanced: the noise comes from a child of it.  ``of`` is what is reported of z.
     """
     fresh = rng.spawn(1)[0]
     N = len(solution.lam)
@@ -152,83 +200,45 @@ def verdict(family: Any, targets: Targets, solution: Solution, rng: np.random.Ge
     with np.errstate(all="ignore"):
         log_w = (target.value(z) - family.log_prob(lam, z)).astype(np.float64)
         error = log_w.std(axis=0) / np.sqrt(len(log_w))
-    left, norm, cost = _left(family, target, lam, fresh, many)
-    converged = solution.settled.copy()
-    converged[rows] = np.where(np.isnan(left), converged[rows], left <= NATS_LEFT)
+    seen = look(family, target, lam, fresh, many)
+    converged, cost = solution.settled.copy(), seen.evaluations
+    converged[rows] = np.where(np.isnan(seen.left), converged[rows], seen.left <= NATS_LEFT)
     # Where fresh noise contradicts the solver in some rows, it is asked in all others too.
     doubted_rows = ~converged | bool((solution.settled[rows] & ~converged[rows]).any())
     unsettled = np.setdiff1d(np.flatnonzero(doubted_rows), rows)
     if len(unsettled):
         some = family, targets(unsettled), solution.lam[unsettled], fresh, DOUBT_SAMPLES
-        doubted, _, more = _left(*some)
-        known = ~np.isnan(doubted)
-        converged[unsettled[known]] = doubted[known] <= NATS_LEFT
-        cost += more
-    converged &= ~(solution.rival < RIVAL)
+        again = look(*some)
+        known = ~np.isnan(again.left)
+        converged[unsettled[known]] = again.left[known] <= NATS_LEFT
+        cost += again.evaluations
+    rival, more = _rival(family, targets, solution, rows, z, log_w, fresh)
+    weighed = weigh(family, z, log_w, of, lam.dtype)
     return Verdict(
-        converged=converged,
+        converged=converged & ~(rival < RIVAL),
         seen_by=solution.criterion,
         best_elbo=solution.best_elbo,
         last_elbo=solution.last_elbo,
-        rival=solution.rival,
+        rival=rival,
         rows=rows,
         elbo=log_w.mean(axis=0),
         elbo_error=error,
-        nats_left=left,
-        gradient_norm=norm,
-        khat=_khat(log_w, float(np.finfo(lam.dtype).eps)),
-        effective_samples=_effective(log_w),
-        evaluations=log_w.size + cost,
+        nats_left=seen.left,
+        gradient_norm=seen.gradient_norm,
+        response_ratio=seen.response_ratio,
+        **weighed._asdict(),
+        evaluations=log_w.size + cost + more,
     )
 
 
-def _left(
-    family: Any, target: Target, lam: Array, rng: np.random.Generator, num_samples: int
-) -> tuple[Array, Array, int]:
-    """Nats left and the gradient's norm of a Gaussian q, and the evaluations spent.
-
-    Noise seems to promise c / S nats at the optimum: twice as much in each half of the samples as
-    in both, which tells c.
-    """
-    if not isinstance(family, DiagonalGaussian | FullCovarianceGaussian):
-        nothing = np.full(len(lam), np.nan)
-        return nothing, nothing, 0
-    D, diagonal = family.latent_dim, isinstance(family, DiagonalGaussian)
-    mean, covariance = family.moments(lam.astype(np.float64))
-    q = Gaussians(mean, np.linalg.cholesky(covariance))
-    S = max(num_samples // 2, 4 * D)
-    halves = [quadratic(target, q, matched_noise(rng, S, len(lam), D)) for _ in range(2)]
-    # The ELBO of a heavy improper tail grows for ever, by little in each step.
-    ok = np.logical_and(*map(usable, halves)) & ~run_away(q)
-    first, second = (Quadratic(*(part[ok] for part in half)) for half in halves)
-    both = Quadratic(*(0.5 * (a + b) for a, b in zip(first, second)))
-    gains = [way(look, diagonal, np.full(ok.sum(), FLAT)).gain for look in (first, second, both)]
-    # An infinite gain stays one: NaN would say that the family does not tell.
-    bounded = np.isfinite(gains).all(axis=0)
-    gains = [np.where(bounded, gain, 0) for gain in gains]
-    noise = np.maximum(0.5 * (gains[0] + gains[1]) - gains[2], 0)
-    left, norm = np.full(len(lam), np.inf), np.full(len(lam), np.inf)
-    left[ok] = np.where(bounded, np.maximum(gains[2] - noise, 0), np.inf)
-    norm[ok] = np.linalg.norm(both.gradient, axis=1)
-    return left, norm, 2 * S * len(lam)
-
-
-def _khat(log_w: Array, rounding: float) -> Array:
-    """k-hat of each row (R,); infinite where a weight is not a number."""
-    known = ~np.isnan(log_w).any(axis=0) & (log_w < np.inf).all(axis=0)
-    khat = np.full(log_w.shape[1], np.inf)
-    if known.any():
-        khat[known] = psis(log_w[:, known]).khat
-    # Weights that differ by rounding alone have no tail.
-    with np.errstate(invalid="ignore", over="ignore"):
-        same = np.ptp(log_w, axis=0) <= 1000 * rounding * np.maximum(1, np.abs(log_w[0]))
-    return np.where(known & same, -np.inf, khat)
-
-
-def _effective(log_w: Array) -> Array:
-    """(sum w)^2 / sum w^2 over the samples: (S, R) -> (R,)."""
-    w = np.exp(log_w - np.nan_to_num(log_w.max(axis=0), posinf=0, neginf=0))
-    return w.sum(axis=0) ** 2 / np.maximum((w**2).sum(axis=0), np.finfo(np.float64).tiny)
+def _rival(
+    family: Any, targets: Targets, solution: Solution, rows: Array, z: Array, log_w: Array, rng: Any
+) -> tuple[Array, int]:
+    """The solver's rivals, or where it saw none those of a search; and its evaluations."""
+    if len(rows) < len(solution.lam):
+        return solution.rival, 0
+    searched, cost = other_modes(family, targets, solution.lam, z, log_w, rng)
+    return np.where(solution.rival < RIVAL, solution.rival, searched), cost
 
 
 def advice(verdict: Verdict) -> str:
