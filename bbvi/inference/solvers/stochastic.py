@@ -8,10 +8,13 @@ import numpy as np
 from bbvi.estimators import reparameterized, sticking_the_landing
 from bbvi.inference.fit import NotFiniteError
 from bbvi.inference.solvers.solution import Observe, Solution, Solver, Targets
-from bbvi.inference.solvers.windows import Windows, rising
+from bbvi.inference.solvers.windows import ERRORS, UNSEEN, Windows, mean_and_error, rising
 from bbvi.optimizers import AdamState, Optimizer, adam, cosine_decay, put_rows, take_rows
 from bbvi.types import Array, Estimate, Estimator, Family, Target
 from bbvi.validation import as_count, as_steps
+
+LOOKS = 4
+"""Times the samples of a step, for the last look at the end."""
 
 
 def ascend(
@@ -62,7 +65,8 @@ def stochastic(
     """Noisy gradients of all rows, a fixed number of steps: a solver for every family.
 
     Where a window of steps has a lower ELBO than the best before it, by more than the noise of the
-    two, the row goes back to the end of that best window and takes half as long steps.
+    two, the row goes back to the end of that best window and takes half as long steps.  At the
+    end lam is held against an earlier one once more, under common noise.
 
     Parameters
     ----------
@@ -132,13 +136,34 @@ def _solve(
         observe(estimate.elbo)
     elbos = np.array(windows.elbos)
     return Solution(
-        lam=lam,
+        lam=_undone(family, target, lam, windows, LOOKS * num_samples, rng.spawn(1)[0]),
         settled=~rising(elbos),
         criterion="rise of the ELBO from the third quarter of the steps to the last",
         best_elbo=windows.best_elbo,
         last_elbo=elbos[-windows.length :].mean(axis=0),
         rival=np.full(len(lam), np.inf),
     )
+
+
+def _undone(
+    family: Family, target: Target, lam: Array, windows: Windows, S: int, rng: np.random.Generator
+) -> Array:
+    """lam, or where a row was one to two windows earlier, if its last steps threw it far below.
+
+    No window has seen those steps whole.  Under common noise, beyond the noise of the difference.
+    """
+    earlier = windows.ends[0]
+    eps = family.noise(rng, S, target.num_data, target.dtype)
+
+    def elbos(at: Array) -> Array:
+        z = family.transform(at, eps)
+        return (target.value(z) - family.log_prob(at, z)).astype(np.float64)
+
+    # What is not finite at the end is worse than anything that is.
+    with np.errstate(all="ignore"):
+        mean, error = mean_and_error(elbos(lam) - elbos(earlier))
+        level = mean >= -ERRORS * error - UNSEEN
+    return np.where((level | np.isinf(windows.best_elbo))[:, None], lam, earlier)
 
 
 def _of_this_step(earlier: Any, moments: Any) -> Any:

@@ -28,6 +28,8 @@ class Windows:
         Of the best window: its mean ELBO, and lam at its end.
     best_moments
         The optimizer's moments there.
+    ends : tuple of ndarray (N, P)
+        lam at the end of the last window but one, and of the last.
     scale : ndarray (N, 1)
         Halved whenever a row went back.
     """
@@ -38,6 +40,7 @@ class Windows:
         self.best_elbo = np.full(len(lam), -np.inf)
         self.best_error = np.zeros(len(lam))
         self.best_lam = lam.copy()
+        self.ends = self.best_lam, self.best_lam
         self.best_moments = take_rows(moments, np.arange(len(lam)))
         self.scale = np.ones((len(lam), 1), dtype=lam.dtype)
 
@@ -57,6 +60,7 @@ class Windows:
         self.best_error = np.where(better, error, self.best_error)
         self.best_lam[better] = lam[better]
         put_rows(self.best_moments, better, take_rows(moments, better))
+        self.ends = self.ends[1], np.where(fell[:, None], self.best_lam, lam)
         self.scale[fell] *= 0.5
         return np.flatnonzero(fell)
 

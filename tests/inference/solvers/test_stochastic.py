@@ -32,7 +32,7 @@ def problem():
     return model, q, theta, model.sample(np.random.default_rng(1), theta, 12)[0]
 
 
-@pytest.mark.parametrize("at", [50, 210])
+@pytest.mark.parametrize("at", [50, 210, 398, 400])
 def test_a_row_that_went_back_is_not_behind_in_its_rate(problem, at):
     model, q, theta, x = problem
     rows, seen = np.array([2, 5]), []
