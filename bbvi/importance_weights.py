@@ -15,7 +15,7 @@ from bbvi.types import Array
 
 SMALLEST = 1e-300
 """Below every exceedance, in units of the largest weight: its reciprocal is a float too."""
-ROUNDING, OF_SIZE = 1e-10, 1000 * float(np.finfo(np.float64).eps)
+ROUNDING, OF_SIZE = 1e-10, 64 * float(np.finfo(np.float64).eps)
 """Nats by which equal log-weights may differ, and as a part of their size where that is more."""
 FEWEST = 5
 """Weights above the cutoff that have a shape."""

@@ -110,6 +110,14 @@ def test_bad_input(bad, error, message):
         psis(bad)
 
 
+def test_a_large_constant_hides_no_tail():
+    """Beside 1e12 a log-weight keeps four decimals: k-hat changes little, and is not -inf."""
+    log_w = 0.9 * np.random.default_rng(0).exponential(size=(4000, 1))
+    plain, beside = psis(log_w).khat[0], psis(log_w + 1e12).khat[0]
+    assert plain > 0.7
+    assert beside == pytest.approx(plain, abs=0.2)
+
+
 def test_weights_that_differ_by_rounding_are_equal():
     """Where q is the posterior there is no tail, however large the constant in log p."""
     rng = np.random.default_rng(0)
