@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bbvi.cli.output import record_names
 from bbvi.cli.parser import examples
 from bbvi.experiments.store import claimed
 from bbvi.plotting.figures import FIGURES, Drawn, write
@@ -63,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
             with claimed(args.out, identity, beside=[NOTEBOOKS]):
                 # A generator for each, so that no figure depends on which others are drawn.
                 paths = write(args.out, FIGURES[name](np.random.default_rng(seed), args.quick))
+                record_names(args, args.out, [name])
         else:
             folder = args.out / NOTEBOOKS
             with claimed(folder, {"command": "figures of notebooks", "quick": args.quick}):

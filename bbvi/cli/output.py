@@ -2,13 +2,14 @@
 
 import argparse
 import hashlib
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bbvi.experiments.csv_and_json import version_of
-from bbvi.experiments.store import claimed
+from bbvi.experiments.csv_and_json import environment, version_of
+from bbvi.experiments.store import MANIFEST, claimed, finish
 from bbvi.plotting.style import PICTURES, Figure, save
 
 NOT_IN_IDENTITY = {
@@ -133,3 +134,10 @@ def output(args: argparse.Namespace, folder: Path) -> Iterator[None]:
     """Claim a command's folder; the same command may come again, another may not."""
     with claimed(folder, identity_of(args), arguments_of(args)):
         yield
+
+
+def record_names(args: argparse.Namespace, folder: Path, names: Sequence[str]) -> None:
+    """Tell the manifest the command of a folder that takes one name after the other."""
+    told = json.loads((folder / MANIFEST).read_text("utf-8")).get("command", {})
+    command = arguments_of(args) | {"names": list(dict.fromkeys([*told.get("names", ()), *names]))}
+    finish(folder, {"command": command, "environment": environment()})

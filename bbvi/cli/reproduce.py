@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
-from bbvi.cli.output import add_picture_options, add_places, save_pictures
+from bbvi.cli.output import add_picture_options, add_places, record_names, save_pictures
 from bbvi.cli.parser import examples
 from bbvi.experiments.cluster import cluster
 from bbvi.experiments.csv_and_json import format_table
@@ -61,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
         if args.scheduler is not None:
             executor = stack.enter_context(cluster(args.scheduler))
         failures = sum(_reproduced(name, args, executor) for name in names)
+        record_names(args, args.out, names)
     print(f"\nrows, verdicts and pictures are in {args.out}")
     return 1 if failures else 0
 

@@ -14,7 +14,7 @@ from bbvi.experiments.results import Results, read_results
 from bbvi.experiments.same_numbers import changed_files, compare_results
 from bbvi.experiments.store import check_folder
 
-COMMANDS = ("compare", "variance", "posteriors", "uses", "vae")
+COMMANDS = ("compare", "variance", "posteriors", "uses", "vae", "figures", "reproduce")
 """What records all of its arguments."""
 
 

@@ -36,11 +36,18 @@ def require(
     Raises
     ------
     TypeError
-        If the family is not what the estimator needs.
+        If the family lacks a member, or is not what the estimator needs.
     ValueError
         If the name is unknown, S is too small or no closed-form KL is known.
     """
     specification = find(name, table)
+    if not isinstance(family, Family):
+        members = [member for member in vars(Family) if not member.startswith("_")]
+        missing = [member for member in members if member not in dir(family)]
+        raise TypeError(
+            f"family is {type(family).__name__}, which has no {', '.join(missing)}; expected "
+            f"{', '.join(members)}. bbvi.check_family tells what each must give."
+        )
     if not isinstance(family, specification.family):
         fit = [other for other, its in table.items() if isinstance(family, its.family)]
         raise TypeError(

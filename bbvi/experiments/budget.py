@@ -43,12 +43,18 @@ def try_methods(problem: Problem, table: Mapping[str, Method], settings: Setting
     Raises
     ------
     TypeError, ValueError
-        As the procedure does: an estimator that the family or S does not suit, say.
+        As the procedure does, with the method's name: an estimator that the family or S does not
+        suit, say.
     """
-    for method in table.values():
+    for name, method in table.items():
         rng = cell_rng(0, {"try": 0})
         theta = astype(problem.model.init(rng), problem.train.x.dtype)
-        _procedure(problem, method, theta, settings, False, False, 1, None)(rng)
+        try:
+            _procedure(problem, method, theta, settings, False, False, 1, None)(rng)
+        except (TypeError, ValueError) as error:
+            if type(error) in (TypeError, ValueError):
+                raise type(error)(f"method {name}: {error}") from error
+            raise
 
 
 @fixed_budget()

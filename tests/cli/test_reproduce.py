@@ -6,7 +6,9 @@ import time
 import pytest
 
 from bbvi.cli import main
+from bbvi.cli.rerun import arguments_again
 from bbvi.experiments.reproductions.catalogue import REPRODUCTIONS
+from bbvi.experiments.results import read_results
 
 SHORT = [name for name, entry in REPRODUCTIONS.items() if entry.quick_cells]
 TWO_MINUTES = 120
@@ -34,6 +36,9 @@ def test_all_short_versions_take_less_than_two_minutes_and_none_differs(tmp_path
     assert main(again) == 0
     assert time.process_time() - start < 10
     assert (tmp_path / "relax-toys.csv").read_bytes() == before
+    # The folder tells all that is in it to `bbvi rerun`.
+    told = arguments_again(read_results(tmp_path))
+    assert (told.command, sorted(told.names), told.quick) == ("reproduce", sorted(SHORT), True)
 
 
 def test_the_list_names_every_entry_with_its_time(capsys):

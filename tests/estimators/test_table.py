@@ -2,6 +2,7 @@
 
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -408,6 +409,7 @@ def test_require_accepts_what_keeps_the_contract():
         ("reparameterized-kl", DiagonalGaussian(2), 1, ValueError, "not known to be N"),
         ("reparameterized-kl", Gamma(2), 1, TypeError, "expected one that is ClosedFormKL"),
         ("vimco", DiagonalGaussian(2), 1, ValueError, "expected S >= 2. Draw more samples"),
+        ("vimco", SimpleNamespace(latent_dim=2), 2, TypeError, "which has no num_params, init, "),
     ],
 )
 def test_require_refuses(name, family, S, error, message):

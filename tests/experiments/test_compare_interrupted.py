@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from functools import partial
 
 import numpy as np
@@ -16,6 +17,7 @@ from bbvi import backends
 from bbvi.evaluation import elbo
 from bbvi.evaluation.paired import paired_differences
 from bbvi.experiments.catalogue import problem_of
+from bbvi.experiments.cluster import cluster
 from bbvi.experiments.compare_seeds import compare_seeds
 from bbvi.experiments.methods import Settings
 from bbvi.experiments.same_numbers import of_a_clock
@@ -24,10 +26,14 @@ OPTIONS = ["compare", "--dataset", "iris", "--quick", "--evaluations", "20000", 
 OPTIONS += ["--methods", "amortized-reparameterized", "semi-amortized", "--workers", "1"]
 
 
+def without_clock(rows):
+    return [{k: v for k, v in row.items() if not of_a_clock(k)} for row in rows]
+
+
 def table(folder):
     """seeds.csv without times."""
     with open(folder / "seeds.csv", newline="") as file:
-        return [{k: v for k, v in row.items() if not of_a_clock(k)} for row in csv.DictReader(file)]
+        return without_clock(csv.DictReader(file))
 
 
 def command(out):
@@ -52,6 +58,44 @@ def test_a_killed_comparison_goes_on_to_the_same_table(tmp_path):
     assert subprocess.run(command(tmp_path / "whole"), **quiet).returncode == 0
     assert len(table(out)) == 8
     assert table(out) == table(tmp_path / "whole")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_a_dask_worker_lost_in_the_middle_leaves_the_table_as_it_is(tmp_path, scheduler):
+    tiny = Settings(evaluations=20_000, new_steps=10, optimum_steps=5, test_rows=15)
+    source = partial(problem_of, None, "iris", 0, 2, "float32")
+    common = {"methods": ("amortized-reparameterized", "semi-amortized"), "settings": tiny}
+    line = [sys.executable, "-m", "dask", "worker", scheduler, "--nthreads", "1"]
+    line += ["--no-dashboard", "--no-nanny", "--name", "doomed"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path}
+    with cluster(scheduler, 300) as executor, subprocess.Popen(line, **quiet) as doomed:
+
+        def cells_of_the_doomed():
+            workers = executor.client.scheduler_info(n_workers=-1)["workers"]
+            address = [key for key, worker in workers.items() if worker["name"] == "doomed"]
+            return address and executor.client.processing(address)[address[0]]
+
+        def kill():
+            lost.extend(wait_until(cells_of_the_doomed, seconds=300))
+            doomed.kill()
+
+        wait_until(lambda: len(executor.client.nthreads()) == 3, seconds=300)
+        lost = []
+        killer = threading.Thread(target=kill)
+        killer.start()
+        without = compare_seeds(
+            source, num_seeds=4, executor=executor, folder=tmp_path / "runs", **common
+        )
+        killer.join()
+    assert doomed.returncode == -signal.SIGKILL
+    assert lost, "the worker had nothing to lose"
+    whole = compare_seeds(source, num_seeds=4, workers=1, progress=False, **common)
+    assert without.failures == whole.failures == []
+    assert len(without.rows) == 8
+    assert without_clock(without.rows) == without_clock(whole.rows)
+    for run, fit in whole.fits.items():
+        assert all(np.array_equal(without.fits[run].theta[k], v) for k, v in fit.theta.items())
 
 
 @pytest.mark.slow

@@ -48,6 +48,10 @@ def halved(family, target, lam, eps):
     return estimate._replace(grad=0.5 * estimate.grad)
 
 
+def unfit(family, target, lam, eps):
+    raise TypeError("this family has no such derivative")
+
+
 slow = Method(fit_amortized, halved, by_encoder, rate=0.001)
 several = {"slow": slow, "slower": slow._replace(rate=0.0001)}
 number = 3
@@ -118,6 +122,14 @@ def test_what_is_wrong_is_told_in_one_line(file, tmp_path, capsys):
         error = capsys.readouterr().err
         assert message in error
         assert error.count("\n") == 1
+
+
+def test_an_error_names_the_method_that_made_it(file, tmp_path, capsys):
+    methods = ["--methods", "amortized-reparameterized", f"{file}:unfit", f"{file}:halved"]
+    out = ["--out", str(tmp_path / "x"), "--quick", "--dataset", "iris"]
+    assert main(["compare", *methods, *out]) == 2
+    told = "bbvi compare: method unfit: this family has no such derivative\n"
+    assert capsys.readouterr().err == told
 
 
 def test_the_folder_of_the_file_takes_nobody_s_place(file, tmp_path):

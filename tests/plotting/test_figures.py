@@ -165,10 +165,11 @@ def test_colours_differ_in_grey():
     assert np.abs(np.diff(grey[:5])).min() > 0.1
 
 
-def test_same_seed_same_bytes(tmp_path):
-    command = ["figures", "naive-evidence", "--quick", "--out"]
-    for name in ("one", "two"):
-        assert main([*command, str(tmp_path / name)]) == 0
+def test_same_seed_same_bytes_and_a_rerun_says_so(tmp_path, capsys):
+    one = str(tmp_path / "one")
+    assert main(["figures", "naive-evidence", "--quick", "--out", one]) == 0
+    assert main(["rerun", one, "--out", str(tmp_path / "two")]) == 0
+    assert "naive_evidence.csv: the same numbers in 12 rows" in capsys.readouterr().out
     for name in ("naive_evidence.png", "naive_evidence.csv"):
         one, two = ((tmp_path / run / name).read_bytes() for run in ("one", "two"))
         assert one == two
