@@ -84,15 +84,15 @@ def examine(seconds: float = 0.5) -> Report:
         raise ValueError(
             f"seconds is {seconds}; expected a positive, finite time for each measurement."
         )
-    found = environment()
-    blas = found["blas"]
+    system = environment()
+    blas = system["blas"]
     threads = max((library["num_threads"] for library in blas), default=1)
     rates = measure_rates(seconds)
     faster = None
     if avx512_unused(blas, has_avx512()):
         faster = rates_with("SkylakeX", seconds)
     tips = advise(blas, has_avx512(), os.cpu_count() or 1, rates, faster)
-    return Report(found, has_avx512(), threads, rates, faster, tips)
+    return Report(system, has_avx512(), threads, rates, faster, tips)
 
 
 def has_avx512() -> bool:

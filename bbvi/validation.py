@@ -143,11 +143,11 @@ def check_entries(model: Any, theta: Mapping[str, Any]) -> None:
                 "init(rng) or a fit of this model."
             )
     for key, shape in expected.items():
-        found = np.shape(theta[key])
-        if found != shape:
-            hint = " It looks transposed." if found == shape[::-1] else ""
+        given = np.shape(theta[key])
+        if given != shape:
+            hint = " It looks transposed." if given == shape[::-1] else ""
             raise ValueError(
-                f"theta[{key!r}] has shape {found}; expected {shape}.{hint} All of theta: {listed}."
+                f"theta[{key!r}] has shape {given}; expected {shape}.{hint} All of theta: {listed}."
             )
 
 
@@ -180,11 +180,11 @@ def same_dtype(**arrays: Any) -> None:
         for key, array in items:
             seen[name if key is None else f"{name}[{key!r}]"] = np.asarray(array).dtype
     if len(set(seen.values())) > 1:
-        (first, expected), (other, found) = next(
+        (first, expected), (other, dtype) = next(
             (a, b) for a in seen.items() for b in seen.items() if a[1] != b[1]
         )
         raise TypeError(
-            f"{first} is {expected} but {other} is {found}; expected one dtype throughout. "
+            f"{first} is {expected} but {other} is {dtype}; expected one dtype throughout. "
             "Convert theta with bbvi.nets.astype(theta, dtype) and arrays with .astype(dtype)."
         )
 

@@ -145,15 +145,15 @@ def _sample_weights(log_p: Array, weights: Array | None) -> Array:
     return np.full_like(log_p, 1 / len(log_p)) if weights is None else weights
 
 
-def _wrong_shape(model: Any, found: tuple[int, ...], z_shape: tuple[int, ...]) -> str:
+def _wrong_shape(model: Any, shape: tuple[int, ...], z_shape: tuple[int, ...]) -> str:
     S, N = z_shape[:2]
     hint = {
         (): "it was summed over everything; sum over the last axis only",
         (S,): "it was summed over the datapoints",
         (N,): "it was summed over the samples",
         (N, S): "its axes are swapped",
-    }.get(found, "sum over the last axis only (axis=-1)")
+    }.get(shape, "sum over the last axis only (axis=-1)")
     return (
-        f"{type(model).__name__}.log_joint returned shape {found} for z of shape {z_shape}; "
+        f"{type(model).__name__}.log_joint returned shape {shape} for z of shape {z_shape}; "
         f"expected (S, N) = {(S, N)}: one log-density per sample and datapoint. Perhaps {hint}."
     )

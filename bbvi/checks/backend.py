@@ -73,9 +73,9 @@ def check_backends(
             inputs = (astype(theta, dtype), x.astype(dtype), z.astype(dtype), weights.astype(dtype))
             before = copy.deepcopy(inputs)
             target = candidate.target(model, *inputs[:2])
-            found = _answers(target, *inputs[2:])
+            actual = _answers(target, *inputs[2:])
             _check_record(target, reference.target(model, theta, x), dtype)
-            _compare(found, truth, dtype, precision, f"S = {S}, N = {N}", len(x))
+            _compare(actual, truth, dtype, precision, f"S = {S}, N = {N}", len(x))
             if not _equal(before, inputs):
                 fail("The back end changed theta, x, z or the weights.", "an out= into an argument")
 
@@ -116,28 +116,28 @@ def _by_key(name: str, dtheta: Theta | None) -> dict[str, Array]:
 
 def _check_record(target: Target, reference: Target, dtype: Any) -> None:
     for name in ("num_data", "latent_dim", "standard_normal_prior"):
-        found, expected = getattr(target, name), getattr(reference, name)
-        if found != expected:
-            fail(f"target.{name} is {found}; expected {expected}.", "a field of Target left out")
+        actual, expected = getattr(target, name), getattr(reference, name)
+        if actual != expected:
+            fail(f"target.{name} is {actual}; expected {expected}.", "a field of Target left out")
     if target.dtype != dtype:
         fail(f"target.dtype is {target.dtype}; expected {np.dtype(dtype)}.", "not x's dtype")
 
 
 def _compare(
-    found: dict[str, Array],
+    actual: dict[str, Array],
     truth: dict[str, Array],
     dtype: Any,
     precision: float,
     sizes: str,
     N: int,
 ) -> None:
-    if set(found) != set(truth):
+    if set(actual) != set(truth):
         fail(
-            f"The answers differ in {sorted(set(found) ^ set(truth))}.",
+            f"The answers differ in {sorted(set(actual) ^ set(truth))}.",
             "a parameter of theta without a gradient, or one too many",
         )
     for name, expected in truth.items():
-        value = found[name]
+        value = actual[name]
         where = f"{name} at {sizes}, {np.dtype(dtype)}"
         if value.shape != expected.shape:
             fail(

@@ -133,8 +133,8 @@ def _check_single_precision(
     estimator: Estimator, family: Any, problem: Problem, rng: np.random.Generator, S: int
 ) -> None:
     target, lam, _ = problem
-    found = estimator(family, target, lam, draw(family, rng, S, len(lam), lam.dtype))
-    for name, value in arrays(found).items():
+    estimate = estimator(family, target, lam, draw(family, rng, S, len(lam), lam.dtype))
+    for name, value in arrays(estimate).items():
         if value.dtype != np.float32:
             fail(
                 f"{name} is {value.dtype} although lam, eps and the target are float32.",
@@ -186,11 +186,11 @@ def _check_purity(
 def _check_shapes(estimate: Estimate, lam: Array, dtheta: Theta | None) -> None:
     expected = {"elbo": lam.shape[:1], "grad": lam.shape}
     expected |= {f"grad_theta[{key!r}]": np.shape(value) for key, value in (dtheta or {}).items()}
-    found = arrays(estimate)
-    if set(found) != set(expected):
-        missing = sorted(set(expected) ^ set(found))
+    actual = arrays(estimate)
+    if set(actual) != set(expected):
+        missing = sorted(set(expected) ^ set(actual))
         fail(f"{missing} missing or unknown.", "the theta gradient was dropped on the way")
-    for name, value in found.items():
+    for name, value in actual.items():
         if value.shape != expected[name]:
             fail(
                 f"{name} has shape {value.shape}; expected {expected[name]}.",

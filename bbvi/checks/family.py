@@ -141,11 +141,11 @@ def _check_rows(family: Any, lam: Array, eps: Array) -> None:
         alone = _results(family, lam[n : n + 1], eps[s : s + 1, n : n + 1])
         for name, (value, shape) in together.items():
             per_sample = len(shape) == 3 or name == "log_prob"
-            found = value[s, n] if per_sample else value[n]
+            actual = value[s, n] if per_sample else value[n]
             expected = alone[name][0][0, 0] if per_sample else alone[name][0][0]
             require_close(
                 f"{name}: rows interact, datapoint {n} alone and within the batch",
-                found,
+                actual,
                 expected,
                 1e-9 * (1 + np.abs(expected)),
                 otherwise="a sum or mean over the wrong axis (use axis=-1)",
@@ -168,12 +168,14 @@ def _check_derivatives(family: Any, rng: np.random.Generator, lam: Array, eps: A
     # Relative steps where z > 0, because such a density may bend sharply near 0.
     z_step = 1e-6 * np.clip(z, 1e-8, 1.0) if (z > 0).all() else 1e-6
 
-    def compare(name: str, found: Array, function: Callable[[Array], Array], at: Array) -> None:
+    def compare(
+        name: str, derivative: Array, function: Callable[[Array], Array], at: Array
+    ) -> None:
         slopes = column_differences(function, at, 1e-6 if at is lam else z_step)
         limit = 1e-6 * (1 + np.abs(function(at)))[..., None] + 1e-5 * np.abs(slopes)
         columns = lam if at is lam else None
         what = f"{name} differs from central differences"
-        require_close(what, found, slopes, limit, lam=columns)
+        require_close(what, derivative, slopes, limit, lam=columns)
 
     compare("score", family.score(lam, z), lambda lam: family.log_prob(lam, z), lam)
     entropy, dentropy = family.entropy_and_grad(lam)
@@ -201,11 +203,11 @@ def _check_factors(family: Any, lam: Array, z: Array) -> None:
     what = "log_prob_factors summed over the factors differs from log_prob"
     require_close(what, factors.sum(axis=-1), family.log_prob(lam, z), 1e-9)
     slopes = column_differences(lambda lam: family.log_prob_factors(lam, z), lam)
-    own = np.asarray(family.param_factors) == np.arange(factors.shape[-1])[:, None]
+    belongs = np.asarray(family.param_factors) == np.arange(factors.shape[-1])[:, None]
     require_close(
         "log_prob_factors: a factor depends on another factor's parameters",
         slopes,
-        np.where(own, slopes, 0.0),
+        np.where(belongs, slopes, 0.0),
         1e-6,
         otherwise="param_factors numbers the columns of lam in another order",
     )

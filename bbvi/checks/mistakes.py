@@ -89,14 +89,14 @@ def _others(trace: TracebackType | None) -> TracebackType | None:
 
 def require_close(
     what: str,
-    found: Array | float,
+    actual: Array | float,
     expected: Array | float,
     tolerance: Array | float,
     suspects: Iterable[Suspect] = (),
     lam: Array | None = None,
     otherwise: str = "a dropped or misplaced term",
 ) -> None:
-    """Raise AssertionError unless found is within ``tolerance`` of expected, everywhere.
+    """Raise AssertionError unless ``actual`` is within ``tolerance`` of ``expected``, everywhere.
 
     ``suspects`` are compared with the wrong number, and the nearest is named.  ``lam`` lets the
     log of a scale be told from the scale: a derivative in one is exp(+-lam) times the other's.
@@ -106,58 +106,59 @@ def require_close(
     AssertionError
         With the worst entry and the likely mistake.
     """
-    found, expected = np.asarray(found, dtype=float), np.asarray(expected, dtype=float)
-    wrong = ~(np.abs(found - expected) <= tolerance)
+    actual, expected = np.asarray(actual, dtype=float), np.asarray(expected, dtype=float)
+    wrong = ~(np.abs(actual - expected) <= tolerance)
     if not wrong.any():
         return
     worst = np.unravel_index(
-        np.argmax(np.where(wrong, np.abs(found - expected) / (tolerance + 1e-300), 0)), found.shape
+        np.argmax(np.where(wrong, np.abs(actual - expected) / (tolerance + 1e-300), 0)),
+        actual.shape,
     )
     where = f"[{', '.join(str(i) for i in worst)}]" if worst else ""
-    limit = np.broadcast_to(tolerance, found.shape)[worst]
+    limit = np.broadcast_to(tolerance, actual.shape)[worst]
     report = (
-        f"{what}: entry{where} is {found[worst]:.6g} and should be {expected[worst]:.6g} "
+        f"{what}: entry{where} is {actual[worst]:.6g} and should be {expected[worst]:.6g} "
         f"(tolerance {limit:.2g}; {int(wrong.sum())} of {wrong.size} entries are wrong)."
     )
-    fail(report, _name(found, expected, tolerance, list(suspects), lam) or otherwise)
+    fail(report, _name(actual, expected, tolerance, list(suspects), lam) or otherwise)
 
 
 def _name(
-    found: Array,
+    actual: Array,
     expected: Array,
     tolerance: Array | float,
     suspects: list[Suspect],
     lam: Array | None,
 ) -> str | None:
-    """The suspect whose consequence is nearest to what was found; failing these, a factor."""
-    if not np.isfinite(found).all():
+    """The suspect whose consequence is nearest to the actual number; failing these, a factor."""
+    if not np.isfinite(actual).all():
         return "NaN or infinity, e.g. the log of a negative number, or exp of a large one"
-    if found.size > 1:
+    if actual.size > 1:
         suspects = suspects + [
             Suspect("the sign is wrong", -expected),
             Suspect("it vanishes: a lost term", 0 * expected),
             Suspect("a term counted twice, or both gradient paths at once", 2 * expected),
         ]
     if lam is not None:
-        suspects = suspects + _log_scales(found, expected, tolerance, lam)
+        suspects = suspects + _log_scales(actual, expected, tolerance, lam)
     unit = np.asarray(tolerance) + 1e-300
-    misfits = [float((np.abs(found - s.consequence) / unit).max()) for s in suspects]
+    misfits = [float((np.abs(actual - s.consequence) / unit).max()) for s in suspects]
     if misfits and min(misfits) <= 1:
         # The first of those that agree to rounding: the most specific ones are listed first.
         close = max(1e-3, min(misfits))
         return next(s.mistake for s, misfit in zip(suspects, misfits) if misfit <= close)
-    factor = float(np.sum(found * expected) / max(float(np.sum(expected**2)), 1e-300))
-    if found.size > 1 and (np.abs(found - factor * expected) <= 2 * unit).all():
+    factor = float(np.sum(actual * expected) / max(float(np.sum(expected**2)), 1e-300))
+    if actual.size > 1 and (np.abs(actual - factor * expected) <= 2 * unit).all():
         # Two digits of a factor near 1 would name nothing.
         return f"everything is scaled by {factor:{'.2g' if abs(factor - 1) > 0.05 else '.6g'}}"
     return None
 
 
 def _log_scales(
-    found: Array, expected: Array, tolerance: Array | float, lam: Array
+    actual: Array, expected: Array, tolerance: Array | float, lam: Array
 ) -> list[Suspect]:
     """The wrong columns off by exp(+-lam), as a derivative in sigma is from one in log sigma."""
-    wrong = (np.abs(found - expected) > tolerance).any(axis=tuple(range(found.ndim - 1)))
+    wrong = (np.abs(actual - expected) > tolerance).any(axis=tuple(range(actual.ndim - 1)))
     mistake = (
         f"columns {np.flatnonzero(wrong).tolist()} of lam hold the log of a scale, but the "
         "derivative is in the scale itself (sigma for log sigma)"

@@ -51,14 +51,14 @@ def column_differences(
     return np.stack(columns, axis=-1)
 
 
-def nearest_slope(found: Array, function: Callable[[float], Array], step: float) -> Array:
-    """The difference quotient at 0, to the left or to the right, that is nearest to ``found``.
+def nearest_slope(slope: Array, function: Callable[[float], Array], step: float) -> Array:
+    """The difference quotient at 0, to the left or to the right, that is nearest to ``slope``.
 
     The two agree where the function is smooth; next to a kink, as of relu, only one is right.
     """
-    down, here, up = (function(t) for t in (-step, 0.0, step))
-    left, right = (here - down) / step, (up - here) / step
-    return np.where(np.abs(left - found) < np.abs(right - found), left, right)
+    down, middle, up = (function(t) for t in (-step, 0.0, step))
+    left, right = (middle - down) / step, (up - middle) / step
+    return np.where(np.abs(left - slope) < np.abs(right - slope), left, right)
 
 
 def invariance(log_weight: Callable[[float], Array]) -> tuple[Mean, Mean]:

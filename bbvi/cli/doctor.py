@@ -33,19 +33,19 @@ def run(args: argparse.Namespace) -> int:
 
 def text(report: Report) -> str:
     """The report, one line per fact."""
-    found = report.environment
-    rows = [{"what": "python", "found": found["python"]}]
-    rows += [{"what": "platform", "found": found["platform"]}]
-    rows += [{"what": name, "found": version} for name, version in found["versions"].items()]
+    system = report.environment
+    rows = [{"what": "python", "found": system["python"]}]
+    rows += [{"what": "platform", "found": system["platform"]}]
+    rows += [{"what": name, "found": version} for name, version in system["versions"].items()]
     rows += [
         {
             "what": "BLAS",
             "found": f"{blas['internal_api']} {blas['version']}, routines {blas['architecture']}, "
             f"{blas['num_threads']} threads",
         }
-        for blas in found["blas"]
+        for blas in system["blas"]
     ]
-    rows += [{"what": "CPUs", "found": found["cpus"]}]
+    rows += [{"what": "CPUs", "found": system["cpus"]}]
     rows += [{"what": "AVX-512", "found": "yes" if report.avx512 else "no"}]
     rows += [
         {"what": f"{name} products", "found": f"{rate:.0f} GFLOP/s"}

@@ -55,16 +55,16 @@ def run(args: argparse.Namespace) -> int:
     status: int = again.run(again)
     print(f"\n{args.folder} and {again.out}:")
     after = read_results(again.out)
-    found = compare_results(before, after)
-    for one in found:
+    comparisons = compare_results(before, after)
+    for one in comparisons:
         print(one.sentence())
     if before.manifest.get("data") != after.manifest.get("data"):
         print("the data differ: the manifests have other hashes")
         return 1
-    if not found:
+    if not comparisons:
         print("there are no tables to compare")
         return status or 1
-    same = all(one.same for one in found)
+    same = all(one.same for one in comparisons)
     print("all numbers are the same" if same else "the numbers are NOT the same")
     return status or (0 if same else 1)
 

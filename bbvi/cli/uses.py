@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     data_rng, rng = np.random.default_rng(as_count("--seed", args.seed, minimum=0)).spawn(2)
     images = load_images(args.dataset, data_rng, root=args.root, download=args.download)
     with output(args, out):
-        found = uses(
+        results = uses(
             images,
             rng,
             latent_dim=latent_dim if args.latent_dim is None else args.latent_dim,
@@ -70,25 +70,25 @@ def run(args: argparse.Namespace) -> int:
             num_restored=args.images,
             max_seconds=max_seconds(args),
         )
-        write(args, out, found)
+        write(args, out, results)
     print("A linear classifier on as many numbers:\n")
-    print(_table(found.representation))
+    print(_table(results.representation))
     print("\nRestoring what is not seen, mean squared error per pixel:\n")
-    print(_table(found.restoration))
+    print(_table(results.restoration))
     print(f"\nrows, manifest and pictures are in {out}")
     return 0
 
 
-def write(args: argparse.Namespace, out: Path, found: Uses) -> None:
+def write(args: argparse.Namespace, out: Path, results: Uses) -> None:
     """Both tables, manifest and pictures."""
-    write_csv(out / "representation.csv", found.representation)
-    write_csv(out / "restoration.csv", found.restoration)
-    for restored in found.restored:
+    write_csv(out / "representation.csv", results.representation)
+    write_csv(out / "restoration.csv", results.restoration)
+    for restored in results.restored:
         save_pictures(args, plotting.restored_figure(restored), out / f"{restored.task}.png")
-    save_pictures(args, plotting.errors_figure(found.restoration), out / "errors.png")
+    save_pictures(args, plotting.errors_figure(results.restoration), out / "errors.png")
     record = {
         "command": arguments_of(args),
-        "network": repr(found.network),
+        "network": repr(results.network),
         "environment": environment(),
     }
     finish(out, record)

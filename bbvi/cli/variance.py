@@ -175,14 +175,14 @@ def report(sweep: Sweep) -> str:
     parts = []
     for name, block, rows in variance_rows.pictures(sweep.rows):
         fixed = variance_rows.base_point(rows)
-        here = variance_rows.matching(rows, fixed)
-        here.sort(
+        measured = variance_rows.matching(rows, fixed)
+        measured.sort(
             key=lambda row: (
                 row["variance_exists"] is False,
                 row["variance_x_evaluations_in_all"],
             )
         )
-        lines = [_line(row) for row in here]
+        lines = [_line(row) for row in measured]
         head = f"{name}: gradient in the {block}, " + ", ".join(
             f"{key} {value}" for key, value in fixed.items() if value is not None
         )

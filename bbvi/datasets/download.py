@@ -38,14 +38,14 @@ def fetch(file: DataFile, folder: Path, mirrors: Sequence[str]) -> Path:
     failures = []
     for mirror in mirrors:
         try:
-            found = pooch.retrieve(
+            copy = pooch.retrieve(
                 f"{mirror.rstrip('/')}/{file.name}",
                 f"sha256:{file.sha256}",
                 fname=file.name,
                 path=folder,
                 downloader=_at_most(file.size),
             )
-            return Path(found)
+            return Path(copy)
         except (OSError, ValueError) as error:
             failures.append(f"{mirror} ({type(error).__name__}: {error})")
     raise ConnectionError(

@@ -1,7 +1,7 @@
 """log p(x) - ELBO, split into approximation gap and amortization gap."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -141,25 +141,17 @@ def inference_gap(
     )
     target = backends.target(model, theta, x, backend)
 
-    settings = {"estimator": estimator, "num_steps": num_steps, "optimizer": optimizer}
-    asked = any(value is not None for value in settings.values())
+    settings: dict[str, Any] = {
+        "estimator": estimator,
+        "num_steps": num_steps,
+        "optimizer": optimizer,
+    }
+    if any(value is not None for value in settings.values()):
+        settings["num_samples"] = 16
+    settings |= {"solver": solver, "backend": backend, "progress": progress}
 
     def climb(rows: Array, start: Array) -> Fit:
-        return step_1(
-            model,
-            family,
-            theta,
-            x[rows],
-            rng,
-            lam=start,
-            solver=solver,
-            estimator=estimator,
-            num_samples=16 if asked else None,
-            num_steps=num_steps,
-            optimizer=optimizer,
-            backend=backend,
-            progress=progress,
-        )
+        return step_1(model, family, theta, x[rows], rng, lam=start, **settings)
 
     optimum, verdict, at_lam, at_optimum = _ends(climb, family, target, lam, rng, num_samples)
     warn_unless_converged(verdict, stacklevel=3)

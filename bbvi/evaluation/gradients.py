@@ -164,13 +164,13 @@ def gradient_statistics(
             f"lam has shape {lam.shape}; expected one row (1, P): replicates of one point are "
             "made here. Measure several points one by one."
         )
-    draws, bootstrap, pilots = rng.spawn(3)
+    draws, bootstrap, learning_rng = rng.spawn(3)
     counter, learning = Counter(), Counter()
     size = _chunk_rows(_Setting(estimator, family, target_of, lam, noise), noise(draws, 1), R)
     if prepare is not None:
         rows = as_count("learning_rows", learning_rows)
         tiled = np.repeat(lam, rows, axis=0)
-        estimator = prepare(learning.watch(target_of(rows)), tiled, pilots)
+        estimator = prepare(learning.watch(target_of(rows)), tiled, learning_rng)
     setting = _Setting(estimator, family, target_of, lam, noise)
     blocks = parameter_blocks(family)
     sums = {name: Moments() for name in blocks}

@@ -75,9 +75,9 @@ class FullCovarianceGaussian:
         rows = []
         for d in range(D):
             start = D + d * (d + 1) // 2
-            pieces = [lam[:, start : start + d], anp.exp(lam[:, start + d : start + d + 1])]
-            pieces.append(np.zeros((lam.shape[0], D - d - 1), dtype=lam.dtype))
-            rows.append(anp.concatenate(pieces, axis=1))
+            row = [lam[:, start : start + d], anp.exp(lam[:, start + d : start + d + 1])]
+            row.append(np.zeros((lam.shape[0], D - d - 1), dtype=lam.dtype))
+            rows.append(anp.concatenate(row, axis=1))
         return lam[:, :D], anp.stack(rows, axis=1)
 
     def noise(

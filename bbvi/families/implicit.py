@@ -1,4 +1,4 @@
-"""The difference quotient behind implicit reparameterization (floor 1)."""
+"""The difference quotient behind implicit reparameterization."""
 
 from collections.abc import Callable
 

@@ -149,8 +149,8 @@ class SemiSupervised:
         log_prior = -0.5 * anp.sum(style**2 + LOG_2PI, axis=-1) - float(np.log(self.num_labels))
         outputs = self.decoder(part(theta, "decoder"), z)
         check_outputs(self, outputs, self.decoder.sizes[-1])
-        own = part(theta, "likelihood")
-        log_likelihood = self.likelihood.log_prob(own, x[:, :-1], outputs)
+        params = part(theta, "likelihood")
+        log_likelihood = self.likelihood.log_prob(params, x[:, :-1], outputs)
         log_label = anp.sum(z[..., : self.num_labels] * self._log_label(x[:, -1]), axis=-1)
         return log_prior + log_likelihood + log_label
 

@@ -241,8 +241,8 @@ def _posterior_panels(
             line[0].set_yticks([])
             line[0].grid(visible=False)
         for axes, method in zip(line[first:], methods):
-            found = [p for p in posteriors if p.row == row and p.method == method]
-            posterior_panel(axes, found[0])
+            posterior = next(p for p in posteriors if p.row == row and p.method == method)
+            posterior_panel(axes, posterior)
             if row == drawn[0]:
                 axes.set_title(LABELS.get(method, method).replace(", ", ",\n"), fontsize=11.5)
             if row == drawn[-1]:

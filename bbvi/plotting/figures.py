@@ -174,20 +174,20 @@ def priors(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
     """What a mixture prior gains on held-out digits, and its components in the latent space."""
     train, test = (part._replace(x=part.x.astype(np.float32)) for part in split_digits(rng))
     options: dict[str, Any] = {"decoders": ((2, 64),), "num_steps": 60} if quick else {}
-    found = compare_priors(train, test, rng, **options)
+    comparison = compare_priors(train, test, rng, **options)
     assert test.labels is not None
-    picture = model_plots.priors_figure(found.rows, found.fitted, test.labels)
-    return {"priors": Drawn(picture, found.rows)}
+    picture = model_plots.priors_figure(comparison.rows, comparison.fitted, test.labels)
+    return {"priors": Drawn(picture, comparison.rows)}
 
 
 def codes(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
     """Principal components, a plain autoencoder and a variational one, side by side."""
     train, test = (part._replace(x=part.x.astype(np.float32)) for part in split_digits(rng))
     options = {"num_steps": 60, "evidence_rows": 5} if quick else {}
-    found = compare_codes(train, test, rng, **options)
+    comparison = compare_codes(train, test, rng, **options)
     assert test.labels is not None
-    picture = model_plots.codes_figure(found.rows, found.codes, test.labels)
-    return {"codes": Drawn(picture, found.rows)}
+    picture = model_plots.codes_figure(comparison.rows, comparison.codes, test.labels)
+    return {"codes": Drawn(picture, comparison.rows)}
 
 
 def split_digits(rng: np.random.Generator) -> tuple[Dataset, Dataset]:

@@ -52,15 +52,16 @@ def drawn_numbers(figure: Figure) -> list[dict[str, Any]]:
         panel = f"{number}: {axes.get_title()}".replace("\n", " ").removesuffix(": ")
         for what, artist, places in _marks(axes):
             label = str(artist.get_label())
-            own = {"panel": panel, "what": what, "label": "" if label.startswith("_") else label}
+            common = {"panel": panel, "what": what, "label": "" if label.startswith("_") else label}
             rows += [
-                own | {key: f"{value:.6g}" for key, value in zip(PLACES, place)} for place in places
+                common | {key: f"{value:.6g}" for key, value in zip(PLACES, place)}
+                for place in places
             ]
         for image in axes.images:
-            own = {"panel": panel, "what": "image", "label": ""}
+            common = {"panel": panel, "what": "image", "label": ""}
             for y, line in enumerate(np.ma.filled(np.ma.asarray(image.get_array()), np.nan)):
                 values = " ".join(f"{value:.3g}" for value in np.ravel(line))
-                rows.append(own | {"y": y, "values": values})
+                rows.append(common | {"y": y, "values": values})
     return rows
 
 

@@ -85,7 +85,7 @@ def curves_figure(rows: Sequence[Row], block: str, title: str) -> Figure:
     rows = [row for row in rows if row["estimates"] == "ELBO"]
     names = drawn_estimators(rows)
     rows = [row for row in rows if row["estimator"] in names]
-    here = base_point(rows)
+    base = base_point(rows)
     labels = {
         "samples": "samples per gradient, $S$",
         "dimension": "latent dimension, $D$",
@@ -96,7 +96,7 @@ def curves_figure(rows: Sequence[Row], block: str, title: str) -> Figure:
         figure = new_figure(5.0 * len(varied) + 3.6, 5.6)
         figure.suptitle(title, fontsize=18)
         panels = figure.subplots(1, len(varied), sharey=True, squeeze=False)[0]
-        held = {column: {key: here[key] for key in here if key != column} for column in varied}
+        held = {column: {key: base[key] for key in base if key != column} for column in varied}
         if "dimension" in held:
             # At the start q is the same N(0, I) for every D.
             held["dimension"]["point"] = distinct(rows, "point")[0]

@@ -63,12 +63,12 @@ class Buffers:
         return view
 
 
-_own = threading.local()
+_of_thread = threading.local()
 
 
 def thread_buffers(dtype: Any) -> Buffers:
     """The calling thread's own buffers; what is in them is lost at the next evaluation."""
-    kept: dict[Any, Buffers] = _own.__dict__
+    kept: dict[Any, Buffers] = _of_thread.__dict__
     if dtype not in kept:
         kept[dtype] = Buffers(dtype)
     return kept[dtype]

@@ -88,14 +88,14 @@ def take_apart(model: Any, theta: Theta, x: Array) -> Pieces:
         return _linear_pieces(theta, x)
     prior = PRIORS.get(type(model.prior), PRIOR_BY_AUTODIFF)
     likelihood = LIKELIHOODS.get(type(model.likelihood), LIKELIHOOD_BY_AUTODIFF)
-    own = part(theta, "likelihood")
-    constant = likelihood.constant(model.likelihood, own)
+    params = part(theta, "likelihood")
+    constant = likelihood.constant(model.likelihood, params)
     return Pieces(
         prior,
         prior.prepare(model.prior, part(theta, "prior")),
         layers_of(model.decoder, part(theta, "decoder"), constant),
         likelihood,
-        likelihood.prepare(model.likelihood, own, x),
+        likelihood.prepare(model.likelihood, params, x),
         x,
         {},
         None,

@@ -120,7 +120,7 @@ class Layers:
         ones = 0 if stacked is None else 1
         weights = self.weights if stacked is None else stacked
         inputs: list[Array] = []
-        found: list[Array] = []
+        activation_slopes: list[Array] = []
         for layer, width in enumerate(self.sizes[1:-1]):
             inputs.append(h)
             h = buffers(f"h{layer}", width + ones, R)
@@ -129,13 +129,15 @@ class Layers:
                 a += self.biases[layer][:, None]
             h[width:] = 1
             if slopes:
-                found.append(buffers(f"slope{layer}", width, R))
-            self.activate(a, found[-1] if slopes else None, buffers("scratch", width, R))
+                activation_slopes.append(buffers(f"slope{layer}", width, R))
+            self.activate(
+                a, activation_slopes[-1] if slopes else None, buffers("scratch", width, R)
+            )
         inputs.append(h)
         u = np.matmul(weights[-1].T, h, out=buffers("outputs", self.sizes[-1], R))
         if stacked is None:
             u += self.biases[-1][:, None]
-        return Pass([h[:width] for h, width in zip(inputs, self.sizes)], found, u)
+        return Pass([h[:width] for h, width in zip(inputs, self.sizes)], activation_slopes, u)
 
     def backward(self, done: Pass, g: Array, buffers: Buffers) -> list[Array]:
         """Each layer's output gradient, [g_1, ..., g_L, g], from g = d log p / du / c (O, R)."""

@@ -86,7 +86,9 @@ def unchecked_target(model: Any, theta: Theta, x: Array, num_threads: int | None
             "the decoder is a ConvNet; expected an MLP: sums of squares are known for dense layers "
             "only. Hold theta (bbvi.targets.hold_theta) where lam's gradient is of interest."
         )
-    own = pieces.names is not None or any(key.startswith("likelihood.") for key in theta)
+    learned_likelihood = pieces.names is not None or any(
+        key.startswith("likelihood.") for key in theta
+    )
     values = kernel_target(model, theta, x, num_threads)
 
     def evaluate(
@@ -97,14 +99,16 @@ def unchecked_target(model: Any, theta: Theta, x: Array, num_threads: int | None
         if weights is None:
             weights = np.full(z.shape[:2], 1 / max(1, len(z)), z.dtype)
         check_samples(pieces, z, weights)
-        log_p, z_gradient, both = _evaluate(pieces, own, z, weights, thread_count(num_threads))
+        log_p, z_gradient, both = _evaluate(
+            pieces, learned_likelihood, z, weights, thread_count(num_threads)
+        )
         return Evaluation(log_p, z_gradient if dz else None, both)
 
     return values._replace(evaluate=evaluate)
 
 
 def _evaluate(
-    pieces: Pieces, own: bool, z: Array, weights: Array, num_threads: int
+    pieces: Pieces, learned_likelihood: bool, z: Array, weights: Array, num_threads: int
 ) -> tuple[Array, Array, Theta]:
     """log p (S, N), dz (S, N, D) and both moments, in blocks of whole datapoints."""
     S, N, _ = z.shape
@@ -118,7 +122,7 @@ def _evaluate(
         for data in blocks:
             y = observed(pieces, Block(slice(0, S), data), buffers)
             log_p[:, data], dz[:, data] = _add_block(
-                pieces, own, z[:, data], weights[:, data], y, buffers, sums, squares
+                pieces, learned_likelihood, z[:, data], weights[:, data], y, buffers, sums, squares
             )
         return sums, squares
 
@@ -131,7 +135,7 @@ def _evaluate(
 
 def _add_block(
     pieces: Pieces,
-    own: bool,
+    learned_likelihood: bool,
     z: Array,
     w: Array,
     y: Array,
@@ -145,7 +149,7 @@ def _add_block(
     done = layers.forward(rows, buffers, slopes=True)
     # A likelihood's own parameters come summed over what it is given, so it is given one
     # datapoint at a time (the rows i, i + n, i + 2 n, ...); so is a prior with parameters.
-    parts = [slice(i, None, n) for i in range(n)] if own else [slice(None)]
+    parts = [slice(i, None, n) for i in range(n)] if learned_likelihood else [slice(None)]
     log_p = np.empty(S * n, z.dtype)
     for part in parts:
         log_p[part], grads = pieces.likelihood.value_and_grads(
@@ -169,9 +173,9 @@ def _add_layers(
     """Both moments of each layer's dW and db, for sample weights w (S, n)."""
     S, n = w.shape
     for layer, (inputs, outputs) in enumerate(zip(done.inputs, gradients)):
-        w_here = w * layers.constants[layer]
-        h, dh = inputs.T.reshape(S, n, -1) * w_here[:, :, None], outputs.T.reshape(S, n, -1)
-        db = np.einsum("sn,sno->no", w_here, dh)
+        scaled = w * layers.constants[layer]
+        h, dh = inputs.T.reshape(S, n, -1) * scaled[:, :, None], outputs.T.reshape(S, n, -1)
+        db = np.einsum("sn,sno->no", scaled, dh)
         for key, first, second in (
             (f"W{layer}", h.reshape(S * n, -1).T @ outputs.T, sum_of_squares(h, dh)),
             (f"b{layer}", db.sum(axis=0), np.square(db).sum(axis=0)),

@@ -35,7 +35,7 @@ class Tap(NamedTuple):
 @lru_cache(maxsize=256)
 def taps(window: Window, size: Pair) -> tuple[Tap, ...]:
     """The entries of a window that moves over an image of this size."""
-    found = []
+    entries = []
     down, across = window.positions(*size)
     for i in range(window.kernel[0]):
         ys, us = _inside(size[0], down, window.stride[0], i - window.padding[0])
@@ -48,8 +48,8 @@ def taps(window: Window, size: Pair) -> tuple[Tap, ...]:
                 (ys, slice(xs.stop, across)),
             )
             outside = tuple(b for b in borders if all(part.stop > part.start for part in b))
-            found.append(Tap(i, j, (ys, xs), (us, vs), outside))
-    return tuple(found)
+            entries.append(Tap(i, j, (ys, xs), (us, vs), outside))
+    return tuple(entries)
 
 
 def _inside(size: int, places: int, stride: int, shift: int) -> tuple[slice, slice]:

@@ -45,11 +45,11 @@ class Transform:
 
     def split(self, u: Array) -> dict[str, Array]:
         """Each parameter of u (..., K) by its name: (...), or (..., size) of a vector."""
-        found, start = {}, 0
+        values, start = {}, 0
         for name, size in self.parts:
-            found[name] = u[..., start] if size is None else u[..., start : start + size]
+            values[name] = u[..., start] if size is None else u[..., start : start + size]
             start += size or 1
-        return found
+        return values
 
 
 def of_vector(
