@@ -26,9 +26,9 @@ T = TypeVar("T")
 class _OneBlasThread:
     """A context in which BLAS runs on the calling thread alone; it may be entered concurrently.
 
-    BLAS keeps one thread count for the whole process.  The first to enter notes it, the last to
-    leave restores it, and whoever asks in between is told the count as it was.  What an interrupt
-    from the keyboard has kept from being restored is restored when somebody enters or asks again.
+    BLAS keeps one thread count for the whole process.  The first entry stores it, the last exit
+    restores it, and a question in between is answered with the stored count.  Where a keyboard
+    interrupt prevented the restoration, the next entry or question makes up for it.
     """
 
     def __init__(self) -> None:
@@ -97,7 +97,7 @@ if sys.platform != "win32":
 
 
 class _Job:
-    """``work(share)``, done once, by whoever claims it first, in the context of who asked for it.
+    """Run ``work(share)`` once, on the first thread that claims it, in the caller's context.
 
     NumPy keeps in the context what `numpy.errstate` says.
     """
@@ -196,8 +196,8 @@ def shares_of(items: Sequence[T], num_shares: int) -> list[Sequence[T]]:
 def run_shares(work: Callable[[T], Any], shares: Sequence[T]) -> list[Any]:
     """``[work(share) for share in shares]``, one thread per share, the last on the caller's own.
 
-    The caller takes over a share that no thread has begun when its own is done: on a busy machine
-    a late thread costs nothing, and who does a share does not change its result.
+    After its share the caller takes over those that no thread has begun: on a busy machine a late
+    thread costs nothing.  The thread does not change a share's result.
     """
     with one_blas_thread:
         if len(shares) == 1:

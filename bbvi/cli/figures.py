@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _of_notebook(source: Path, quick: bool) -> dict[str, Drawn]:
-    """The figures of a file; its own mistakes in one line."""
+    """The figures of a file; its errors are reported in one line each."""
     try:
         return notebook_figures(source, quick)
     except (Exception, SystemExit) as error:

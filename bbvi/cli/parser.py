@@ -47,7 +47,7 @@ class Parser(argparse.ArgumentParser):
         return ""
 
     def _children(self) -> list[list[str]]:
-        """The options of the commands' parsers: what they do not know is told by this one."""
+        """The options of each command; errors about unknown options come from this parser."""
         return [
             [text for action in parser._actions for text in action.option_strings]
             for group in self._actions

@@ -13,7 +13,7 @@ from typing import Any
 
 
 class SafeStream:
-    """A text stream that takes whatever is written and tells nobody if it is lost."""
+    """A text stream that never raises: what cannot be written is dropped."""
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream

@@ -134,7 +134,7 @@ def parse_npy(content: bytes, name: str) -> Array:
     Raises
     ------
     ValueError
-        If the header is damaged, tells of another length, or of Python objects.
+        If the header is damaged, gives another length, or announces Python objects.
 
     Notes
     -----

@@ -193,13 +193,13 @@ def _ends(
     if len(lost):
         other = optimum.copy()
         other[lost], again = _end(climb(lost, family.init(len(lost))))
-        elsewhere = _elbo(family, target, other, seed, num_samples)
-        better = elsewhere.value > at_optimum.value
+        at_other = _elbo(family, target, other, seed, num_samples)
+        better = at_other.value > at_optimum.value
         optimum = np.where(better[:, None], other, optimum)
         converged = verdict.converged.copy()
         converged[lost] = np.where(better[lost], again.converged, converged[lost])
         verdict = verdict._replace(converged=converged)
-        at_optimum = MonteCarlo(*(np.where(better, *pair) for pair in zip(elsewhere, at_optimum)))
+        at_optimum = MonteCarlo(*(np.where(better, *pair) for pair in zip(at_other, at_optimum)))
     return optimum, verdict, at_lam, at_optimum
 
 

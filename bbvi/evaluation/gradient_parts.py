@@ -42,7 +42,7 @@ class Parts(NamedTuple):
     variance : Part
         Their sum, estimated as such: the parts have errors in common.
     total : Part
-        Var G from single draws, of minibatches of their own: it shares no number with the sum.
+        Var G from single draws on separate minibatches: independent of the sum.
     bias_squared : Part or None
         |E G - g|^2; None without a reference.
     gradient_squared : Part

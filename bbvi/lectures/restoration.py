@@ -1,4 +1,4 @@
-"""Marginal inference: restoring images of which only something is seen.
+"""Marginal inference: partly observed images restored.
 
 A model of whole images is learnt once.  For each task its likelihood is exchanged for that of the
 observation (`bbvi.models.likelihoods.observed`), z is inferred from y by each procedure, and the

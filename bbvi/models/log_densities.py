@@ -155,7 +155,7 @@ def check_gradient(function: Density, gradient: Density, u: Array) -> None:
 
 
 def _of_vectors(function: Any, out: tuple[int, ...]) -> Density:
-    """A function of one vector, called for each: slower by as much as there are vectors.
+    """A function of one vector, called on each vector: the time grows with their number.
 
     Rows are taken by halves: the derivative of taking one row of B is an array of B rows, and B of
     those would cost B^2.

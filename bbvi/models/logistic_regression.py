@@ -262,8 +262,8 @@ class LogisticRegression:
 class SummaryEncoder:
     """An encoder that reads a data set through its summary d^T (y - 1/2) / R, of D numbers.
 
-    The order of the rows is lost, and so is their number: what an encoder of data sets should not
-    depend on.
+    The summary depends neither on the order nor on the number of the rows, as befits an encoder of
+    data sets.
 
     Parameters
     ----------

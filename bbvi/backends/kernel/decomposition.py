@@ -126,9 +126,9 @@ def with_data(
 def observed(pieces: Pieces, block: Block, buffers: Buffers) -> Array:
     """Y (Dx, R), the block's data as the likelihood sees them, one column for each row.
 
-    Datapoints met again are of a target that is evaluated many times, as in Step 1: from the
-    second time on their y is kept, up to `KEPT_BYTES` in all.  A target that
-    is evaluated once on few samples, as in training, writes into the buffers and allocates nothing.
+    A target that is evaluated many times, as in Step 1, keeps y from the second evaluation on, up
+    to `KEPT_BYTES` in all.  A target that is evaluated once on few samples, as in training, writes
+    into the buffers and allocates nothing.
     """
     s, data = block.samples.stop - block.samples.start, block.data
     key = (data.start, data.stop, s)

@@ -6,9 +6,9 @@ b_l) for the hidden layers, the outputs are u = W^T h_L + b.  Where there are ma
 becomes one more row of its weights, met by a row of ones below the activations,
 [W; b^T]^T [h; 1], so that adding biases costs no pass.
 
-The likelihood gives d log p / du as c g with a constant c of its own (1 / sigma for a Gaussian
-mean), which is put on the last layer's input, as a rule narrower than the outputs.  With g_l the
-derivative at the pre-activation of hidden layer l,
+The likelihood gives d log p / du as c g with a constant c (1 / sigma for a Gaussian mean).  The
+last layer's input, usually narrower than the outputs, is multiplied by c.  With g_l the derivative
+at the pre-activation of hidden layer l,
 
     dW   = (c h_L) g^T           db = c g 1             dh_L = c W g
     g_l  = dh_l * a'(h_l)        dW_l = h_{l-1} g_l^T   db_l = g_l 1      dh_{l-1} = W_l g_l.
