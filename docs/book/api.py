@@ -52,7 +52,9 @@ def name_page(full_name: str) -> str:
 def module_page(name: str) -> str:
     """The page of one module: its docstring, its names, and what has no page of its own."""
     module = names.modules()[name]
-    parts = [title(name), f".. automodule:: {name}\n   :no-members:\n   :no-index:\n"]
+    # Found by its names; its text would crowd what a reader searches for.
+    told = f".. automodule:: {name}\n   :no-members:\n   :no-index:\n"
+    parts = [":nosearch:\n", title(name), told]
     listed = list(dict.fromkeys([*names.exported(module), *names.defined(module)]))
     rows = [(names.home(module, each), getattr(module, each), each) for each in listed]
     if rows and name != "bbvi":

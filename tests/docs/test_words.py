@@ -1,6 +1,7 @@
 """The hand-written part of the book: words for each page of the gallery, and code that runs."""
 
 import inspect
+import pkgutil
 import re
 import tomllib
 from pathlib import Path
@@ -60,3 +61,47 @@ def test_the_code_of_a_how_to_runs(page, capsys):
     for block in blocks:
         exec(compile(block, page.name, "exec"), namespace)
     assert blocks or page.stem == "index"
+
+
+SOURCES = sorted([*DOCS.glob("*.md"), *HOW_TOS])
+MADE = {
+    "estimators": words("estimators"),
+    "families": words("families"),
+    "likelihoods": words("likelihoods"),
+    "procedures": words("procedures"),
+    "lectures": [path.stem for path in DOCS.parent.joinpath("notebooks").glob("*.ipynb")],
+    "exercises": [],
+    "api": [],
+    ".": ["teachers", "reproductions", "benchmarks", "cheatsheet"],
+}
+"""Folder -> pages that the build of the book adds to the sources, beside each folder's index."""
+
+
+def lost(source, text):
+    """Links of a source, and entries of its contents, that lead to no page that there will be."""
+    trees = re.findall(r"^```{toctree}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    entries = re.findall(r"^(?:[^:<\n]+ <)?([\w/.-]+)>?$", "\n".join(trees), re.MULTILINE)
+    links = [*re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text), *(f"{name}.md" for name in entries)]
+    for link in links:
+        goal = (source.parent / link).resolve()
+        if goal.is_relative_to(DOCS):
+            folder, name = goal.relative_to(DOCS).parent.as_posix(), goal.stem
+            made = name in MADE.get(folder, ()) or (name == "index" and folder in MADE)
+        else:
+            made = False
+        if not (goal.exists() or made):
+            yield link
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_links_and_names_of_a_source_exist(source):
+    text = source.read_text("utf-8")
+    assert list(lost(source, text)) == []
+    for name in re.findall(r"{py:obj}`(?:[^`<]*<)?([\w.]+)>?`", text):
+        assert pkgutil.resolve_name(name) is not None
+
+
+def test_a_lost_link_is_seen():
+    tree = "```{toctree}\n:hidden:\nX <which>\nno/page\n```\n"
+    text = f"[a](nowhere.md) [b](estimators/nothing.md)\n{tree}"
+    assert list(lost(DOCS / "x.md", text)) == ["nowhere.md", "estimators/nothing.md", "no/page.md"]
