@@ -72,7 +72,9 @@ html_theme = "pydata_sphinx_theme"
 html_title = "bbvi"
 html_static_path = ["_static"]
 html_css_files = ["book.css"]
-html_sidebars = {"index": [], "cheatsheet": [], "api/**": []}
+# Pages that have none below them need no list of these.
+ALONE = ("index", "which", "laboratory", "glossary", "cheatsheet", "students", "teachers", "slides")
+html_sidebars = {page: [] for page in (*ALONE, "reproductions", "benchmarks", "api/**")}
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
