@@ -1,5 +1,6 @@
 """The finished book: no warning, a page for every name, no broken link, and it can be read."""
 
+import base64
 import functools
 import http.server
 import importlib.util
@@ -14,6 +15,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from chromium import Chromium
 
 import bbvi
 from bbvi.estimators import ESTIMATORS
@@ -199,3 +201,32 @@ def test_a_page_is_drawn_whole(server, page, width, tmp_path):
     assert seen["failed"] == 0
     assert seen["errors"] == []
     assert seen["shown"] >= seen["math"] > 0 or seen["math"] == seen["shown"] == 0
+
+
+PAPER = {"A4": (8.27, 11.69), "Letter": (8.5, 11)}
+
+
+def pages_on_paper(page, width, height):
+    """The number of sheets that a page takes, printed in landscape."""
+    printed = page.send(
+        "Page.printToPDF", landscape=True, paperWidth=width, paperHeight=height, marginTop=0.28
+    )
+    return len(re.findall(rb"/Type\s*/Page\b", base64.b64decode(printed["data"])))
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no chromium on this machine")
+def test_the_cheat_sheet_is_two_sheets_of_paper(server, tmp_path):
+    page = Chromium(tmp_path)
+    try:
+        page.open(f"{server}/cheatsheet.html")
+        set_ones, known = "document.querySelectorAll('.MathJax').length", len(ESTIMATORS) + 15
+        page.wait(f"{set_ones} >= {known}", 120)
+        assert {name: pages_on_paper(page, *size) for name, size in PAPER.items()} == {
+            "A4": 2,
+            "Letter": 2,
+        }
+        # Twice as many entries need more paper: the count is one of sheets.
+        page.run("const s = document.querySelector('.sheet'); s.innerHTML += s.innerHTML; 1")
+        assert pages_on_paper(page, *PAPER["A4"]) > 2
+    finally:
+        page.close()
