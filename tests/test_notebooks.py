@@ -10,6 +10,8 @@ from pathlib import Path
 import jupytext
 import nbformat
 import pytest
+from jupytext.combine import combine_inputs_with_outputs
+from jupytext.config import load_jupytext_config
 from nbclient import NotebookClient
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
@@ -109,6 +111,24 @@ def test_links_lead_somewhere(source):
     assert links
     for link in links:
         assert (NOTEBOOKS / link).is_file(), link
+
+
+def opened_as_a_pair(source, config):
+    """What JupyterLab shows: the cells of the .py, with what the .ipynb has of each."""
+    text = jupytext.read(source, config=config)
+    if config is not None:
+        config.set_default_format_options(text.metadata["jupytext"], read=True)
+    formats = {"extension": ".py", "format_name": "percent"}
+    return combine_inputs_with_outputs(text, executed(source), formats).cells
+
+
+def test_what_is_folded_stays_folded_in_jupyterlab():
+    [source] = SOURCES[:1]
+    tagged = [cell for cell in executed(source).cells if cell.metadata.get("tags")]
+    assert len(tagged) >= 3
+    for config, folded in ((load_jupytext_config(str(source)), len(tagged)), (None, 0)):
+        cells = opened_as_a_pair(source, config)
+        assert sum("jupyter" in cell.metadata for cell in cells) == folded
 
 
 def test_the_pages_say_how_long_each_takes():
