@@ -12,8 +12,9 @@ import sys
 import threading
 from html import unescape
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
+import chromium
 import pytest
 from chromium import Chromium
 
@@ -30,7 +31,6 @@ NEEDED = (
     "jupyter_server_mathjax",
 )
 MISSING = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
 IGNORED = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "_build", "bbvi-out", "build")
 
 pytestmark = [
@@ -116,6 +116,37 @@ def test_the_search_knows_what_people_ask_for(book):
         assert re.search(rf'["{{,]{term}["\w]*:', index), term
 
 
+LOOK_UPS = {
+    "REBAR": ("estimators/rebar.html", "Derivation"),
+    "add a family": ("howto/family.html", "def pullback"),
+    "k-hat": ("glossary.html", "q misses a part"),
+    "new data": ("which.html", "theta is known, new data"),
+    "run on a cluster": ("howto/cluster.html", "dask scheduler"),
+    "sticking the landing": ("estimators/sticking-the-landing.html", "Derivation"),
+    "my own data": ("howto/data.html", "compare --dataset my.csv"),
+    "discrete latents": ("estimators/index.html", "DisARM"),
+    "open a notebook": ("students.html", "jupyter lab notebooks"),
+    "cost of procedures": ("which.html", "B S (K + 1)"),
+}
+"""What a newcomer types: the page that answers, and words of the answer."""
+
+
+def pages_linked(book, page):
+    """Pages of the book that one click on a page leads to."""
+    links = re.findall(r'href="([^"#?:]+\.html)[#"]', text_of(book / page))
+    goals = ((book / page).parent.joinpath(link).resolve() for link in links)
+    return {str(goal.relative_to(book.resolve())) for goal in goals}
+
+
+@pytest.mark.parametrize("words", LOOK_UPS)
+def test_an_answer_is_two_clicks_away(book, words):
+    page, answer = LOOK_UPS[words]
+    said = unescape(re.sub(r"<[^>]*>", "", text_of(book / page)))
+    assert answer in said
+    first = pages_linked(book, "index.html")
+    assert page in first.union(*(pages_linked(book, near) for near in first))
+
+
 def test_it_is_small_enough_to_copy(book):
     size = sum(path.stat().st_size for path in book.rglob("*") if path.is_file())
     assert size < 100e6
@@ -130,6 +161,21 @@ def server(book):
         threading.Thread(target=serving.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{serving.server_port}"
         serving.shutdown()
+
+
+@pytest.mark.skipif(chromium.BROWSER is None, reason="no chromium on this machine")
+def test_an_answer_is_one_search_away(server, tmp_path):
+    """The page is among the first five that the book's search finds."""
+    page, found = chromium.Chromium(tmp_path), {}
+    done = "/finished|did not match/.test(document.querySelector('#search-results')?.innerText)"
+    hits = "document.querySelectorAll('#search-results ul.search > li > a')"
+    for words in LOOK_UPS:
+        page.open(f"{server}/search.html?q={quote(words)}")
+        page.wait(f"location.search === '?q={quote(words)}' && {done}")
+        found[words] = page.run(f"[...{hits}].slice(0, 5).map(a => a.pathname.slice(1))")
+    page.close()
+    missed = {words: found[words] for words in LOOK_UPS if LOOK_UPS[words][0] not in found[words]}
+    assert missed == {}
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -176,14 +222,14 @@ PAGES = (
 )
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no chromium on this machine")
+@pytest.mark.skipif(chromium.BROWSER is None, reason="no chromium on this machine")
 @pytest.mark.parametrize("width", [1366, 1920])
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_is_drawn_whole(server, page, width, tmp_path):
     """Words, equations that MathJax has set, no page wider than the screen, no script error."""
     url = f"{server}/measure.html?page={page}&width={width}"
     command = [
-        BROWSER,
+        chromium.BROWSER,
         "--headless=new",
         "--no-sandbox",
         "--disable-gpu",
