@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from bbvi.evaluation.monte_carlo import log_weights
 from bbvi.experiments.checkpoints import NAME, foreign_files, load_checkpoint, save_checkpoint
 from bbvi.experiments.estimates import check_network, check_training
 from bbvi.experiments.store import MANIFEST, check_folder, claim, is_claimed, visible
-from bbvi.inference import Course, Fit, State, as_trace, course, fit_amortized, fixed_budget
+from bbvi.inference import Course, State, as_trace, course, fit_amortized, fixed_budget
 from bbvi.inference.settings import begin_with_encoder
 from bbvi.lectures.networks import Network, lecture_objective, parameter_norm
 from bbvi.limits import DAY
@@ -137,49 +138,36 @@ def train_vae(
     batch_size = as_count("batch_size", batch_size)
     if not tolerance >= 0:
         raise ValueError(f"tolerance is {tolerance}; expected at least 0 nats, or inf.")
-    networks = [network.encoder, network.model.decoder]
-    check_network(f"sizes are {network.encoder.sizes}", networks, x.dtype)
     _refuse_to_overwrite(folder, resume)
     optimizer = adam(rate)
     plain = {"batch_size": batch_size, "rate": rate, "log_every": log_every}
     settings = _settings(network, x, rng, estimator, evaluation_samples=evaluation_samples, **plain)
+    first = _first_state(network, x, rng, optimizer)
+    evaluations = 0 if max_seconds <= allowed_seconds else epochs * len(x)
+    what, model, family = f"epochs is {epochs}", network.model, network.family
+    check_training(model, family, first.theta, x[:batch_size], what, evaluations, allowed_seconds)
     if folder is not None and not (folder / NAME).exists():
         # Now rather than after an epoch, in case it cannot be had, or two begin at once.
         claim(folder, settings, beside=visible(folder))
-    theta = astype(network.model.init(rng), x.dtype)
-    check_training(
-        network.model,
-        network.family,
-        theta,
-        x[:batch_size],
-        f"epochs is {epochs}",
-        0 if max_seconds <= allowed_seconds else epochs * len(x),
-        allowed_seconds,
-    )
-    state = begin_with_encoder(network.encoder, theta, x, rng, optimizer)
-    state, logs = _continue(folder if resume else None, settings, state, rng)
+    state, logs = _continue(folder if resume else None, settings, first, rng)
     rows = logs["epochs"]
-    start = time.perf_counter() - (rows[-1]["seconds"] if rows else 0.0)
-
-    def log(table: str, **row: Any) -> None:
-        row["seconds"] = time.perf_counter() - start
-        logs[table].append(row)
-        if report is not None:
-            report(row)
-
-    def after_step(state: State) -> None:
-        iteration, elbo, _, _ = state.trace[-1]
-        if iteration % log_every == 0:
-            objective = lecture_objective(network, elbo)
-            norm = parameter_norm(state.theta, state.phi or {}, network.model.latent_dim)
-            log("iterations", iteration=iteration, objective=objective, parameter_norm=norm)
-
+    log = _logger(logs, rows[-1]["seconds"] if rows else 0.0, report)
+    one_epoch = partial(
+        fixed_budget()(fit_amortized),
+        *(model, family, x, rng),
+        encoder=network.encoder,
+        estimator=estimator,
+        num_samples=1,
+        num_steps=-(-len(x) // batch_size),
+        batch_size=batch_size,
+        optimizer=optimizer,
+        progress=progress,
+        callback=_row_of_a_step(network, log_every, log),
+    )
     while len(rows) < epochs and not _worse(rows, tolerance):
         if rows and rows[-1]["seconds"] >= max_seconds:
             break
-        fit = _one_epoch(
-            network, x, rng, state, batch_size, optimizer, estimator, progress, after_step
-        )
+        fit = one_epoch(theta=state.theta, state=state)
         assert fit.state is not None
         state = fit.state
         objective = evaluate_objective(network, fit.theta, fit.lam, x, rng, evaluation_samples)
@@ -190,35 +178,44 @@ def train_vae(
     return VaeRun(network, state.theta, state.phi or {}, **logs, verdict=verdict)
 
 
-@fixed_budget()
-def _one_epoch(
-    network: Network,
-    x: Array,
-    rng: np.random.Generator,
-    state: State,
-    batch_size: int,
-    optimizer: Optimizer,
-    estimator: Estimator,
-    progress: bool | None,
-    after_step: Callable[[State], Any],
-) -> Fit:
-    """Every minibatch once, of the state's own order; with the lecture's one draw of z."""
-    return fit_amortized(
-        network.model,
-        network.family,
-        x,
-        rng,
-        encoder=network.encoder,
-        estimator=estimator,
-        num_samples=1,
-        num_steps=-(-len(x) // batch_size),
-        batch_size=batch_size,
-        optimizer=optimizer,
-        theta=state.theta,
-        progress=progress,
-        callback=after_step,
-        state=state,
-    )
+def _first_state(
+    network: Network, x: Array, rng: np.random.Generator, optimizer: Optimizer
+) -> State:
+    """Parameters as they are drawn, unless they do not fit the memory."""
+    networks = [network.encoder, network.model.decoder]
+    check_network(f"sizes are {network.encoder.sizes}", networks, x.dtype)
+    theta = astype(network.model.init(rng), x.dtype)
+    return begin_with_encoder(network.encoder, theta, x, rng, optimizer)
+
+
+def _logger(
+    logs: dict[str, list[Row]], seconds: float, report: Callable[[Row], Any] | None
+) -> Callable[..., None]:
+    """(table, **row) -> None: appends and reports a row with its seconds, so many from now."""
+    start = time.perf_counter() - seconds
+
+    def log(table: str, **row: Any) -> None:
+        row["seconds"] = time.perf_counter() - start
+        logs[table].append(row)
+        if report is not None:
+            report(row)
+
+    return log
+
+
+def _row_of_a_step(
+    network: Network, log_every: int, log: Callable[..., None]
+) -> Callable[[State], None]:
+    """What is done after a step: every so often a row of the log."""
+
+    def after_step(state: State) -> None:
+        iteration, elbo, _, _ = state.trace[-1]
+        if iteration % log_every == 0:
+            objective = lecture_objective(network, elbo)
+            norm = parameter_norm(state.theta, state.phi or {}, network.model.latent_dim)
+            log("iterations", iteration=iteration, objective=objective, parameter_norm=norm)
+
+    return after_step
 
 
 def evaluate_encoder(
