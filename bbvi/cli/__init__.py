@@ -17,6 +17,7 @@ from bbvi.cli.printing import safe_printing
 COMMANDS = {
     "compare": "per-datapoint BBVI, amortized and semi-amortized VI, and others, on one model",
     "vae": "train the lecture's autoencoder on digits or MNIST",
+    "networks": "the dense and the convolutional autoencoder at equal parameters and seconds",
     "variance": "gradient estimators at frozen points: bias, variance, signal-to-noise, cost",
     "posteriors": "did it work: means, standard deviations and k-hat against reference posteriors",
     "reproduce": "published numbers of papers and other programs beside ours, with a verdict",

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bbvi.lectures.latent_space import VaePictures
-from bbvi.plotting.style import COLORS, new_figure, styled
+from bbvi.plotting.style import COLORS, MARKERS, new_figure, styled
 from bbvi.types import Array
 
 
@@ -133,3 +133,26 @@ def vae_figures(
         draw_images(left, pictures.samples, columns, "Samples: z ~ p(z), x ~ p(x | z)")
         draw_images(right, pictures.sample_means, columns, "Their means E[x | z]")
     return figures
+
+
+def networks_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Held-out ELBO and log p(x) of two networks and budgets: a line for each seed."""
+    groups = list(dict.fromkeys((row["network"], row["budget"]) for row in rows))
+    names = ["dense", *(f"convolutional,\nequal {budget}" for _, budget in groups[1:])]
+    seeds = list(dict.fromkeys(row["seed"] for row in rows))
+    with styled():
+        figure = new_figure(10, 4.5)
+        panels = figure.subplots(1, 2, sharey=True)
+        for axes, key, title in zip(
+            panels, ("held_out_elbo", "log_evidence"), ("ELBO", "log p(x), by PSIS")
+        ):
+            for i, seed in enumerate(seeds):
+                values = [row[key] for row in rows if row["seed"] == seed]
+                style = {"color": COLORS[i % len(COLORS)], "marker": MARKERS[i % len(MARKERS)]}
+                axes.plot(range(len(values)), values, **style, label=f"seed {seed}")
+            axes.set_xticks(range(len(names)), names)
+            axes.margins(x=0.1)
+            axes.set_title(f"{title}, held out")
+        panels[0].set_ylabel("nats per image, higher is better")
+        panels[1].legend()
+    return figure

@@ -1,6 +1,9 @@
+import csv
+
 import numpy as np
 import pytest
 
+from bbvi.cli import main
 from bbvi.lectures.dense_and_convolutional import dense_and_convolutional
 from bbvi.lectures.images import load_images
 
@@ -33,3 +36,19 @@ def test_the_evidence_is_above_the_elbo_up_to_the_choice_of_images(rows):
         assert row["log_evidence"] > row["held_out_elbo"] - 5
         assert 0 <= row["untrusted"] <= 1
         assert row["train_elbo"] == pytest.approx(row["held_out_elbo"], abs=8)
+
+
+def test_the_command_writes_rows_manifest_and_picture(tmp_path, capsys):
+    line = ["networks", "--seeds", "1", "--epochs", "1", "--images", "5", "--samples", "50"]
+    assert main([*line, "--out", str(tmp_path)]) == 0
+    assert "log_evidence" in capsys.readouterr().out
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "networks.csv", "networks.png", "manifest.json"
+    }  # fmt: skip
+    with open(tmp_path / "networks.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["network"] for row in rows] == ["dense", "conv", "conv"]
+    assert main([*line, "--out", str(tmp_path), "--seed", "1"]) == 2
+    assert "another experiment" in capsys.readouterr().err
+    assert main(["networks", "--seeds", "0"]) == 2
+    assert "--seeds is 0" in capsys.readouterr().err
