@@ -260,7 +260,7 @@ def pages_on_paper(page, width, height):
     return len(re.findall(rb"/Type\s*/Page\b", base64.b64decode(printed["data"])))
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no chromium on this machine")
+@pytest.mark.skipif(chromium.BROWSER is None, reason="no chromium on this machine")
 def test_the_cheat_sheet_is_two_sheets_of_paper(server, tmp_path):
     page = Chromium(tmp_path)
     try:
