@@ -54,7 +54,7 @@ def make(course, sources=SOURCES, variant=1):
 
 
 def in_variant(test, variant):
-    """The text of a graded cell with the seeds of a variant; 1 is as written."""
+    """The text of a cell with the seeds of a variant; 1 is as written."""
     shift = BETWEEN_VARIANTS * (variant - 1)
     return SEED.sub(lambda seed: f"default_rng({int(seed[1]) + shift})", test)
 
@@ -65,7 +65,8 @@ def as_notebook(source, variant=1):
     for cell in notebook.cells:
         marks = cell.metadata["nbgrader"]
         cell.id = marks["grade_id"].replace("_", "-")
-        if marks["grade"]:
+        # A figure that is read has the seed of its test, and so has the answer.
+        if marks["grade"] or marks["solution"] or marks["grade_id"].endswith("_figure"):
             cell.source = in_variant(cell.source, variant)
     kernel = notebook.metadata["kernelspec"]
     notebook.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}

@@ -397,6 +397,121 @@ WRONG = {
         ("np.sum(w, axis=0)", "len(w)", "not normalized"),
         ("np.sum(w, axis=0)", "np.sum(w)", "each datapoint has its own sum"),
     ],
+    "variance_ratio": [
+        ("return score / (4 * sigma**2)", "return (score / (4 * sigma**2)) ** 0.5", "standard dev"),
+        ("return score / (4 * sigma**2)", "return 4 * sigma**2 / score", "upside down"),
+        ("return score / (4 * sigma**2)", "return score", "score function's variance alone"),
+        (" / sigma**2\n", "\n", "squared score has"),
+        ("(4 * sigma**2)", "4", "sigma.2 is missing"),
+        ("(4 * sigma**2)", "(4 * sigma**2 + 4 * mean**2)", "of the pathwise gradient"),
+        ("14 *", "18 *", "squared mean"),
+        ("15 *", "3 *", "term of sigma"),
+    ],
+    "samples_needed": [
+        ("(error / wanted) ** 2", "(error / wanted)", "square the quotient"),
+        ("(error / wanted) ** 2", "(error / wanted) ** 0.5", "root of the quotient"),
+        ("num_samples * ", "", "factor alone"),
+        ("error / wanted", "wanted / error", "upside down"),
+        ("** 2", "** 2 - num_samples", "there already"),
+    ],
+    "mean_field": [
+        ("correlation**2", "abs(correlation)", "the correlation is squared"),
+        ("return variance,", "return variance**0.5,", "standard deviation"),
+        ("return variance,", "return 1 / variance,", "precision"),
+        ("return variance,", "return 1 + 0 * variance,", "p's own variances"),
+        ("-np.log(variance) / 2", "np.log(variance) / 2", "never negative"),
+        ("-np.log(variance) / 2", "-np.log(variance)", "factor 1/2"),
+        ("-np.log(variance) / 2", "-np.log2(variance) / 2", "base 2"),
+        ("-np.log(variance) / 2", "0 * variance", "no gap at all"),
+    ],
+    "minibatch_variance": [
+        ("num_data**2 / batch", "(num_data / batch) ** 2", "their variances add up"),
+        ("num_data**2", "num_data", "N stands there once"),
+        ("num_data**2 / batch", "1 / batch", "was not scaled"),
+        ("(between + within / num_samples)", "(between + within) / num_samples", "do not lessen"),
+        ("within / num_samples", "within", "S does not divide within"),
+        ("between + ", "", "between is missing"),
+        (" + within / num_samples", "", "within is missing"),
+        ("num_data**2 / batch", "num_data**2", "B is missing"),
+    ],
+    "crossing": [
+        ("readings.crossing(np.random.default_rng(0))", "1.5", "the variance at the crossing"),
+        ("readings.crossing(np.random.default_rng(0))", "0.38", "exponent of 10"),
+        ("readings.crossing(np.random.default_rng(0))", "4.4", "read as an even one"),
+        ("readings.crossing(np.random.default_rng(0))", "24", "a power of ten too many"),
+        ("readings.crossing(np.random.default_rng(0))", "3.2", "misread: put a ruler"),
+        ("readings.crossing(np.random.default_rng(0))", "(2.4, 1.5)", "one number"),
+    ],
+    "two_rates": [
+        ("38, 0.05", "0.05, 38", "in the other order"),
+        ("38, 0.05", "120, 0.05", "the last step"),
+        ("38, 0.05", "38, 0.0085", "small step size's"),
+        ("38, 0.05", "38, -1.3", "logarithm to the base 10"),
+        ("38, 0.05", "38, 0.5", "ten too many"),
+        ("38, 0.05", "38", "2 numbers"),
+    ],
+    "samples_by_eye": [
+        ("3000", "300", "taken for the variance"),
+        ("3000", "94", "multiply by 32"),
+        ("3000", "55", "not like 1 / S"),
+        ("3000", "32", "largest S"),
+        ("3000", "10_000", "misread"),
+    ],
+    "frequency": [
+        ("10.0", "0.1", "too small"),
+        ("10.0", "3.0", "not far enough"),
+        ("10.0", "-10.0", "positive"),
+        ("10.0", "np.array([10.0])", "one number"),
+    ],
+    "covariance": [
+        ("[[1, 0.95], [0.95, 1]]", "[[1, 0.5], [0.5, 1]]", "weaker"),
+        ("[[1, 0.95], [0.95, 1]]", "[[1, -0.999], [-0.999, 1]]", "stronger"),
+        ("[[1, 0.95], [0.95, 1]]", "[[1, 1.5], [1.5, 1]]", "between -1 and 1"),
+        ("[[1, 0.95], [0.95, 1]]", "[[1, 0.95], [0, 1]]", "same covariance"),
+        ("[[1, 0.95], [0.95, 1]]", "[[1, 0], [0, 100]]", "scale of its own"),
+        ("[[1, 0.95], [0.95, 1]]", "np.eye(2)", "factorized itself"),
+    ],
+    "proposal_scale": [
+        ("0.2", "3.0", "too wide"),
+        ("0.2", "0.8", "not enough"),
+        ("0.2", "1.0", "is the posterior"),
+        ("0.2", "-0.2", "positive"),
+    ],
+    "common_rate": [
+        ("0.03", "1.0", "too large"),
+        ("0.03", "0.003", "too small"),
+        ("0.03", "0", "positive"),
+    ],
+    "step_1_bugs": [
+        (
+            "curves.STEP_1)",
+            'curves.STEP_1) | {"A": "entropy"}',
+            r"A is not 'entropy'.*named twice.*width shrinks",
+        ),
+        ("curves.STEP_1)", 'curves.STEP_1) | {"A": "nothing"}', "none of the bugs"),
+        ("curves.STEP_1)", 'curves.STEP_1) | {"Z": "noise"}', "no run 'Z'"),
+        ("curves.STEP_1)", 'curves.STEP_1) and {"B": "entropy"}', "nothing of run A"),
+    ],
+    "fit_bugs": [
+        (
+            "curves.FIT)",
+            'curves.FIT) | {"A": "kl"}',
+            r"A is not 'kl'.*named twice.*pressed towards zero",
+        ),
+        ("curves.FIT)", 'curves.FIT) | {"A": "nothing"}', "none of the bugs"),
+        ("curves.FIT)", 'curves.FIT) | {"Z": "lam"}', "no run 'Z'"),
+        ("curves.FIT)", 'curves.FIT) and {"C": "kl"}', "nothing of run A"),
+    ],
+    "averaging_bugs": [
+        (
+            "curves.AVERAGING)",
+            'curves.AVERAGING) | {"A": "none"}',
+            r"A is not 'none'.*named twice.*falls like 1 / S",
+        ),
+        ("curves.AVERAGING)", 'curves.AVERAGING) | {"A": "nothing"}', "none of the bugs"),
+        ("curves.AVERAGING)", 'curves.AVERAGING) | {"Z": "same"}', "no run 'Z'"),
+        ("curves.AVERAGING)", 'curves.AVERAGING) and {"D": "none"}', "nothing of run A"),
+    ],
     "seed_error": [
         ("axis=2", "axis=1", "spread over datapoints, where that over seeds"),
         ("means = y.mean(axis=2)", "means = y[:, 0]", "one seed alone"),
@@ -539,6 +654,15 @@ OTHERWISE = {
     return np.array([[row[seen].sum() for row, seen in zip(s, observed)] for s in log_p])""",
     "posterior_mean": """from scipy.special import softmax
     return np.einsum("sn,snx->nx", softmax(log_w, axis=0), values)""",
+    "variance_ratio": """r2 = (mean / sigma) ** 2
+    return (r2**2 + 14 * r2 + 15) / 4""",
+    "samples_needed": "return num_samples / np.square(wanted / error)",
+    "mean_field": """precision = 1 / ((1 - correlation) * (1 + correlation))
+    return [1 / precision, np.log(np.sqrt(precision))]""",
+    "minibatch_variance": """one = within + between * num_samples
+    return one * num_data * num_data / (batch * num_samples)""",
+    "covariance": "return [[1, -0.97], [-0.97, 1]]",
+    "common_rate": "return np.float32(0.07)",
     "seed_error": """import statistics
     means = [[np.mean(row) for row in method] for method in y]
     return [statistics.stdev(row) / len(row) ** 0.5 for row in means]""",
@@ -611,7 +735,7 @@ def grade(exercise, answer):
 
 
 def test_there_are_enough_exercises_in_the_order_of_the_notebooks():
-    assert len(SOURCES) == 9
+    assert len(SOURCES) == 10
     assert len(EXERCISE) >= 20
     assert set(WRONG) == set(EXERCISE)
     assert min(len(wrong) for wrong in WRONG.values()) >= 2

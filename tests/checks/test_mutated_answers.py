@@ -20,8 +20,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 from test_exercises import CHAPTERS, EXERCISE, named
 from test_wrong_answers import GENERIC, written
 
-# A random draw is no formula; the loop and the estimator are watched step by step.
-BY_FORMULA = sorted(set(EXERCISE) - {"sample", "fit_q", "antithetic"})
+# A random draw is no formula; the loop and the estimator are watched step by step; what is read,
+# changed or diagnosed is a number or a name.
+NO_FORMULA = {"sample", "fit_q", "antithetic", "crossing", "two_rates", "samples_by_eye"}
+NO_FORMULA |= {"frequency", "covariance", "proposal_scale", "common_rate"}
+NO_FORMULA |= {"step_1_bugs", "fit_bugs", "averaging_bugs"}
+BY_FORMULA = sorted(set(EXERCISE) - NO_FORMULA)
 OPERATORS = {
     ast.Add: (ast.Sub, ast.Mult),
     ast.Sub: (ast.Add, ast.Div),
