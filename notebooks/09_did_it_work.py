@@ -402,7 +402,8 @@ print(f"\n{fit.verdict}")
 #
 # ## Exercises
 #
-# These are for thought.
+# These are for thought. [Others](exercises/student/09_did_it_work.ipynb) are checked: predictions,
+# figures to read, experiments to change, bugs to find in curves.
 #
 # 1. In the last section the weights are all equal. How large is $\mathrm{KL}(q \Vert p)$, and how
 #    large is $\mathrm{KL}(p \Vert q)$? Which of the two do weights of draws from $q$ see?

@@ -119,6 +119,10 @@ async function go(chapter, cell, area, output) {
     const before = chapter.fresh ? chapter.before : [];
     if (chapter.fresh) await ask("forget", { space: chapter.name });
     const cells = [...before, area.value];
+    if (/matplotlib/.test(cells.join())) {
+      output.textContent = "Loading Matplotlib …";
+      await ask("more");  // at once where it is loaded
+    }
     const ran = await ask("run", { space: chapter.name, cells });
     chapter.fresh = false;
     if (!ran.ok || !cell.check) return showRun(output, ran);

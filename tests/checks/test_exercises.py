@@ -401,7 +401,7 @@ WRONG = {
         ("return score / (4 * sigma**2)", "return (score / (4 * sigma**2)) ** 0.5", "standard dev"),
         ("return score / (4 * sigma**2)", "return 4 * sigma**2 / score", "upside down"),
         ("return score / (4 * sigma**2)", "return score", "score function's variance alone"),
-        (" / sigma**2\n", "\n", "squared score has"),
+        (" / sigma**2\n", "\n", "in the squared score"),
         ("(4 * sigma**2)", "4", "sigma.2 is missing"),
         ("(4 * sigma**2)", "(4 * sigma**2 + 4 * mean**2)", "of the pathwise gradient"),
         ("14 *", "18 *", "squared mean"),

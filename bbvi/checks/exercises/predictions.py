@@ -46,7 +46,7 @@ def check_variance_ratio(answer: Answer, rng: np.random.Generator) -> None:
             score / (pathwise + 4 * mean**2),
         ),
         (
-            "a sigma^2 is missing: the squared score has 1 / sigma^2, the pathwise variance 4 sigma^2",
+            "a sigma^2 is missing: 1 / sigma^2 in the squared score, 4 sigma^2 in the divisor",
             right * sigma**2,
         ),
         ("1 / sigma where the squared score has 1 / sigma^2", right * sigma),

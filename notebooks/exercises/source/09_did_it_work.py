@@ -314,7 +314,7 @@ checks.check_covariance(covariance, np.random.default_rng(2026))
 # ## 9.10 "k-hat is small, so believe the evidence" (1 point)
 #
 # ... for the posterior $N(0, 1)$ and 4000 samples of $q = N(0, 0.9^2)$. Return a standard deviation of $q$
-# at which $\hat k$ warns: above 0.7 with each seed.
+# at which $\hat k$ warns: above 0.7 in the mean over ten draws.
 
 
 # %% nbgrader={"grade": false, "grade_id": "proposal_scale", "locked": false, "schema_version": 3, "solution": true, "task": false}
