@@ -30,7 +30,7 @@ from timing import interleaved, matrix_product, rate_of
 
 from bbvi.experiments.csv_and_json import environment, format_table, write_csv, write_json
 from bbvi.nets import astype
-from bbvi.plotting.style import COLORS, new_figure, save, styled
+from bbvi.plotting.style import COLORS, MARKERS, new_figure, save, styled
 
 SHAPES = (
     (100, 16, 20, 200, 784),
@@ -201,7 +201,7 @@ def conclusions(table: list[dict[str, Any]]) -> list[str]:
 
 
 def figure(table: list[dict[str, Any]]) -> Any:
-    """Time relative to this kernel, one group of bars per cell."""
+    """Time relative to this kernel, a dot for each contender in each cell."""
     names = [name for name in (*RIVALS, "floor") if any(name in line for line in table)]
     with styled():
         fig = new_figure(16, 4.5 * len({line["dtype"] for line in table}))
@@ -211,7 +211,8 @@ def figure(table: list[dict[str, Any]]) -> Any:
             place = np.arange(len(lines))
             for i, name in enumerate(names):
                 heights = [float(line[name]) / float(line["kernel"]) for line in lines]
-                axes.bar(place + 0.2 * (i - 1.5), heights, 0.19, label=name, color=COLORS[i])
+                style = {"color": COLORS[i], "ms": 9, "ls": "none", "label": name}
+                axes.plot(place + 0.15 * (i - 1.5), heights, MARKERS[i], **style)
             axes.axhline(1, color="black", linewidth=1.5)
             axes.set_xticks(place, [label(line) for line in lines], fontsize=9)
             axes.set_ylabel("time / this kernel's")

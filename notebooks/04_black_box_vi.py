@@ -341,8 +341,9 @@ fig
 # worthless. The leak of Step 1 into Step 2 shows in the evidence, not in the gap. (An autoencoder
 # whose latents "collapse" meets the same accident.)
 #
-# Ten warm steps do what thirty cold ones do: $\lambda$ is kept for every datapoint, and $\theta$
-# moves little between visits. The other way out is to let a network remember: the next notebook.
+# Ten warm steps did here what thirty cold ones did: $\lambda$ is kept for every datapoint, and
+# $\theta$ moves little between visits. The other way out is to let a network remember: the next
+# notebook.
 #
 # A third way has no $q$ at all: draw the $z_i$ from $p_\theta(z \mid x_i)$ by a Markov chain and
 # take Step 2 on the draws, *Monte Carlo EM* (`fit_monte_carlo_em`). No family limits it, but every

@@ -137,7 +137,7 @@ priors_figure(priors.rows, priors.fitted, test.labels)
 # The components settle where the codes of new digits are, several digits to a component. What this
 # is worth depends on the decoder. A linear one (8-64: eight latents, no hidden layer) can only
 # turn and stretch the prior, so a better prior is a better model. A decoder with a hidden layer
-# can bend a normal prior into almost anything, and gains nothing.
+# can bend a normal prior into almost anything: what it gains is within what another seed moves.
 #
 # ## Four covariances for one likelihood
 #
@@ -381,7 +381,7 @@ for name, likelihood, num_outputs in (
     print("  sampled:", ", ".join(decode(drawn)))
 
 # %% [markdown]
-# The autoregressive model spells far better, and its KL is almost zero: it has learned to write
+# In this run the autoregressive model's KL is almost zero: it has learned to write
 # without asking $z$. A likelihood that can do everything alone leaves the latents nothing to do
 # (compare the collapse in notebook 4, and Permuter's remark after his equation 3).
 #
