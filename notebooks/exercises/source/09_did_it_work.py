@@ -265,7 +265,7 @@ print("samples_by_eye: no complaint")
 # %% [markdown] nbgrader={"grade": false, "grade_id": "frequency_text", "locked": true, "schema_version": 3, "solution": false, "task": false}
 # ## Change an experiment
 # Each claim below was measured, and is true where it was measured. Return settings at which it turns
-# over; the check runs your experiment with three seeds.
+# over; the check runs your experiment three times.
 #
 # ## 9.8 "The pathwise gradient has less variance" (1 point)
 #
