@@ -58,7 +58,7 @@ def psis(log_weights: Any) -> PSIS:
     Raises
     ------
     TypeError
-        If they are not floating point.
+        If they are not floating point, or masked.
     ValueError
         If S < 25 (the tail would have fewer than 5 weights), or a weight is NaN or +inf.
 
@@ -115,6 +115,11 @@ def tail_size(num_samples: int) -> int:
 
 
 def _checked(log_weights: Any) -> Array:
+    if isinstance(log_weights, np.ma.MaskedArray):
+        raise TypeError(
+            "log_weights is a masked array; expected one without a mask, whose hidden values would "
+            "be used. Drop the masked samples."
+        )
     log_w = np.asarray(log_weights)
     if log_w.dtype.kind != "f":
         raise TypeError(

@@ -174,7 +174,7 @@ def adam(rate: Rate, beta1: float = 0.9, beta2: float = 0.999, tiny: float = 1e-
     -----
     Kingma and Ba (2015), Algorithm 1.
     """
-    if not callable(rate):
+    if isinstance(rate, type) or not callable(rate):
         check_rate(rate)
     for name, beta in (("beta1", beta1), ("beta2", beta2)):
         if not 0 <= beta < 1:

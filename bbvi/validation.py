@@ -26,10 +26,7 @@ def as_float_array(name: str, value: Any, ndim: int) -> Array:
         If the number of axes is wrong, or there are no elements, or NaN or infinite values.
     """
     if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(
-            f"{name} is a masked array; expected one without a mask, whose hidden values would be "
-            f"used as data. Drop the masked rows, or fill them: {name}.filled(value)."
-        )
+        raise _masked(name)
     try:
         array = np.asarray(value)
     except ValueError:
@@ -57,6 +54,13 @@ def as_float_array(name: str, value: Any, ndim: int) -> Array:
             "expected finite numbers." + (" Drop or impute those rows." if name == "x" else "")
         )
     return array
+
+
+def _masked(name: str) -> TypeError:
+    return TypeError(
+        f"{name} is a masked array; expected one without a mask, whose hidden values would be "
+        f"used as data. Drop the masked rows, or fill them: {name}.filled(value)."
+    )
 
 
 def check_rng(rng: Any) -> None:
@@ -99,7 +103,7 @@ def check_theta(theta: Any) -> None:
     Raises
     ------
     TypeError
-        If it is not a dict, or an entry is not floating point.
+        If it is not a dict, or an entry is not floating point, or masked.
     ValueError
         If an entry has NaN or infinite values.
     """
@@ -109,6 +113,8 @@ def check_theta(theta: Any) -> None:
             "model.init(rng)."
         )
     for key, value in theta.items():
+        if isinstance(value, np.ma.MaskedArray):
+            raise _masked(f"theta[{key!r}]")
         array = np.asarray(value)
         if array.dtype not in _FLOATS:
             raise TypeError(
@@ -235,6 +241,9 @@ def check_rows(family: Any, lam: Array, **points: Array) -> None:
     Shapes alone are read, so it costs about a microsecond and autograd does not see it.
     """
     N = len(lam)
+    for name, point in (("lam", lam), *points.items()):
+        if type(point) is np.ma.MaskedArray:
+            raise _masked(name)
     if lam.shape != (N, family.num_params):
         raise ValueError(
             f"lam has shape {lam.shape}; expected (N, P) with P = {family.num_params} for "
@@ -257,6 +266,8 @@ def check_pair(
     Shapes alone are read, as in `check_rows`.  ``shapes`` are those of entries of theta, which
     broadcasting could hide; a theta that autograd traces comes from a `Target`, which checked it.
     """
+    if type(x) is np.ma.MaskedArray or type(z) is np.ma.MaskedArray:
+        raise _masked("x" if type(x) is np.ma.MaskedArray else "z")
     if x.ndim != 2 or x.shape[1] != width:
         if x.ndim == 2 and isinstance(model, ChecksData):
             model.check_data(x)  # says more of where the width comes from

@@ -1,87 +1,57 @@
 """The hostile campaign's short version passes, and it reports what is planted."""
 
+import contextlib
 import subprocess
 import sys
-from pathlib import Path
 
+import faults
 import numpy as np
 import pytest
 
+import bbvi
 from bbvi.inference import Fit
-from benchmarks import faults
-
-SCRIPT = Path(faults.__file__)
 
 
 @pytest.mark.slow
-def test_the_short_campaign_ends_as_it_should():
-    command = [sys.executable, str(SCRIPT), "--quick", "--seed", "1"]
+def test_the_short_campaign_ends_as_it_should_and_sees_every_broken_target():
+    command = [sys.executable, faults.__file__, "--quick", "--seed", "1"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.rstrip().endswith(" 0 failures")
+    controls = [name for of in faults.CONTROLS.values() for name in of]
+    assert len(set(controls)) == len(controls) >= 10
+    for name in controls:
+        assert f"control: {name} " in done.stdout
 
 
-def failures(campaign, count, seed=0):
-    table, number = faults.report({"planted": (campaign, count, count)}, True, seed)
-    assert table.endswith(f"{number} failures")
-    return table, number
+def test_failures_come_first_and_a_control_that_sees_nothing_is_one(monkeypatch):
+    def campaign(rng, count):
+        yield from [("sound", "")] * count
+        yield "planted", "KeyError: 'x'"
+
+    blind = {"a blind control": (contextlib.nullcontext, campaign, 2, "sound")}
+    monkeypatch.setattr(faults, "CAMPAIGNS", {"files": (campaign, 3, 30)})
+    monkeypatch.setattr(faults, "CONTROLS", {"files": blind})
+    table, failures = faults.report(["files"], True, 0)
+    assert failures == 2
+    _, first, example, second, *rest = table.splitlines()
+    assert first.split() == ["planted", "1", "1"]
+    assert example.strip() == "KeyError: 'x'"
+    assert second.startswith("control: a blind control")
+    assert rest[1].split() == ["sound", "3", "0"]
 
 
-def test_a_reader_with_an_undocumented_exception_is_reported(monkeypatch):
-    load = Fit.load
-
-    def careless(file):
-        try:
-            return load(file)
-        except ValueError as error:
-            raise KeyError("planted") from error
-
-    monkeypatch.setattr(faults.Fit, "load", careless)
-    table, number = failures(faults.files, 70)
-    assert number > 0
-    assert "KeyError: 'planted'" in table
-    assert table.splitlines()[1].startswith("file: fit .npz")
-
-
-def test_a_checkpoint_without_its_check_is_reported(monkeypatch):
-    load = faults.load_checkpoint
-
-    def blind(folder, settings, template):
-        try:
-            return load(folder, settings, template)
-        except ValueError:
-            return template._replace(lam=np.zeros((1, 1))), {}
-
-    monkeypatch.setattr(faults, "load_checkpoint", blind)
-    table, number = failures(faults.files, 70)
-    assert number > 0
-    assert "accepted with another result" in table
-
-
-def test_a_command_that_ends_in_a_traceback_or_silently_is_reported(monkeypatch):
-    def broken(words):
-        raise RuntimeError("planted")
-
-    monkeypatch.setattr(faults, "command", broken)
-    table, number = failures(faults.lines, 3)
-    assert number == 3
-    assert "planted" in table
-    monkeypatch.setattr(faults, "command", lambda words: 0)
-    assert failures(faults.lines, 3)[1] == 3
-
-
-def test_a_run_that_goes_on_to_other_numbers_is_reported(monkeypatch):
-    monkeypatch.setattr(faults, "must", lambda found, expected: faults.same(found, "other"))
-    assert failures(faults.injected, 2)[1] == 2
-
-
-def test_an_argument_that_is_swallowed_is_reported(monkeypatch):
-    def careless(*args, **given):
-        raise AttributeError("'str' object has no attribute 'grad'")
-
-    careless.__name__ = "fit_bbvi"
-    monkeypatch.setattr(faults.bbvi, "fit_bbvi", careless)
-    assert failures(faults.arguments, 200)[1] > 30
+def test_a_fit_whose_list_of_names_is_damaged_is_refused(tmp_path):
+    path = tmp_path / "fit.npz"
+    model = bbvi.LinearGaussian(2, 4)
+    x = np.random.default_rng(0).standard_normal((6, 4))
+    rng = np.random.default_rng(1)
+    bbvi.fit_bbvi(model, bbvi.DiagonalGaussian(2), x, rng, num_steps=1, progress=False).save(path)
+    content = path.read_bytes()
+    place = content.rindex(b"theta/W")
+    path.write_bytes(content[:place] + b"thetb" + content[place + 5 :])
+    with pytest.raises(ValueError, match="holds no fit that can be read"):
+        Fit.load(path)
 
 
 def test_a_fit_that_would_unpack_to_more_than_its_file_is_refused(tmp_path):

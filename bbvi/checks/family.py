@@ -17,7 +17,7 @@ from bbvi.checks.statistics import (
 from bbvi.logs import LOG_2PI
 from bbvi.protocols import Gaussian, HasClosedFormKL, HasMoments
 from bbvi.types import Array, Factorized, Family, Reparameterizable
-from bbvi.validation import check_members, check_rng, missing_members
+from bbvi.validation import as_count, check_members, check_rng, missing_members
 
 
 @without_frames
@@ -57,8 +57,8 @@ def check_family(
     ------
     AssertionError
         With the property that failed and the likely mistake.
-    TypeError
-        If family or rng is not what it is to be.
+    TypeError, ValueError
+        If family, rng or a number is not what it is to be.
 
     Examples
     --------
@@ -69,6 +69,7 @@ def check_family(
     # What else it lacks is a property that fails, below.
     check_members("family", family, ("init", "num_params"), "DiagonalGaussian(2)")
     check_rng(rng)
+    num_data, num_samples = as_count("num_data", num_data), as_count("num_samples", num_samples)
     start = family.init(num_data)
     if np.shape(start) != (num_data, family.num_params) or start.dtype.kind != "f":
         fail(

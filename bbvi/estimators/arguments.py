@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from bbvi.types import Array, Target
+from bbvi.validation import check_members
 
 
 def check_target(target: Any) -> None:
@@ -57,7 +58,7 @@ def check_table(family: Any, target: Target, lam: Array) -> None:
     Raises
     ------
     TypeError
-        If target is no Target, lam no array, or their dtypes differ.
+        If target is no Target, family no family, lam no array, or their dtypes differ.
     ValueError
         If a shape is wrong, or lam is not finite.
     """
@@ -67,13 +68,19 @@ def check_table(family: Any, target: Target, lam: Array) -> None:
             f"lam is a {type(lam).__name__}; expected an array (N, P), as from "
             f"family.init({target.num_data})."
         )
-    if family.latent_dim != target.latent_dim:
+    try:
+        latent_dim, num_params = family.latent_dim, family.num_params
+    except AttributeError:
+        members = ("latent_dim", "num_params", "noise", "transform")
+        check_members("family", family, members, "DiagonalGaussian(2)")
+        raise
+    if latent_dim != target.latent_dim:
         raise ValueError(
-            f"family has latent_dim {family.latent_dim} but the target's model has "
+            f"family has latent_dim {latent_dim} but the target's model has "
             f"{target.latent_dim}; expected the same. Build the family with "
             f"latent_dim={target.latent_dim}."
         )
-    expected = (target.num_data, family.num_params)
+    expected = (target.num_data, num_params)
     if lam.shape != expected:
         raise ValueError(
             f"lam has shape {lam.shape}; expected (N, P) = {expected}: one row of "

@@ -37,10 +37,16 @@ def leave_one_out(f: Array) -> Array:
 
     Raises
     ------
+    TypeError
+        If f is no array of floats.
     ValueError
         If S = 1: there is no other sample.
     """
-    S = f.shape[0]
+    if not isinstance(f, np.ndarray) or f.dtype.kind != "f" or isinstance(f, np.ma.MaskedArray):
+        raise TypeError(
+            f"leave_one_out got {type(f).__name__}; expected f, an array of floats (S, N), no mask."
+        )
+    S = len(f) if f.ndim else 1
     if S < 2:
         raise ValueError(
             "leave_one_out got S = 1 sample; expected S >= 2, because each sample's baseline is "

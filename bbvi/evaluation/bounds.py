@@ -8,7 +8,7 @@ import numpy as np
 from bbvi.evaluation.monte_carlo import log_weights
 from bbvi.logs import log_mean_exp
 from bbvi.types import Array, Family, Target
-from bbvi.validation import as_count
+from bbvi.validation import as_count, as_steps
 
 
 class ImportanceBounds(NamedTuple):
@@ -59,14 +59,16 @@ def importance_bounds(
     Raises
     ------
     ValueError
-        If a K does not divide the largest, or there are fewer than 2 groups.
+        If there is no K, one does not divide the largest, or there are fewer than 2 groups.
 
     Notes
     -----
     Burda, Grosse and Salakhutdinov (2016), equation 8 and theorem 1.
     """
     sizes = sorted({as_count("num_weights", K) for K in num_weights})
-    R = as_count("num_replicates", num_replicates, minimum=2)
+    if not sizes:
+        raise ValueError("num_weights is empty; expected numbers of samples, e.g. (1, 10, 100).")
+    R = as_steps("num_replicates", num_replicates, minimum=2)
     if any(sizes[-1] % K for K in sizes):
         raise ValueError(f"num_weights is {sizes}; expected divisors of the largest, {sizes[-1]}.")
     bounds = []

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bbvi.estimators.arguments import check_table
+from bbvi.estimators.arguments import check_table, check_target
 from bbvi.estimators.elbo import elbo_integrand
 from bbvi.protocols import Gaussian
 from bbvi.types import Array, Estimate, Relaxable, Target
-from bbvi.validation import as_count
+from bbvi.validation import as_count, check_members
 
 LARGEST_SUM = 2**20
 _ROWS = 2**16
@@ -142,6 +142,8 @@ def log_evidence_enumeration(family: Relaxable, target: Target) -> Array:
     >>> float(log_evidence_enumeration(Bernoulli(3), target)[0].round(4))
     -2.7726
     """
+    check_target(target)
+    check_members("family", family, ("latent_dim", "num_params"), "Bernoulli(3)")
     N, lam = target.num_data, np.zeros((target.num_data, family.num_params), target.dtype)
     check_table(family, target, lam)
     values, part = _support(family).astype(target.dtype), max(1, _ROWS // N)

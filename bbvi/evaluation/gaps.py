@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bbvi import backends
+from bbvi.estimators.arguments import check_table
 from bbvi.evaluation.exact_sums import log_evidence_enumeration
 from bbvi.evaluation.importance import log_evidence_is
 from bbvi.evaluation.monte_carlo import MonteCarlo, elbo
@@ -24,7 +25,7 @@ from bbvi.types import (
     Target,
     Theta,
 )
-from bbvi.validation import as_float_array, check_theta
+from bbvi.validation import as_float_array, check_members, check_theta
 
 TOLERANCE, MAX_NODES = 1e-5, 256
 """Of the quadrature: far finer than the ELBOs' standard errors.  Where a relu bends the integrand
@@ -133,6 +134,7 @@ def inference_gap(
     -----
     Cremer, Li and Duvenaud (2018), section 3.
     """
+    check_members("model", model, ("latent_dim", "log_joint"), "LinearGaussian(2, 4)")
     check_theta(theta)
     theta = astype(theta, np.float64)
     x, lam = (
@@ -140,6 +142,7 @@ def inference_gap(
         for name, value in (("x", x), ("lam", lam))
     )
     target = backends.target(model, theta, x, backend)
+    check_table(family, target, lam)
 
     settings: dict[str, Any] = {
         "estimator": estimator,

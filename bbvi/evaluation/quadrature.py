@@ -23,7 +23,7 @@ from bbvi import backends
 from bbvi.logs import log_sum_exp
 from bbvi.nets import astype
 from bbvi.types import Array, Model, Target, Theta
-from bbvi.validation import as_count, as_float_array, check_theta
+from bbvi.validation import as_count, as_float_array, check_members, check_theta
 
 NEGLIGIBLE = 25.0
 COARSE_NODES = 1600
@@ -97,6 +97,7 @@ def log_evidence_quadrature(
     >>> bool(np.abs(evidence.value - model.log_evidence(theta, x)).max() < 1e-9)
     True
     """
+    check_members("model", model, ("latent_dim", "log_joint"), "LinearGaussian(2, 4)")
     if model.latent_dim > 2:
         raise ValueError(
             f"model has latent_dim {model.latent_dim}; quadrature is for 1 or 2. "

@@ -78,6 +78,7 @@ def claim(
             )
         record = {"settings": settings or {}, "environment": environment(), "identity": identity}
         if _made(folder, record):
+            sweep_strays(folder)
             return True
     sweep_strays(folder)
     check_identity(folder, identity)

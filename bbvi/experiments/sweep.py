@@ -23,7 +23,7 @@ from tqdm import tqdm
 from bbvi.experiments.csv_and_json import blas_names, plain
 from bbvi.experiments.executors import compute
 from bbvi.experiments.identity import cell_rng, digest, this_bbvi, words_of
-from bbvi.experiments.store import claim, sweep_strays
+from bbvi.experiments.store import MANIFEST, claim, sweep_strays
 from bbvi.experiments.sweep_files import Outcome, read_cell, write_cell
 from bbvi.limits import check_memory
 from bbvi.validation import as_count
@@ -121,7 +121,8 @@ def run_sweep(
     check_memory(told, BYTES_PER_CELL * replicates * len(grid), "Ask for fewer.")
     workers = as_count("workers", (os.cpu_count() or 1) if workers is None else workers)
     home = None if folder is None else Path(folder)
-    identity = _identity(experiment, seed, replicates, grid, settings, executor is None)
+    local = executor is None and not (home is not None and _begun_elsewhere(home))
+    identity = _identity(experiment, seed, replicates, grid, settings, local)
     run = digest(identity)
     if home is not None:
         claim(home, identity, settings)
@@ -257,6 +258,15 @@ def _identity(
     }
     plain_identity: dict[str, Any] = json.loads(json.dumps(identity, default=plain))
     return plain_identity
+
+
+def _begun_elsewhere(home: Path) -> bool:
+    """Whether a folder's cells are a cluster's, of any BLAS: so may be the rest of them."""
+    try:
+        blas = json.loads((home / MANIFEST).read_text("utf-8"))["identity"]["blas"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
+    return blas is None
 
 
 def _finished(

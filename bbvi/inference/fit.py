@@ -145,6 +145,8 @@ def _stored_arrays(archive: zipfile.ZipFile) -> dict[str, Array]:
     for member in archive.infolist():
         name = member.filename.removesuffix(".npy")
         if name not in names and not name.startswith(("theta/", "phi/")):
+            # It may be an entry of theta whose name is damaged: opening compares the two names.
+            archive.open(member).close()
             continue
         if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
             raise ValueError(f"{name} is compressed, which Fit.save does not do")

@@ -92,7 +92,7 @@ def infer_minibatches(
             )
         seconds = time.perf_counter() - start
         rows.append((step, float(estimate.elbo.mean()), seconds, counter.evaluations))
-    if lam is None:
+    if moments is None or lam is None:
         raise ValueError("batches is empty; expected at least one (model, x).")
     trace = as_trace(rows)
     judged = course(trace.elbo)

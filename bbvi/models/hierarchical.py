@@ -17,6 +17,7 @@ from bbvi.types import Array, Theta
 from bbvi.validation import (
     check_entries,
     check_inputs,
+    check_members,
     check_offers,
     check_outputs,
     check_pair,
@@ -64,6 +65,8 @@ class HierarchicalModel:
     likelihood: Any
 
     def __post_init__(self) -> None:
+        for name, network in (("middle", self.middle), ("decoder", self.decoder)):
+            check_members(name, network, ("init", "sizes"), "MLP((2, 64, 784))")
         check_offers("likelihood", self.likelihood, Likelihood, "BernoulliLikelihood()")
         if self.decoder.sizes[0] != self.middle.sizes[-1]:
             raise ValueError(

@@ -15,6 +15,7 @@ from bbvi.validation import (
     as_count,
     as_float_array,
     check_entries,
+    check_members,
     check_offers,
     check_outputs,
     check_pair,
@@ -115,6 +116,7 @@ class SemiSupervised:
 
     def __post_init__(self) -> None:
         as_count("num_labels", self.num_labels, minimum=2)
+        check_members("decoder", self.decoder, ("init", "sizes"), "MLP((12, 64, 784))")
         check_offers("likelihood", self.likelihood, Likelihood, "BernoulliLikelihood()")
         if self.decoder.sizes[0] <= self.num_labels:
             raise ValueError(
