@@ -10,6 +10,7 @@ is some 20 ms of calls; the ratio is the median over pairs of turns, with its qu
 import argparse
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -101,6 +102,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=40)
     rounds = parser.parse_args().rounds
+    warnings.simplefilter("ignore")  # 100 steps are a budget
     print(f"{'path':52} {'with, us':>10} {'checks, us':>10}  ratio (quartiles)")
     # One thread: the clock is that of the process, whose idle threads would count.
     with threadpool_limits(1):
