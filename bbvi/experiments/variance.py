@@ -241,6 +241,6 @@ def _trajectories(
         rng = cell_rng(seed, settings)
         name, D = settings["model"], settings["dimension"]
         made[model_key(settings)] = trajectory(
-            name, D, rng, grid.training_steps, k, grid.lam, max_seconds, learned
+            name, D, rng, grid.training_steps, k, grid.lam, max_seconds, learned=learned
         )
     return made
