@@ -70,9 +70,9 @@ MADE = {
     "likelihoods": words("likelihoods"),
     "procedures": words("procedures"),
     "lectures": [path.stem for path in DOCS.parent.joinpath("notebooks").glob("*.ipynb")],
-    "exercises": [],
+    "exercises": [path.stem for path in DOCS.parent.glob("notebooks/exercises/student/*.ipynb")],
     "api": [],
-    ".": ["teachers", "reproductions", "benchmarks", "cheatsheet"],
+    ".": ["teachers", "reproductions", "benchmarks", "cheatsheet", "syllabus", "coverage"],
 }
 """Folder -> pages that the build of the book adds to the sources, beside each folder's index."""
 
