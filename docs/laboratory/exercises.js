@@ -120,7 +120,6 @@ async function go(chapter, cell, area, output) {
     if (chapter.fresh) await ask("forget", { space: chapter.name });
     const cells = [...before, area.value];
     if (/matplotlib/.test(cells.join())) {
-      output.textContent = "Loading Matplotlib …";
       await ask("more");  // at once where it is loaded
     }
     const ran = await ask("run", { space: chapter.name, cells });
