@@ -208,7 +208,7 @@ def test_an_impossible_place_is_told_before_the_work(tmp_path, capsys, monkeypat
     (tmp_path / "link").symlink_to("/nowhere/at/all")
     monkeypatch.setattr("bbvi.experiments.sweep.compute", never)
     monkeypatch.setattr("bbvi.lectures.uses.learn_binary", never)
-    monkeypatch.setattr("bbvi.lectures.vae._one_epoch", never)
+    monkeypatch.setattr("bbvi.lectures.vae.fixed_budget", never)
     for place in ("link", "link/x"):
         line = [command, *COMMANDS.get(command, ["--hidden", "4"])]
         assert main([*line, "--out", str(tmp_path / place)]) == 2
