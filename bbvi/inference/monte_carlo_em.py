@@ -92,11 +92,7 @@ def fit_monte_carlo_em(
     start = partial(_begin, family, as_count("num_samples", num_samples), rng)
     begun = begin(
         "fit_monte_carlo_em",
-        model,
-        family,
-        x,
-        rng,
-        start,
+        *(model, family, x, rng, start),
         estimator=estimator,
         num_samples=num_samples,
         optimizer=optimizer,

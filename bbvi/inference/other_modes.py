@@ -25,6 +25,9 @@ MAX_STEPS, TOLERANCE = 100, 0.01
 """Of a climb; nats of log p."""
 UNCOVERED = 3.0
 """Nats of log p / q above its mean under q, from where on q does not cover a place."""
+AT_REST = 1.0
+"""Nats that a Newton step would still gain where a climb has ended: with more it is no mode, but a
+place on a curved ridge."""
 BARRIER = 1.0
 """Nats that log p falls between q and another mode."""
 BETWEEN, WEIGHED = 16, 256
@@ -32,11 +35,12 @@ BETWEEN, WEIGHED = 16, 256
 
 
 class _Climbed(NamedTuple):
-    """Ends z (n, D) of n climbs, log p (n,) there, and the row of each."""
+    """Ends z (n, D) of n climbs, log p (n,) there, the row of each, and sd * d log p / dz."""
 
     z: Array
     log_p: Array
     row: Array
+    slope: Array
 
 
 def other_modes(
@@ -107,13 +111,13 @@ def _climb(targets: Targets, start: Array, z: Array) -> tuple[_Climbed, int]:
 
     begin = (start.reshape(K * N, D) - mean) / sd
     end = maximize(log_p, begin, TOLERANCE, MAX_STEPS, lambda value: None)
-    return _Climbed(mean + sd * end.x, end.value, row), cost
+    return _Climbed(mean + sd * end.x, end.value, row, end.gradient), cost
 
 
 def _mass(
     family: Any, targets: Targets, lam: Array, log_z: Array, sd: Array, ends: _Climbed, rng: Any
 ) -> Array:
-    """Log of the mass around each end where q does not cover p; -inf where there is no peak.
+    """Log of the mass around each end where q does not cover p; -inf where there is no mode.
 
     All in units of q's standard deviations sd (N, D).
     """
@@ -123,6 +127,7 @@ def _mass(
     values, axes = np.linalg.eigh(np.nan_to_num(-curvature))
     peak = values[:, 0] > 0
     scales = 1 / np.sqrt(np.where(peak[:, None], values, 1))
+    gain = 0.5 * np.sum((np.einsum("nij,ni->nj", axes, ends.slope) * scales) ** 2, axis=1)
     e = rng.standard_normal((WEIGHED, n, D))
     z = ends.z + unit * np.einsum("nij,snj->sni", axes, scales * e)
     log_g = -0.5 * (e**2 + LOG_2PI).sum(axis=-1) - np.log(scales * unit).sum(axis=-1)
@@ -130,7 +135,7 @@ def _mass(
     log_q = _log_q(family, lam, ends.row, z)
     bare = ~(log_p - log_q - log_z[ends.row] < UNCOVERED) & ~np.isnan(log_p)
     mass = log_mean_exp(np.where(bare, log_p - log_g, -np.inf))
-    return np.where(peak, mass, -np.inf)
+    return np.where(peak & (gain < AT_REST), mass, -np.inf)
 
 
 def _beyond_a_barrier(

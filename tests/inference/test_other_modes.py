@@ -70,6 +70,17 @@ def test_one_mode_has_no_other(family):
         assert not rival[0] < judging.RIVAL, name
 
 
+def test_an_end_on_a_bent_ridge_is_no_mode(monkeypatch):
+    """N(z_1; 1, 1) N(z_2; z_1^2 / 2, 1/4): q covers its middle, and climbs end on its arms."""
+    banana = bbvi.Posterior(
+        lambda z: -0.5 * ((z[..., 0] - 1) ** 2 + 4 * (z[..., 1] - 0.5 * z[..., 0] ** 2) ** 2), 2
+    )
+    q, lam = bbvi.FullCovarianceGaussian(2), np.array([[0.95, 0.64, -0.47, 0.57, -0.69]])
+    assert [search(banana, q, lam, seed)[0][0] for seed in range(5)] == [np.inf] * 5
+    monkeypatch.setattr("bbvi.inference.other_modes.AT_REST", np.inf)
+    assert min(search(banana, q, lam, seed)[0][0] for seed in range(5)) < 5
+
+
 def test_a_q_across_both_modes_covers_both():
     q = bbvi.DiagonalGaussian(1)
     assert np.isinf(search(two_modes(1, 0.5), q, at(q, 0, 4.2), 0)[0][0])

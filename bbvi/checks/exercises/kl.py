@@ -156,6 +156,8 @@ def _mistakes_of_two_gaussians(
     reciprocal = "1 / C inverts each entry: the inverse of a matrix is np.linalg.inv(C)"
     distance = "the distance of the means needs P^-1 once, between two gaps"
     bare = "the determinants, where their logs are meant"
+    swapped = "the trace of P^-1 Q is meant, not of Q^-1 P"
+    other = "the inverse of cov_q where that of cov_p is meant"
     inverse_q, identity = np.linalg.inv(cov_q), np.broadcast_to(np.eye(D), cov_q.shape)
     quadratic = [square_of(m) for m in (identity, cov_p, inverse_q, cov_q, precision @ precision)]
     table = [
@@ -174,13 +176,10 @@ def _mistakes_of_two_gaussians(
         ("the sum of all entries, where the trace is meant", kl((precision @ cov_q).sum((1, 2)))),
         ("the trace of cov_p^-1 alone: cov_q is missing", kl(trace_of(precision @ inverse_q))),
         ("the trace of cov_q alone: cov_p^-1 is missing", kl(trace_of(identity))),
-        (
-            "the trace of P^-1 Q is meant, not of Q^-1 P",
-            kl(np.einsum("nij,nji->n", inverse_q, cov_p)),
-        ),
+        (swapped, kl(np.einsum("nij,nji->n", inverse_q, cov_p))),
         ("the trace of P Q: the inverse is missing", kl(trace_of(cov_p))),
         ("a determinant, where a trace is meant", kl(det_q / det_p)),
-        *((distance, kl(square=other)) for other in quadratic),
+        *((distance, kl(square=form)) for form in quadratic),
         (distance, kl(square=np.einsum("nij,nj->n", precision, gap))),
         (bare, kl(log_det=det_p - det_q)),
         (bare, kl(log_det=det_p / det_q)),
@@ -193,9 +192,6 @@ def _mistakes_of_two_gaussians(
             kl(log_det=np.log(np.trace(cov_p, 0, 1, 2) / np.trace(cov_q, 0, 1, 2))),
         ),
         ("cov_p where its inverse is meant", kl(trace_of(cov_p), square_of(cov_p))),
-        (
-            "the inverse of cov_q where that of cov_p is meant",
-            kl(trace_of(inverse_q), square_of(inverse_q)),
-        ),
+        (other, kl(trace_of(inverse_q), square_of(inverse_q))),
     ]
     return [Suspect(*row) for row in table]
