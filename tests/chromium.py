@@ -130,6 +130,15 @@ class Chromium:
                 buttons=1,
             )
 
+    def processor_seconds(self):
+        """Processor time of all its processes so far: what it worked, however busy the machine."""
+        session, self._session = self._session, None
+        try:
+            processes = self.send("SystemInfo.getProcessInfo")["processInfo"]
+        finally:
+            self._session = session
+        return sum(process["cpuTime"] for process in processes)
+
     def picture(self, path, whole=True):
         """Save a screenshot, of the whole page or of what the window shows."""
         shot = self.send("Page.captureScreenshot", captureBeyondViewport=whole)

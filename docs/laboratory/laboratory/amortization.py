@@ -19,6 +19,7 @@ from bbvi import (
 from bbvi.evaluation import log_evidence_quadrature
 from bbvi.evaluation.exact_sums import gauss_hermite
 from bbvi.evaluation.quadrature import grid
+from bbvi.inference import natural_gradient
 from bbvi.inference.inner_loop import step_1
 from bbvi.inference.verdict import by_course
 from bbvi.optimizers import adam, cosine_decay
@@ -31,6 +32,8 @@ STEPS, ROWS = 800, 400
 WIDTH, NODES = 3.5, 71
 QUADRATURE = 1e-4
 """Tolerance in nats: what is left is below 1e-6, and three digits are shown."""
+SOLVER = natural_gradient(num_samples=256, num_starts=2)
+"""Ends as near the best q as the default with its five starts of 16 samples, in half the time."""
 
 
 class Learned(NamedTuple):
@@ -50,7 +53,7 @@ def arc(rng: np.random.Generator, num: int) -> Array:
 
 
 @cache
-def learned(seed: int = 0) -> Learned:
+def learned(seed: int) -> Learned:
     """A VAE of the arc."""
     rng = np.random.default_rng(seed)
     x, begun = arc(rng, ROWS), time.perf_counter()
@@ -93,7 +96,7 @@ def amortization(x: list[float], seed: int = 0) -> dict[str, Any]:
     log_evidence = float(log_evidence_quadrature(MODEL, theta, row, tolerance=QUADRATURE).value[0])
     encoded, _ = backends.encode(ENCODER, phi, row, "auto")
     rng = np.random.default_rng(seed)
-    fit = step_1(MODEL, FAMILY, theta, row, rng, lam=encoded, judge=by_course)
+    fit = step_1(MODEL, FAMILY, theta, row, rng, lam=encoded, solver=SOLVER, judge=by_course)
     shown = {"encoded": _told(target, encoded), "optimum": _told(target, fit.lam)}
     corner = np.full((1, 2), WIDTH)
     log_p = target.value(grid(-corner, corner, NODES))[:, 0]
@@ -106,7 +109,7 @@ def amortization(x: list[float], seed: int = 0) -> dict[str, Any]:
         "converged": bool(np.all(fit.verdict.converged)),
         "width": WIDTH,
         "nodes": NODES,
-        "log_posterior": (log_p - log_evidence).tolist(),
+        "log_posterior": np.round(log_p - log_evidence, 3).tolist(),
     }
 
 
