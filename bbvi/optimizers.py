@@ -88,6 +88,8 @@ def check_gradient(grad: Params, params: Params) -> None:
     ValueError
         If names or shapes differ.
     """
+    if type(grad) is type(params) is np.ndarray and grad.shape == params.shape:  # in every step
+        return
     if isinstance(params, dict) != isinstance(grad, dict) or (
         isinstance(params, dict) and grad.keys() != params.keys()
     ):

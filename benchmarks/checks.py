@@ -1,10 +1,11 @@
-"""What the checks cost: hot paths with them and without, in turns.
+"""What the checks cost: a hot path, and its own calls of the checks repeated alone.
 
     python benchmarks/checks.py [--rounds 40]
 
-Without: `check_rows`, `check_pair`, `check_finite`, `check_table`, `check_arguments` and
-`check_gradient` are replaced, wherever they were imported, by functions that do nothing.  A turn
-is some 20 ms of calls; the ratio is the median over pairs of turns, with its quartiles.
+The calls of `check_rows`, `check_pair`, `check_finite`, `check_table`, `check_arguments` and
+`check_gradient` in one run of a path are recorded, with their arguments, and then made again
+without the path.  Times are the least of many rounds, of the process's clock: a busy machine
+makes rounds longer, never shorter.  Differences of whole runs drown in its noise.
 """
 
 import argparse
@@ -30,18 +31,32 @@ SHAPES = {
 }
 
 
-def nothing(*_: Any, **__: Any) -> None:
-    return None
+Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 
 @contextmanager
-def unchecked() -> Iterator[None]:
-    """The package without its checks of shapes and numbers."""
+def recorded(calls: list[Call]) -> Iterator[None]:
+    """Append every call of a check, but for those inside another check, to ``calls``."""
+    inside: list[int] = []
+
+    def recording(check: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*args: Any, **named: Any) -> Any:
+            if not inside:
+                calls.append((check, args, named))
+            inside.append(1)
+            try:
+                return check(*args, **named)
+            finally:
+                inside.pop()
+
+        return called
+
     with ExitStack() as stack:
         for name, module in list(sys.modules.items()):
             for check in NAMES if name.startswith("bbvi") else ():
                 if hasattr(module, check):
-                    stack.enter_context(mock.patch.object(module, check, nothing))
+                    new = recording(getattr(module, check))
+                    stack.enter_context(mock.patch.object(module, check, new))
         yield
 
 
@@ -67,35 +82,35 @@ def paths() -> dict[str, Callable[[], Any]]:
         found[f"estimator, {name}"] = lambda a=(q, target, lam, eps): bbvi.reparameterized(*a)
         found[f"log_joint, {name}"] = lambda m=model, a=(theta, x, z): m.log_joint(*a)
         found[f"log_prob, {name}"] = lambda q=q, a=(lam, z): q.log_prob(*a)
-        if N < 100:
-            found[f"100 steps of Step 1, {name}"] = infer
+        found[f"100 steps of Step 1, {name}"] = infer
     return found
 
 
-def seconds(run: Callable[[], Any], calls: int) -> float:
-    start = time.process_time()
-    for _ in range(calls):
-        run()
-    return (time.process_time() - start) / calls
-
-
-def compared(run: Callable[[], Any], rounds: int) -> tuple[float, float, np.ndarray]:
-    """Seconds with and without the checks, and quartiles of the ratio of turns side by side."""
+def least(run: Callable[[], Any], rounds: int) -> float:
+    """Seconds of a call: the least of rounds of some 2 ms."""
     run()
-    calls = max(1, int(0.02 / max(seconds(run, 3), 1e-6)))
-    times = []
-    for i in range(rounds):
-        turns = [0.0, 0.0]
-        for checked in (True, False) if i % 2 else (False, True):
-            if checked:
-                turns[0] = seconds(run, calls)
-            else:
-                with unchecked():
-                    turns[1] = seconds(run, calls)
-        times.append(turns)
-    table = np.array(times)
-    ratio = table[:, 0] / table[:, 1]
-    return *np.median(table, axis=0), np.quantile(ratio, (0.25, 0.5, 0.75))
+    times, calls = [], 1
+    for _ in range(rounds):
+        start = time.process_time()
+        for _ in range(calls):
+            run()
+        times.append((time.process_time() - start) / calls)
+        calls = max(1, int(0.002 / max(min(times), 1e-7)))
+    return min(times)
+
+
+def cost(run: Callable[[], Any], rounds: int) -> tuple[float, float, int]:
+    """Seconds of a path and of its checks, and the number of these."""
+    calls: list[Call] = []
+    run()  # imports what has checks
+    with recorded(calls):
+        run()
+
+    def again() -> None:
+        for check, args, named in calls:
+            check(*args, **named)
+
+    return least(run, rounds), least(again, rounds), len(calls)
 
 
 if __name__ == "__main__":
@@ -103,10 +118,10 @@ if __name__ == "__main__":
     parser.add_argument("--rounds", type=int, default=40)
     rounds = parser.parse_args().rounds
     warnings.simplefilter("ignore")  # 100 steps are a budget
-    print(f"{'path':52} {'with, us':>10} {'checks, us':>10}  ratio (quartiles)")
+    print(f"{'path':44} {'us':>10} {'checks':>7} {'us':>8}  of the rest")
     # One thread: the clock is that of the process, whose idle threads would count.
     with threadpool_limits(1):
         for name, run in paths().items():
-            checked, bare, (low, middle, high) = compared(run, rounds)
-            told = f"{middle:.4f} ({low:.4f} to {high:.4f})"
-            print(f"{name:52} {1e6 * checked:10.1f} {1e6 * (checked - bare):10.2f}  {told}")
+            whole, checks, number = cost(run, rounds)
+            told = f"{1e6 * whole:10.1f} {number:7} {1e6 * checks:8.2f}"
+            print(f"{name:44} {told}  {checks / (whole - checks):.2%}", flush=True)

@@ -103,19 +103,20 @@ def check_arguments(family: Any, target: Target, lam: Array, eps: Array) -> None
         As `check_table` does; if eps has another shape or dtype, S = 0, or NaN.
     """
     check_table(family, target, lam)
-    if np.ndim(eps) < 2 or eps.shape[1] != target.num_data:
+    shape = eps.shape if isinstance(eps, np.ndarray) else np.shape(eps)
+    if len(shape) < 2 or shape[1] != target.num_data:
         raise ValueError(
-            f"eps has shape {np.shape(eps)}; expected (S, N, ...) with N = {target.num_data}, as "
+            f"eps has shape {shape}; expected (S, N, ...) with N = {target.num_data}, as "
             f"from family.noise(rng, num_samples, {target.num_data})."
         )
-    if eps.shape[0] == 0:
+    if shape[0] == 0:
         raise ValueError("eps holds S = 0 samples; expected at least 1.")
-    if eps.dtype.kind == "f" and eps.dtype != target.dtype:
-        raise TypeError(
-            f"eps is {eps.dtype} but the target is {target.dtype}; expected one dtype. "
-            f"Use eps.astype(np.{target.dtype})."
-        )
     if eps.dtype.kind == "f":
+        if eps.dtype != target.dtype:
+            raise TypeError(
+                f"eps is {eps.dtype} but the target is {target.dtype}; expected one dtype. "
+                f"Use eps.astype(np.{target.dtype})."
+            )
         check_finite("eps", eps)
 
 
