@@ -33,7 +33,7 @@ CAMPAIGNS = {
     "files": (faults_files.files, 1_500, 100_000),
     "arguments": (faults_arguments.arguments, 150, 10_000),
     "lines": (faults_lines.lines, 25, 100),
-    "surroundings": (faults_lines.surroundings, 0, 30),
+    "surroundings": (faults_lines.surroundings, 0, 60),
     "interrupted": (faults_lines.interrupted, 0, 8),
     "injected": (faults_runs.injected, 15, 300),
     "kills": (faults_runs.kills, 6, 150),

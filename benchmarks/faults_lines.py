@@ -35,6 +35,14 @@ posteriors none|posteriors --draws 1|posteriors --draws 1000000000000|posteriors
 reproduce none|reproduce|figures none|figures --seed -1|figures --out /dev/null/x|none|--none
 results /nowhere|results|rerun /nowhere|rerun|doctor --none|doctor x|--blas-kernel"""
 VAE = ["vae", "--hidden", "4", "--batch-size", "700", "--epochs", "1"]
+VARIANCE = ["variance", "--quick", "--model", "cosine", "--points", "start", "--workers", "1"]
+COMMANDS = (
+    (VAE, "checkpoint.json"),
+    ([*VARIANCE, "--estimators", "reparameterized"], "manifest.json"),
+    (["posteriors", "eight_schools", "--draws", "500"], "posteriors.png"),
+    (["figures", "elbo-gap", "--quick"], "elbo-gap.png"),
+)
+"""Words, and a file that their run leaves."""
 START = "import sys; from bbvi.cli import main; sys.exit(main())"
 SURROUNDINGS: dict[str, tuple[str, dict[str, str | None]]] = {
     "stdout closed": (">&-", {}),
@@ -81,39 +89,50 @@ def lines(rng: np.random.Generator, count: int) -> Iterator[tuple[str, str]]:
 
 
 def surroundings(rng: np.random.Generator, count: int) -> Iterator[tuple[str, str]]:
-    """A training in an odd environment: its checkpoint is there, and nothing is a traceback."""
+    """A command in an odd environment: its files are there, and nothing is a traceback."""
     names = rng.permutation(list(SURROUNDINGS)).tolist()
-    for name in (names * (1 + count // len(names)))[:count]:
+    for i in range(count):
+        name, (words, file) = names[i % len(names)], COMMANDS[i % len(COMMANDS)]
         redirection, variables = SURROUNDINGS[name]
         environment = {**os.environ, **{k: v for k, v in variables.items() if v is not None}}
         for key in (k for k, v in variables.items() if v is None):
             environment.pop(key, None)
         with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
             shell = f'"$0" -c "$1" "${{@:2}}" {redirection}'
-            line = ["/bin/bash", "-o", "pipefail", "-c", shell, sys.executable, START, *VAE]
+            line = ["/bin/bash", "-o", "pipefail", "-c", shell, sys.executable, START, *words]
             line += ["--out", f"{folder}/out"]
             try:
                 done = subprocess.run(line, env=environment, capture_output=True, timeout=300)
             except subprocess.TimeoutExpired:
-                yield "surroundings", f"{name}: no end"
+                yield "surroundings", f"{words[0]}, {name}: no end"
                 continue
             trouble = "" if done.returncode == 0 else f"status {done.returncode}"
             for word in (b"Traceback", b"Exception ignored"):
                 trouble = trouble or (word.decode() if word in done.stderr else "")
-            if not (Path(folder) / "out" / "checkpoint.json").exists():
-                trouble = trouble or "no checkpoint"
-        yield "surroundings", trouble and f"{name}: {trouble}, {done.stderr[-300:].decode()!r}"
+            if not (Path(folder) / "out" / file).exists():
+                trouble = trouble or f"no {file}"
+        told = done.stderr[-300:].decode(errors="replace")
+        yield "surroundings", trouble and f"{words[0]}, {name}: {trouble}, {told!r}"
+
+
+@contextlib.contextmanager
+def heard() -> Iterator[None]:
+    """Children hear Ctrl-C; those of a shell's background job would inherit that it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def interrupted(rng: np.random.Generator, count: int) -> Iterator[tuple[str, str]]:
     """Ctrl-C at a random moment, imports included: one line, or the end of the run."""
     commands = [VAE, ["variance", "--quick", "--model", "cosine", "--workers", "2"]]
-    script = [sys.executable, "-c", "import bbvi.cli, sys; sys.exit(bbvi.cli.main())"]
     for i in range(count):
         with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
-            line = [*script, *commands[i % 2], "--out", f"{folder}/out"]
+            line = [sys.executable, "-c", START, *commands[i % 2], "--out", f"{folder}/out"]
             pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.DEVNULL}
-            with subprocess.Popen(line, start_new_session=True, **pipes) as process:
+            with heard(), subprocess.Popen(line, start_new_session=True, **pipes) as process:
                 # Python itself starts first, for which bbvi cannot answer.
                 time.sleep(0.5 + 5 * float(rng.random()))
                 with contextlib.suppress(ProcessLookupError):
@@ -140,8 +159,16 @@ def unguarded() -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def unhandled() -> Iterator[None]:
+    """Negative control: a program without a handler of Ctrl-C."""
+    with mock.patch.dict(globals(), START="import time; time.sleep(60)"):
+        yield
+
+
 CONTROLS = {
     "a command that accepts all": (silent, lines, 5, "command line"),
+    "Ctrl-C without a handler": (unhandled, interrupted, 1, "Ctrl-C"),
     "printing without a guard": (unguarded, surroundings, 1, "surroundings"),
 }
 """Name -> what breaks a target, the campaign that must see it, its cases, and the kind."""

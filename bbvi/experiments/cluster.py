@@ -5,6 +5,7 @@ network that others share, start it with TLS and give ``tls://HOST:PORT``.
 """
 
 import asyncio
+import logging
 import re
 import socket
 import sys
@@ -67,7 +68,7 @@ def cluster(address: str, timeout: float = 10.0, patience: float = 600.0) -> Ite
             f"no scheduler answers at {address} ({error}). Start one with `dask scheduler` and "
             f"workers with `dask worker {address}`."
         ) from None
-    with client:
+    with _one_line_for_a_loss(), client:
         _wait_for_a_worker(client, address, timeout)
         executor, ended = _Answering(client), threading.Event()
         args = (executor, address, timeout, patience, ended)
@@ -76,6 +77,18 @@ def cluster(address: str, timeout: float = 10.0, patience: float = 600.0) -> Ite
             yield executor
         finally:
             ended.set()
+
+
+@contextmanager
+def _one_line_for_a_loss() -> Iterator[None]:
+    """Without dask's tracebacks of a lost scheduler: `compute` says in one line how to go on."""
+    log = logging.getLogger("distributed.client")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def _wait_for_a_worker(client: Any, address: str, timeout: float) -> None:
