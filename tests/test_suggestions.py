@@ -57,6 +57,14 @@ def test_the_command_line_suggests(line, meant, tmp_path, capsys, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_an_option_of_another_command_is_not_what_was_meant(capsys):
+    with pytest.raises(SystemExit):
+        main(["doctor", "--cross"])
+    said = capsys.readouterr().err
+    assert "bbvi doctor: error: unrecognized arguments: --cross" in said
+    assert "Did you mean" not in said
+
+
 def test_an_estimator_that_is_not_in_the_table_is_told_with_its_neighbour():
     with pytest.raises(ValueError, match="Did you mean 'leave-one-out'"):
         find("leave-on-out")

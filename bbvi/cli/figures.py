@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bbvi.cli.output import record_names
+from bbvi.cli.output import add_dpi, record_names
 from bbvi.cli.parser import examples
 from bbvi.experiments.store import claimed
 from bbvi.plotting.figures import FIGURES, Drawn, write
@@ -44,6 +44,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("figures"), help="folder (default figures)"
     )
+    add_dpi(parser, "120, fewer where it would be wider than 2000 pixels")
     parser.set_defaults(run=run)
 
 
@@ -63,12 +64,13 @@ def run(args: argparse.Namespace) -> int:
             identity = {"command": "figures", "seed": seed, "quick": args.quick}
             with claimed(args.out, identity, beside=[NOTEBOOKS]):
                 # A generator for each, so that no figure depends on which others are drawn.
-                paths = write(args.out, FIGURES[name](np.random.default_rng(seed), args.quick))
+                drawn = FIGURES[name](np.random.default_rng(seed), args.quick)
+                paths = write(args.out, drawn, args.dpi)
                 record_names(args, args.out, [name])
         else:
             folder = args.out / NOTEBOOKS
             with claimed(folder, {"command": "figures of notebooks", "quick": args.quick}):
-                paths = write(folder, _of_notebook(Path(name), args.quick))
+                paths = write(folder, _of_notebook(Path(name), args.quick), args.dpi)
         seconds = time.perf_counter() - start
         print(f"{name}: {', '.join(map(str, paths))} ({seconds:.0f} s)", flush=True)
     return 0

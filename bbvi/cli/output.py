@@ -94,7 +94,12 @@ def add_picture_options(parser: argparse.ArgumentParser) -> None:
         metavar="KIND",
         help=f"some of: {', '.join(PICTURES)} (default png)",
     )
-    parser.add_argument("--dpi", type=_dpi, help="dots per inch of a PNG (default 100)")
+    add_dpi(parser, "100")
+
+
+def add_dpi(parser: argparse.ArgumentParser, default: str) -> None:
+    """``--dpi``."""
+    parser.add_argument("--dpi", type=_dpi, help=f"dots per inch of a PNG (default {default})")
 
 
 def save_pictures(args: argparse.Namespace, figure: Figure, path: Path) -> None:

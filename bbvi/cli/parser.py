@@ -31,6 +31,13 @@ class Parser(argparse.ArgumentParser):
             options["description"] = textwrap.fill(options["description"], 79)
         super().__init__(*args, **options)
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does, but what a command does not know is an error of the command's."""
+        found, extra = super().parse_known_args(args, namespace)
+        if extra and " " in self.prog:
+            self.error(f"unrecognized arguments: {' '.join(extra)}")
+        return found, extra
+
     def error(self, message: str) -> NoReturn:
         """Print the usage and the message with a suggestion, and end with status 2."""
         suggestion = self._suggestion(message)
@@ -41,19 +48,9 @@ class Parser(argparse.ArgumentParser):
         if choice:
             return did_you_mean(choice[1], [word.strip(" '") for word in choice[2].split(",")])
         if unknown:
-            options = [text for action in self._actions for text in action.option_strings]
-            known = [*options, *(text for each in self._children() for text in each)]
+            known = [text for action in self._actions for text in action.option_strings]
             return did_you_mean(unknown[1].partition("=")[0], known)
         return ""
-
-    def _children(self) -> list[list[str]]:
-        """The options of each command; errors about unknown options come from this parser."""
-        return [
-            [text for action in parser._actions for text in action.option_strings]
-            for group in self._actions
-            if isinstance(group, argparse._SubParsersAction)
-            for parser in group.choices.values()
-        ]
 
 
 def examples(*lines: str) -> str:

@@ -28,9 +28,9 @@ from bbvi.types import (
 from bbvi.validation import as_float_array, check_members, check_theta
 
 TOLERANCE, MAX_NODES = 1e-3, 256
-"""Of the quadrature.  The last doubling's change overstates the error: where the integrand is smooth,
-about the change's square is left (1e-6), where a relu bends it, a third of the change.  Both are
-far below the ELBOs' standard errors."""
+"""Of the quadrature.  The last doubling's change overstates the error: where the integrand is
+smooth, about the change's square is left (1e-6), where a relu bends it, a third of the change.
+Both are far below the ELBOs' standard errors."""
 
 
 class InferenceGap(NamedTuple):

@@ -257,16 +257,19 @@ FIGURES: dict[str, Callable[[np.random.Generator, bool], dict[str, Drawn]]] = {
 """Name -> (rng, quick) -> file name -> what to write there."""
 
 
-def compact_png(figure: Figure, widest: int = 1500) -> bytes:
-    """The figure as a small PNG, for version control, at most ``widest`` pixels wide."""
+def compact_png(figure: Figure, dpi: float | None = None, widest: int = 2000) -> bytes:
+    """The figure as a small PNG, for version control.
+
+    By default in 120 dots per inch, or fewer, so that it is at most ``widest`` pixels wide.
+    """
     full = io.BytesIO()
     with styled():
-        dpi = min(120.0, widest / figure.get_size_inches()[0])
+        dpi = min(120.0, widest / figure.get_size_inches()[0]) if dpi is None else dpi
         figure.savefig(full, format="png", dpi=dpi)
     return with_palette(full.getvalue())
 
 
-def write(folder: Path, drawn: Mapping[str, Drawn]) -> list[Path]:
+def write(folder: Path, drawn: Mapping[str, Drawn], dpi: float | None = None) -> list[Path]:
     """Write each figure as PNG, each page as HTML, and the rows as CSV; returns the paths."""
     paths = []
     for name, (picture, rows) in drawn.items():
@@ -275,7 +278,7 @@ def write(folder: Path, drawn: Mapping[str, Drawn]) -> list[Path]:
             write_atomically(paths[-1], picture.encode())
         elif picture is not None:
             paths.append(folder / f"{name}.png")
-            write_atomically(paths[-1], compact_png(picture))
+            write_atomically(paths[-1], compact_png(picture, dpi))
         if rows is not None:
             paths.append(folder / f"{name}.csv")
             write_csv(paths[-1], rows)

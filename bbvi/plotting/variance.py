@@ -14,7 +14,14 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from bbvi.plotting.style import COLORS, LINES, MARKERS, new_figure, styled
 from bbvi.plotting.variance_ranking import ranking_figure
-from bbvi.plotting.variance_rows import Row, base_point, caption, distinct, matching
+from bbvi.plotting.variance_rows import (
+    Row,
+    base_point,
+    bias_in_words,
+    caption,
+    distinct,
+    matching,
+)
 
 HEADLINES = (
     "score-function",
@@ -209,8 +216,8 @@ def _look(name: str, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _handles(names: Sequence[str], rows: Sequence[Row]) -> list[Line2D]:
-    unbiased = {row["estimator"]: row["unbiased"] for row in rows}
+    bias = {row["estimator"]: bias_in_words(row) for row in rows}
     return [
-        Line2D([], [], label=name if unbiased[name] else f"{name} (biased)", **_look(name, names))
+        Line2D([], [], label=f"{name} ({bias[name]})" if bias[name] else name, **_look(name, names))
         for name in names
     ]

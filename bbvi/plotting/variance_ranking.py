@@ -9,9 +9,11 @@ from matplotlib.lines import Line2D
 
 from bbvi.experiments.variance import SPREAD_OVER
 from bbvi.plotting.style import COLORS, new_figure, styled
-from bbvi.plotting.variance_rows import Row, base_point, caption, matching
+from bbvi.plotting.variance_rows import Row, base_point, bias_in_words, caption, matching
 
 USES = {"values": (COLORS[0], "o"), "gradients in z": (COLORS[3], "D")}
+FACES = {"biased": "white", "bias unknown": "#c8c8c8"}
+"""What fills the mark of an estimator whose bias is not known to be none."""
 NO_VARIANCE: Any = {"fontsize": 13, "fontweight": "bold", "color": "#b00020"}
 """The look of a variance that does not exist."""
 IN_ALL = "evaluations_in_all"
@@ -53,8 +55,12 @@ def ranking_figure(rows: Sequence[Row], block: str, title: str) -> Figure:
             for use, (color, mark) in USES.items()
         ]
         hollow: Any = {"marker": "o", "linestyle": "", "markersize": 9, "color": "#444444"}
-        if not all(row["unbiased"] for row in shown):
-            handles.append(Line2D([], [], markerfacecolor="white", label="biased", **hollow))
+        told = {bias_in_words(row) for row in shown}
+        handles += [
+            Line2D([], [], markerfacecolor=face, label=words, **hollow)
+            for words, face in FACES.items()
+            if words in told
+        ]
         figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=12.5)
     return figure
 
@@ -75,7 +81,7 @@ def dots(axes: Axes, rows: Sequence[Row], cost: str) -> None:
             )
             continue
         color, marker = USES[row["uses"]] if value > 0 else (USES[row["uses"]][0], "v")
-        face = color if row["unbiased"] else "white"
+        face = FACES.get(bias_in_words(row), color)
         axes.plot(max(value, floor), place, marker, color=color, markerfacecolor=face, markersize=9)
         text = f"{value / best:.3g}" if value < 1000 * best else f"{value / best:.0e}"
         text = text.replace("e+0", "e")

@@ -30,6 +30,13 @@ def matching(rows: Sequence[Row], fixed: Mapping[str, Any]) -> list[Row]:
     return [row for row in rows if all(row[key] == value for key, value in fixed.items())]
 
 
+def bias_in_words(row: Row) -> str:
+    """What a legend says of an estimator's bias; empty where it has none."""
+    if row["unbiased"]:
+        return ""
+    return "bias unknown" if row.get("bias_declared") == "unknown" else "biased"
+
+
 def distinct(rows: Sequence[Row], column: str) -> list[Any]:
     """The values of a column, in order of appearance."""
     return list(dict.fromkeys(row[column] for row in rows))

@@ -7,6 +7,7 @@ from pathlib import Path
 import matplotlib.colors
 import numpy as np
 import pytest
+from PIL import Image
 
 from bbvi import DiagonalGaussian, LinearGaussian, sticking_the_landing
 from bbvi.cli import figures as command
@@ -189,6 +190,15 @@ def test_without_names_no_file_of_the_working_folder_runs(tmp_path, monkeypatch)
     assert not (tmp_path / "ran").exists()
     assert main(["figures", "notebooks/01_hostile.py", "--out", "out"]) == 0
     assert (tmp_path / "ran").exists()  # what is named does
+
+
+def test_dots_per_inch_are_those_asked_for(tmp_path, monkeypatch):
+    blank = {"blank": figures.Drawn(new_figure(3, 1), None)}
+    monkeypatch.setitem(figures.FIGURES, "diagrams", lambda rng, quick: blank)
+    for options, width in (([], 360), (["--dpi", "50"], 150)):
+        assert main(["figures", "diagrams", *options, "--out", str(tmp_path)]) == 0
+        with Image.open(tmp_path / "blank.png") as image:
+            assert image.width == width
 
 
 def test_an_unknown_figure_is_one_line(tmp_path, capsys):

@@ -22,3 +22,15 @@ def test_each_method_and_posterior_is_drawn():
     assert np.nanmin(np.concatenate([line.get_xdata() for line in ratios.lines])) == 0.05
     np.testing.assert_allclose(khats.lines[0].get_xdata(), [0.9, 0.2])
     assert [label.get_text() for label in errors.get_yticklabels()] == ["one", "own"]
+
+
+def test_without_any_reference_k_hat_is_all_that_is_drawn():
+    table = [
+        {"posterior": "own", "method": name, "khat": khat}
+        for name, khat in (("mean field", 0.2), ("full covariance", 0.1))
+    ]
+    (axes,) = posteriors_figure(table).axes
+    drawn = {line.get_label(): line.get_xdata()[0] for line in axes.lines}
+    assert drawn["mean field"] == 0.2
+    assert drawn["full covariance"] == 0.1
+    assert np.isnan(drawn["weighted"])

@@ -64,3 +64,19 @@ def test_a_variance_that_does_not_exist_is_no_dot_and_not_the_best():
     assert "does not exist" in [text.get_text() for text in curves.legends[0].get_texts()]
     tame = curves_figure([ranked("nvil", 2.0) | {"samples": S} for S in (1, 4)], "mean", "title")
     assert "does not exist" not in [text.get_text() for text in tame.legends[0].get_texts()]
+
+
+def test_a_legend_calls_biased_only_what_is_known_to_be():
+    kinds = {"own": (False, "unknown"), "spsa": (False, "O(step^2)"), "nvil": (True, "none")}
+    rows = [
+        ranked(name, 1.0) | {"unbiased": unbiased, "bias_declared": declared}
+        for name, (unbiased, declared) in kinds.items()
+    ]
+    (legend,) = ranking_figure(rows, "mean", "title").legends
+    texts = [text.get_text() for text in legend.get_texts()]
+    assert [text for text in texts if "bias" in text] == ["biased", "bias unknown"]
+    (legend,) = curves_figure(rows, "mean", "title").legends
+    texts = [text.get_text() for text in legend.get_texts()]
+    assert texts[:3] == ["own (bias unknown)", "spsa (biased)", "nvil"]
+    (legend,) = ranking_figure(rows[2:], "mean", "title").legends
+    assert not any("bias" in text.get_text() for text in legend.get_texts())
