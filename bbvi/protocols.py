@@ -117,16 +117,6 @@ class HasClosedFormKL(Protocol):
 
 
 @runtime_checkable
-class HasLabels(Protocol):
-    """A family with a discrete label of ``num_labels`` values."""
-
-    @property
-    def num_labels(self) -> int:
-        """K."""
-        ...
-
-
-@runtime_checkable
 class HasBlocks(Protocol):
     """A family that names groups of its parameters."""
 

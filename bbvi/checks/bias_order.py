@@ -38,7 +38,7 @@ def check_order(
     AssertionError
         Naming the array, and how fast its bias fell.
     """
-    own = bias.value(rows.estimator)
+    h = bias.value(rows.estimator)
     R = max(1, min(REPLICATES, max_rows) // (BLOCKS * len(rows.lam)))
     steps = [bias.coarse / divisor for divisor in (1, 2, 4)]
     means = []
@@ -63,5 +63,5 @@ def check_order(
                 "a one-sided difference, whose bias is O(h), or different noise on the two sides",
             )
         leading = size / (1 - 2.0**-bias.order)
-        allowed[name] = SAFETY * leading * (own / bias.coarse) ** bias.order
+        allowed[name] = SAFETY * leading * (h / bias.coarse) ** bias.order
     return allowed

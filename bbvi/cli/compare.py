@@ -22,14 +22,14 @@ from bbvi.datasets import load_table
 from bbvi.experiments.catalogue import CATALOGUE, Entry, entry_of, problem_of
 from bbvi.experiments.cluster import cluster
 from bbvi.experiments.compare_results import report
-from bbvi.experiments.compare_seeds import SeedComparison, compare_seeds
+from bbvi.experiments.compare_seeds import compare_seeds
 from bbvi.experiments.cross import cross_table, learn_shared
 from bbvi.experiments.csv_and_json import write_csv
 from bbvi.experiments.estimates import check_comparison, worker_count
 from bbvi.experiments.methods import DEFAULT, METHODS, QUICK, Method, Settings
-from bbvi.experiments.own import is_own, own_methods
 from bbvi.experiments.store import check_folder
 from bbvi.experiments.tuning import tune
+from bbvi.experiments.user_files import with_methods_of_files
 from bbvi.validation import as_count
 
 
@@ -140,55 +140,43 @@ def run(args: argparse.Namespace) -> int:
     for doubt in problem.cautions:
         print(f"caution: {problem.name}: {doubt}", file=sys.stderr)
     start = time.perf_counter()
+    num_seeds = (2 if args.quick else 5) if args.seeds is None else args.seeds
+    timed = theta = None
     with contextlib.ExitStack() as stack:
         stack.enter_context(output(args, args.out))
-        where: dict[str, Any] = {"workers": args.workers}
+        executor = None
         if args.scheduler is not None:
-            where = {"executor": stack.enter_context(cluster(args.scheduler))}
-        table, result, timed = _measure(args, source, settings, table, methods, where)
+            executor = stack.enter_context(cluster(args.scheduler))
+        places = {"executor": executor, "workers": args.workers}
+        common = {"seed": args.seed, "max_seconds": max_seconds(args), **places}
+        if args.tune:
+            trial = settings._replace(evaluations=max(1, settings.evaluations // 3))
+            to_tune = {"settings": trial, "table": table, "methods": methods}
+            tuned = tune(source, folder=args.out / "tune", **to_tune, **common)
+            write_csv(args.out / "tuning.csv", tuned.rows)
+            table = table | tuned.table
+        if args.theta == "shared":
+            theta = learn_shared(source, table, methods, settings, args.seed)
+        equal_seconds = settings._replace(seconds=args.budget)
+        if args.budget:
+            # Told before the runs of equal evaluations.
+            chosen, at_once = {m: table[m] for m in methods}, worker_count(**places)
+            longest = common["max_seconds"]
+            check_comparison(problem, chosen, equal_seconds, num_seeds, at_once, longest)
+        to_compare = {"table": table, "methods": methods, "theta": theta, "num_seeds": num_seeds}
+        compare = partial(compare_seeds, source, **to_compare, **common)
+        result = compare(settings=settings, folder=args.out / "runs")
+        if args.budget:
+            timed = compare(settings=equal_seconds, folder=args.out / "timed")
+        if args.cross:
+            folder = args.out / "cross"
+            crossed = cross_table(source, result.fits, settings, table, folder=folder, **places)
+            write_csv(args.out / "cross.csv", crossed)
         seconds = time.perf_counter() - start
         write(args, problem, settings, table, result, timed, seconds)
     print(report(problem, result))
     print(f"\n{seconds:.0f} s; rows, curves, fits, manifest and figure are in {args.out}")
     return 1 if result.failures else 0
-
-
-def _measure(
-    args: argparse.Namespace,
-    source: Any,
-    settings: Settings,
-    table: dict[str, Any],
-    methods: list[str],
-    where: dict[str, Any],
-) -> tuple[dict[str, Any], SeedComparison, SeedComparison | None]:
-    """All sweeps that were asked for: tuning, the comparison, equal seconds, the cross table."""
-    out, common = args.out, {"seed": args.seed, "methods": methods, **where}
-    common["max_seconds"] = max_seconds(args)
-    if args.tune:
-        trial = settings._replace(evaluations=max(1, settings.evaluations // 3))
-        tuned = tune(source, settings=trial, table=table, folder=out / "tune", **common)
-        write_csv(out / "tuning.csv", tuned.rows)
-        table = table | tuned.table
-    theta = None
-    if args.theta == "shared":
-        theta = learn_shared(source, table, methods, settings, args.seed)
-    common["num_seeds"] = (2 if args.quick else 5) if args.seeds is None else args.seeds
-    if args.budget:
-        # Told before the runs of equal evaluations.
-        timed_runs = {name: table[name] for name in methods}
-        at_once = worker_count(where.get("executor"), args.workers)
-        equal = settings._replace(seconds=args.budget)
-        of_runs = (common["num_seeds"], at_once, common["max_seconds"])
-        check_comparison(source(), timed_runs, equal, *of_runs)
-    compare = partial(compare_seeds, source, table=table, theta=theta, **common)
-    result = compare(settings=settings, folder=out / "runs")
-    timed = None
-    if args.budget:
-        timed = compare(settings=equal, folder=out / "timed")
-    if args.cross:
-        crossed = cross_table(source, result.fits, settings, table, folder=out / "cross", **where)
-        write_csv(out / "cross.csv", crossed)
-    return table, result, timed
 
 
 def source_of(args: argparse.Namespace, entry: Entry | None) -> Any:
@@ -214,15 +202,10 @@ def methods_from(
     args: argparse.Namespace, entry: Entry | None
 ) -> tuple[dict[str, Method], list[str]]:
     """The methods by name, a user's own beside the entry's, and the names to compare."""
-    table = dict(entry.methods if entry else METHODS)
+    table = entry.methods if entry else METHODS
     if args.methods is None:
-        return table, list(entry.methods)[:6] if entry else list(DEFAULT)
-    names: list[str] = []
-    for name in args.methods:
-        own = own_methods(name) if is_own(name) else {name: None}
-        table |= {key: method for key, method in own.items() if method is not None}
-        names += own
-    return table, names
+        return dict(table), list(entry.methods)[:6] if entry else list(DEFAULT)
+    return with_methods_of_files(args.methods, table)
 
 
 def with_step_sizes(

@@ -14,9 +14,9 @@ from bbvi.experiments.cluster import cluster
 from bbvi.experiments.csv_and_json import format_table, write_csv, write_json
 from bbvi.experiments.decomposition import DEFAULT, QUICK, Plan, decompose
 from bbvi.experiments.methods import METHODS, Method
-from bbvi.experiments.own import is_own, own_methods
 from bbvi.experiments.store import check_folder
 from bbvi.experiments.sweep import Sweep
+from bbvi.experiments.user_files import with_methods_of_files
 from bbvi.plotting import decomposition as plotting
 
 OUT = Path("bbvi-out/decompose")
@@ -102,11 +102,8 @@ def run(args: argparse.Namespace) -> int:
 def plan_from(args: argparse.Namespace, name: str) -> tuple[dict[str, Method], Plan]:
     """The methods by name, and the default's or --quick's plan with what was given."""
     table = {**METHODS, **entry_of(name).methods}
-    names: list[str] = []
-    for text in args.methods or [known for known in DEFAULT if known in entry_of(name).methods]:
-        own = own_methods(text) if is_own(text) else {}
-        table |= own
-        names += own or [text]
+    names = args.methods or [known for known in DEFAULT if known in entry_of(name).methods]
+    table, names = with_methods_of_files(names, table)
     given = {
         "methods": names or list(entry_of(name).methods)[:3],
         "samples": args.samples,

@@ -6,7 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from bbvi.cli.output import add_picture_options, arguments_of, output, save_pictures
+from bbvi.cli.output import (
+    add_images,
+    add_picture_options,
+    arguments_of,
+    output,
+    save_pictures,
+)
 from bbvi.cli.parser import examples
 from bbvi.experiments.csv_and_json import environment, format_table, write_csv
 from bbvi.experiments.store import finish
@@ -36,11 +42,7 @@ def add_parser(subparsers: Any) -> None:
             "bbvi networks --dataset mnist --root mnist --seeds 5",
         ),
     )
-    parser.add_argument(
-        "--dataset", choices=("digits", "mnist"), default="digits", help="(default digits)"
-    )
-    parser.add_argument("--root", type=Path, help="MNIST's folder (default $BBVI_DATA)")
-    parser.add_argument("--download", action="store_true", help="fetch MNIST if it is absent")
+    add_images(parser)
     parser.add_argument("--seeds", type=int, default=3, help="runs of each network (default 3)")
     parser.add_argument("--epochs", type=int, default=20, help="of the dense network (default 20)")
     parser.add_argument("--latent-dim", type=int, default=2, help="D (default 2, as the lecture)")

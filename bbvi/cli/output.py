@@ -52,6 +52,15 @@ def add_places(parser: argparse.ArgumentParser, default: str = "one per CPU") ->
     )
 
 
+def add_images(parser: argparse.ArgumentParser) -> None:
+    """``--dataset``, ``--root`` and ``--download``, of commands that learn images."""
+    parser.add_argument(
+        "--dataset", choices=("digits", "mnist"), default="digits", help="(default digits)"
+    )
+    parser.add_argument("--root", type=Path, help="MNIST's folder (default $BBVI_DATA)")
+    parser.add_argument("--download", action="store_true", help="fetch MNIST if it is absent")
+
+
 def seconds_from(text: str) -> float:
     """20 or 20s."""
     try:

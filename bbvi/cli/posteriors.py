@@ -52,19 +52,19 @@ def run(args: argparse.Namespace) -> int:
     rng = np.random.default_rng(as_count("--seed", args.seed, minimum=0))
     num_draws = as_count("--draws", args.draws, minimum=100)
     cases = load_cases(args.what)
-    start, found = time.perf_counter(), []
+    start, done = time.perf_counter(), []
     with output(args, args.out):
         for examined in examine_all(cases, rng, num_draws):
-            found.append(examined)
+            done.append(examined)
             print(f"{examined.case.name}\n    {examined.verdict}", flush=True)
-        table = [row for examined in found for row in rows(examined)]
+        table = [row for examined in done for row in rows(examined)]
         write_csv(args.out / "posteriors.csv", table)
-        write_csv(args.out / "parameters.csv", [row for e in found for row in parameter_rows(e)])
+        write_csv(args.out / "parameters.csv", [row for e in done for row in parameter_rows(e)])
         if table:
             save_pictures(args, plotting.posteriors_figure(table), args.out / "posteriors.png")
         record = {
             "command": arguments_of(args),
-            "verdicts": {examined.case.name: examined.verdict for examined in found},
+            "verdicts": {examined.case.name: examined.verdict for examined in done},
             "seconds": time.perf_counter() - start,
             "environment": environment(),
         }

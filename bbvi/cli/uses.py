@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from bbvi.cli.output import (
+    add_images,
     add_max_hours,
     add_picture_options,
     arguments_of,
@@ -37,11 +38,7 @@ def add_parser(subparsers: Any) -> None:
             "bbvi uses --dataset mnist --root mnist --latent-dim 20",
         ),
     )
-    parser.add_argument(
-        "--dataset", choices=tuple(DEFAULTS), default="digits", help="(default digits)"
-    )
-    parser.add_argument("--root", type=Path, help="MNIST's folder (default $BBVI_DATA)")
-    parser.add_argument("--download", action="store_true", help="fetch MNIST if it is absent")
+    add_images(parser)
     parser.add_argument("--latent-dim", type=int, help="D (default 6 for digits, 10 for mnist)")
     parser.add_argument("--hidden", type=int, default=200, help="units on either side")
     parser.add_argument("--steps", type=int, help="steps of learning (default 4000, 6000)")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from bbvi.cli.output import (
+    add_images,
     add_max_hours,
     add_picture_options,
     arguments_of,
@@ -39,11 +40,7 @@ def add_parser(subparsers: Any) -> None:
             "bbvi vae --dataset mnist --root mnist --network conv --pictures png pdf",
         ),
     )
-    parser.add_argument(
-        "--dataset", choices=("digits", "mnist"), default="digits", help="(default digits)"
-    )
-    parser.add_argument("--root", type=Path, help="MNIST's folder (default $BBVI_DATA)")
-    parser.add_argument("--download", action="store_true", help="fetch MNIST if it is absent")
+    add_images(parser)
     parser.add_argument(
         "--network",
         choices=NETWORKS,

@@ -24,10 +24,14 @@ from bbvi.estimators.table import ESTIMATORS
 from bbvi.experiments.catalogue import CATALOGUE
 from bbvi.experiments.cluster import cluster
 from bbvi.experiments.csv_and_json import format_table, write_csv, write_json
-from bbvi.experiments.own import is_own, load_object
-from bbvi.experiments.own_integrand import own_integrand, own_points, own_specifications
 from bbvi.experiments.sweep import Sweep
 from bbvi.experiments.trajectory import INTEGRANDS, POINTS
+from bbvi.experiments.user_files import is_from_file, load_object
+from bbvi.experiments.user_integrand import (
+    integrand_of_file,
+    points_of_file,
+    specifications_of_file,
+)
 from bbvi.experiments.variance import SPREAD_OVER, variance, without_clock
 from bbvi.experiments.variance_grid import FULL, QUICK, Grid
 from bbvi.plotting import variance as plotting
@@ -128,10 +132,10 @@ def grid_from(args: argparse.Namespace) -> tuple[Grid, dict[str, Specification]]
     names = ("estimators", "samples", "dimensions", "points", "noise", "frequencies", "replicates")
     given = {name: getattr(args, name) for name in names}
     given = {name: value for name, value in given.items() if value is not None}
-    table = _with_own_estimators(args, given)
+    table = _with_estimators_of_files(args, given)
     files = [point for point in args.points or () if point.endswith((".npy", ".csv"))]
     if files:
-        lam = {name: row for path in files for name, row in own_points(path).items()}
+        lam = {name: row for path in files for name, row in points_of_file(path).items()}
         named = [point for point in args.points if point not in files]
         given |= {"lam": lam, "points": [*named, *lam]}
     grid = QUICK if args.quick else FULL
@@ -143,28 +147,28 @@ def grid_from(args: argparse.Namespace) -> tuple[Grid, dict[str, Specification]]
     return grid._replace(models=args.model, **given), table
 
 
-def _with_own_estimators(
+def _with_estimators_of_files(
     args: argparse.Namespace, given: dict[str, Any]
 ) -> dict[str, Specification]:
     """The table with the estimators of files; their names take the place of FILE.py:NAME."""
     table, names = dict(ESTIMATORS), list[str]()
     # A function says nothing of what it estimates: the models do.
     plain = [
-        name in INTEGRANDS or (is_own(name) and own_integrand(name) is not None)
+        name in INTEGRANDS or (is_from_file(name) and integrand_of_file(name) is not None)
         for name in args.model
     ]
     for text in args.estimators or ():
-        own = own_specifications(text, all(plain)) if is_own(text) else {}
-        taken = next((name for name in own if name in ESTIMATORS), None)
+        of_file = specifications_of_file(text, all(plain)) if is_from_file(text) else {}
+        taken = next((name for name in of_file if name in ESTIMATORS), None)
         if taken:
             raise ValueError(f"{text} has the name of the package's {taken}; expected another.")
-        if own and any(plain) and not all(plain) and callable(load_object(text)):
+        if of_file and any(plain) and not all(plain) and callable(load_object(text)):
             raise ValueError(
                 f"{text} is a function, and --model has integrands and models: of E_q[f], or of "
                 "the ELBO? Give a Specification, or measure one kind at a time."
             )
-        table |= own
-        names += own or [text]
+        table |= of_file
+        names += of_file or [text]
     if args.estimators is not None:
         given["estimators"] = names
     return table

@@ -193,9 +193,9 @@ def cross_fitted_control_variate(
     score = family.score(lam, z)
     halves = slice(0, S // 2), slice(S // 2, S)
     grad = np.zeros_like(lam)
-    for own, other in (halves, halves[::-1]):
+    for half, other in (halves, halves[::-1]):
         a = _optimum(f[other], score[other])
-        grad += ((f[own][..., None] - a) * score[own]).sum(axis=0)
+        grad += ((f[half][..., None] - a) * score[half]).sum(axis=0)
     return Estimate(f.mean(axis=0), grad / S, dtheta)
 
 

@@ -59,9 +59,9 @@ def double_cv(
     line = np.einsum("snd,tnd->stn", g, from_mean)
     # rest[s, t] is what the line of sample s leaves of f(z_t).
     rest = f - line
-    own = np.einsum("ssn->sn", rest)
-    baseline = (rest.sum(axis=1) - own) / (S - 1)
-    weighted = (own - baseline)[..., None] * family.score(lam, z)
+    diagonal = np.einsum("ssn->sn", rest)
+    baseline = (rest.sum(axis=1) - diagonal) / (S - 1)
+    weighted = (diagonal - baseline)[..., None] * family.score(lam, z)
     grad = (weighted + family.mean_pullback(lam, g)).mean(axis=0)
     return Estimate(f.mean(axis=0), grad, dtheta)
 

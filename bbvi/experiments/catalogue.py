@@ -21,9 +21,9 @@ from bbvi.experiments.methods import (
     Method,
     Settings,
 )
-from bbvi.experiments.own import is_own, own_problem
 from bbvi.experiments.problem import Problem, problem_from
 from bbvi.experiments.units import TableWarning
+from bbvi.experiments.user_files import is_from_file, problem_of_file
 from bbvi.suggestions import did_you_mean
 
 
@@ -149,8 +149,8 @@ def entry_of(name: str) -> Entry:
     ValueError
         If there is none; the message lists all, one a line.
     """
-    if is_own(name):
-        return Entry(partial(own_problem, name), f"from {name}")
+    if is_from_file(name):
+        return Entry(partial(problem_of_file, name), f"from {name}")
     name = ALIASES.get(name, name)
     if name not in CATALOGUE:
         raise ValueError(

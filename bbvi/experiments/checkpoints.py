@@ -167,15 +167,15 @@ def flatten_state(state: State) -> dict[str, Array]:
 def unflatten_state(template: State, arrays: Mapping[str, Array], source: Path) -> State:
     """The inverse of `flatten_state`, given a state of the same structure."""
     for name, array in flatten_state(template).items():
-        found = arrays.get(name)
+        stored = arrays.get(name)
         # The trace is as long as the run was.
         start = 1 if name == "trace" else 0
         if (
-            found is None
-            or found.dtype != array.dtype
-            or found.shape[start:] != array.shape[start:]
+            stored is None
+            or stored.dtype != array.dtype
+            or stored.shape[start:] != array.shape[start:]
         ):
-            what = "is missing" if found is None else f"is {found.dtype} {found.shape}"
+            what = "is missing" if stored is None else f"is {stored.dtype} {stored.shape}"
             raise ValueError(
                 f"the checkpoint in {source} does not fit this run: {name} {what}; expected "
                 f"{array.dtype} {array.shape}."

@@ -31,7 +31,7 @@ Task = Callable[[Any], Any]
 def compute(
     task: Task, units: Sequence[Any], executor: Executor | None = None, workers: int = 1
 ) -> Iterator[tuple[Any, Any]]:
-    """Yield (unit, task(unit)) as each finishes; an exception of the executor replaces the result.
+    """(unit, task(unit)) as each finishes; an exception of the executor replaces the result.
 
     Parameters
     ----------
@@ -54,12 +54,10 @@ def compute(
         If the executor is lost on the way.
     """
     if executor is not None:
-        yield from _elsewhere(executor, task, units)
-    elif workers == 1:
-        for unit in units:
-            yield unit, task(unit)
-    else:
-        yield from _in_processes(task, units, min(workers, len(units)))
+        return _elsewhere(executor, task, units)
+    if workers == 1:
+        return zip(units, map(task, units))
+    return _in_processes(task, units, min(workers, len(units)))
 
 
 def _elsewhere(executor: Executor, task: Task, units: Sequence[Any]) -> Iterator[tuple[Any, Any]]:

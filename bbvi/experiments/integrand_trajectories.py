@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from bbvi.evaluation.exact import cosine_expectation, quadratic_expectation
-from bbvi.experiments.own_integrand import (
+from bbvi.experiments.points import POINTS, Points, Trajectory
+from bbvi.experiments.user_integrand import (
     Integrand,
     climb,
     exact_expectation,
@@ -18,7 +19,6 @@ from bbvi.experiments.own_integrand import (
     points_for,
     rows_of,
 )
-from bbvi.experiments.points import POINTS, Points, Trajectory
 from bbvi.families import DiagonalGaussian
 from bbvi.models.integrands import cosine, quadratic
 from bbvi.types import Array, Target
@@ -34,15 +34,22 @@ INTEGRANDS = {
 DIMENSIONS = {"quadratic": (1, 8, 64), "cosine": (1,)}
 
 
-def of_own(
-    integrand: Integrand, dimension: int | None, rng: np.random.Generator, lam: Points
+def of_user_integrand(
+    integrand: Integrand,
+    dimension: int | None,
+    rng: np.random.Generator,
+    lam: Points,
+    learned: bool,
 ) -> Trajectory:
-    """E_q[f] of a user's f, going up by Adam."""
+    """E_q[f] of a user's f, going up by Adam, if ``learned``; else where it starts."""
     family = family_of(integrand, dimension)
     rows = rows_of(integrand, family)
-    points = climb(family, rows(1), rng) | points_for(family, lam)
-    truth = {name: exact_expectation(family, rows(1), row) for name, row in points.items()}
-    exact = {name: known for name, known in truth.items() if known is not None}
+    points = climb(family, rows(1), rng) if learned else {"start": family.init(1)}
+    points |= points_for(family, lam)
+    exact = {}
+    for name, row in points.items() if learned else ():
+        known = exact_expectation(family, rows(1), row)
+        exact |= {} if known is None else {name: known}
     return Trajectory(family, rows, None, points, exact, True, None)
 
 
@@ -55,7 +62,7 @@ def of_quadratic(dimension: int, k: float, lam: Points) -> Trajectory:
     return _integrand(quadratic, quadratic_expectation, k, family, points)
 
 
-def of_cosine(dimension: int, k: float, own: Points) -> Trajectory:
+def of_cosine(dimension: int, k: float, more: Points) -> Trajectory:
     """E_q[sum cos(k z)] going up its gradient from k mu = 3 pi / 4, sigma = 1, by small steps."""
     family = DiagonalGaussian(dimension)
     lam = np.repeat([[0.75 * np.pi / k, 0.0]], dimension, axis=1)
@@ -64,7 +71,7 @@ def of_cosine(dimension: int, k: float, own: Points) -> Trajectory:
         for _ in range(FLOW_STEPS):
             lam = lam + FLOW_STEP / k**2 * cosine_expectation(family, k, lam).grad
         points[name] = lam
-    points |= points_for(family, own)
+    points |= points_for(family, more)
     return _integrand(cosine, cosine_expectation, k, family, points)
 
 

@@ -124,11 +124,11 @@ def examine(case: Case, rng: np.random.Generator, num_draws: int = 10_000) -> Ex
     diagonal = _fit("mean field", DiagonalGaussian(D), posterior, target, rng, S)
     response = _respond(diagonal, posterior, target, rng, S)
     fitted = [full, *([] if response is None else [response])]
-    weighted = {found.method: _weighted(found, posterior, target, rng, S) for found in fitted}
+    weighted = {fit.method: _weighted(fit, posterior, target, rng, S) for fit in fitted}
     best = min(weighted, key=lambda method: weighted[method].moments.khat)
     truth = weighted[best].moments if weighted[best].moments.khat <= KHAT else None
     names = posterior.names
-    modes = several_modes([found.moments for found in weighted.values()], names)
+    modes = several_modes([fit.moments for fit in weighted.values()], names)
     if full.modes or diagonal.modes:
         modes = modes or "another optimum: several modes, one of them covered"
     if modes:
@@ -136,9 +136,9 @@ def examine(case: Case, rng: np.random.Generator, num_draws: int = 10_000) -> Ex
     # Where no weights can be trusted, linear response is better than nothing.
     better = truth or (response.moments if response is not None else None)
     parts = []
-    for found in (full, diagonal, *fitted[1:]):
-        again = [weighted[found.method]] if found.method in weighted else []
-        for part in (found, *again):
+    for fit in (full, diagonal, *fitted[1:]):
+        again = [weighted[fit.method]] if fit.method in weighted else []
+        for part in (fit, *again):
             said = ", ".join(filter(None, (part.said, modes)))
             why = complaint(part.moments, names, said, better)
             parts.append(_approximation(part, why))
@@ -170,7 +170,7 @@ def rows(examined: Examined) -> list[Row]:
     deviations.  ``off``: an error of 0.1 or more, or a ratio outside of 0.9 to 1.1.  ``flagged``:
     there is a complaint.
     """
-    case, found = examined.case, []
+    case, lines = examined.case, []
     for part in examined.approximations:
         row: Row = {
             "posterior": case.name,
@@ -186,8 +186,8 @@ def rows(examined: Examined) -> list[Row]:
             reference = Moments(case.reference.mean, case.reference.sd, np.nan)
             row |= farthest(part.moments, reference, case.posterior.names)
             row["reference"] = case.reference.source
-        found.append({**row, "flagged": part.complaint != "", "complaint": part.complaint})
-    return found
+        lines.append({**row, "flagged": part.complaint != "", "complaint": part.complaint})
+    return lines
 
 
 def parameter_rows(examined: Examined) -> list[Row]:
@@ -247,30 +247,30 @@ def _respond(
     def of(z: Array) -> Array:
         return np.concatenate([z, posterior.constrain(z)], axis=-1)
 
-    found, warned = heard(lambda: linear_response(DiagonalGaussian(D), target, lam, rng, of=of))
-    if not np.isfinite(found.covariance).all():
+    response, warned = heard(lambda: linear_response(DiagonalGaussian(D), target, lam, rng, of=of))
+    if not np.isfinite(response.covariance).all():
         return None
-    gaussian = GaussianMoments(diagonal.gaussian.mean, found.covariance[:, :D, :D])
+    gaussian = GaussianMoments(diagonal.gaussian.mean, response.covariance[:, :D, :D])
     seconds = time.perf_counter() - start
     family = FullCovarianceGaussian(D)
     draws = draw(family, target, family.from_moments(*gaussian), rng, S, of=posterior.constrain)
-    sd = np.sqrt(np.diagonal(found.covariance[0])[D:])
+    sd = np.sqrt(np.diagonal(response.covariance[0])[D:])
     moments = Moments(diagonal.moments.mean, sd, _khat(draws))
     said = "not at the optimum" if warned else ""
     return _Fitted("linear response", gaussian, draws, moments, said, seconds)
 
 
 def _weighted(
-    found: _Fitted, posterior: Posterior, target: Target, rng: np.random.Generator, S: int
+    fit: _Fitted, posterior: Posterior, target: Target, rng: np.random.Generator, S: int
 ) -> _Fitted:
     """The same with the moments of its weighted draws, which are made with heavier tails."""
     start = time.perf_counter()
-    draws = heavier_draws(*found.gaussian, target, rng, S, of=posterior.constrain)
+    draws = heavier_draws(*fit.gaussian, target, rng, S, of=posterior.constrain)
     mean, sd, _ = weighted_moments(draws)
-    seconds = found.seconds + time.perf_counter() - start
+    seconds = fit.seconds + time.perf_counter() - start
     moments = Moments(mean[0], sd[0], _khat(draws))
-    return found._replace(
-        method=f"{found.method}, weighted",
+    return fit._replace(
+        method=f"{fit.method}, weighted",
         draws=draws,
         moments=moments,
         said="",
@@ -282,13 +282,13 @@ def _khat(draws: Draws) -> float:
     return float(psis(draws.log_p - draws.log_q).khat[0])
 
 
-def _approximation(found: _Fitted, why: str) -> Approximation:
-    log_w = (found.draws.log_p - found.draws.log_q)[:, 0]
+def _approximation(fit: _Fitted, why: str) -> Approximation:
+    log_w = (fit.draws.log_p - fit.draws.log_q)[:, 0]
     # Weights of an improper density may be out of all range: their error is infinite.
     with np.errstate(over="ignore"):
         error = float(log_w.std(ddof=1) / np.sqrt(len(log_w)))
     mean = float(log_w.mean())
-    return Approximation(found.method, found.moments, mean, error, found.seconds, why)
+    return Approximation(fit.method, fit.moments, mean, error, fit.seconds, why)
 
 
 def _log_mean_weight(draws: Draws) -> float:

@@ -128,10 +128,10 @@ def run_sweep(
         claim(home, identity, settings)
         sweep_strays(home / "cells")
     units = [Unit(json.dumps(cell), r) for cell in grid for r in range(replicates)]
-    found, notes = _finished(home, units, run)
+    outcomes, notes = _finished(home, units, run)
     bar = tqdm(
         total=len(units),
-        initial=len(found),
+        initial=len(outcomes),
         desc=experiment,
         unit="cell",
         disable=True if sys.stderr is None else None if progress is None else not progress,
@@ -140,14 +140,14 @@ def run_sweep(
         for note in notes:
             bar.write(note, file=sys.stderr)
         of = function.of if isinstance(function, PerCell) else lambda _: function
-        todo = [(unit, of(json.loads(unit.cell))) for unit in units if unit not in found]
+        todo = [(unit, of(json.loads(unit.cell))) for unit in units if unit not in outcomes]
         for (unit, _), result in compute(partial(_run_unit, seed), todo, executor, workers):
-            found[unit] = _outcome(unit, result)
+            outcomes[unit] = _outcome(unit, result)
             if home is not None:
-                write_cell(home, found[unit], run)
+                write_cell(home, outcomes[unit], run)
             bar.set_postfix_str(words_of(json.loads(unit.cell)), refresh=False)
             bar.update()
-    return _collect([found[unit] for unit in units], notes)
+    return _collect([outcomes[unit] for unit in units], notes)
 
 
 class Unit(NamedTuple):
@@ -167,8 +167,8 @@ def _run_unit(seed: int, parcel: tuple[Unit, CellFunction]) -> str:
         _check_names(rows, {**cell, "replicate": unit.replicate})
         return json.dumps({"rows": rows, "bbvi": this_bbvi()}, default=_plain_number)
     except (Exception, SystemExit) as error:
-        own = error.__traceback__.tb_next if error.__traceback__ else None
-        lines = traceback.format_exception(type(error), error, own)
+        inner = error.__traceback__.tb_next if error.__traceback__ else None
+        lines = traceback.format_exception(type(error), error, inner)
         return json.dumps({"error": "".join(lines), "bbvi": this_bbvi()})
 
 
@@ -273,17 +273,17 @@ def _finished(
     home: Path | None, units: list[Unit], run: str
 ) -> tuple[dict[Unit, Outcome], list[str]]:
     """Cells that an earlier run finished, and what is said of the files that cannot be used."""
-    found: dict[Unit, Outcome] = {}
+    outcomes: dict[Unit, Outcome] = {}
     notes: list[str] = []
     if home is None:
-        return found, notes
+        return outcomes, notes
     for unit in units:
         outcome, trouble = read_cell(home, json.loads(unit.cell), unit.replicate, run)
         if trouble:
             notes.append(f"{trouble}: computed again.")
         elif outcome is not None and "rows" in outcome:
-            found[unit] = outcome
-    return found, notes
+            outcomes[unit] = outcome
+    return outcomes, notes
 
 
 def _collect(outcomes: list[Outcome], notes: list[str]) -> Sweep:

@@ -15,9 +15,7 @@ from bbvi import backends
 from bbvi.backends.kernel import second_moments
 from bbvi.datasets import digits
 from bbvi.estimators.table import ESTIMATORS
-from bbvi.evaluation.exact import (
-    linear_gaussian_elbo,
-)
+from bbvi.evaluation.exact import linear_gaussian_elbo
 from bbvi.evaluation.exact_sums import enumeration, gauss_hermite
 from bbvi.experiments.catalogue import ALIASES, entry_of
 from bbvi.experiments.estimates import check_training
@@ -25,13 +23,13 @@ from bbvi.experiments.integrand_trajectories import (
     DIMENSIONS,
     INTEGRANDS,
     of_cosine,
-    of_own,
     of_quadratic,
+    of_user_integrand,
 )
-from bbvi.experiments.own import is_own
-from bbvi.experiments.own_integrand import family_of, own_integrand, points_for, rows_of
 from bbvi.experiments.points import POINTS, Points, Trajectory
 from bbvi.experiments.problem import Problem
+from bbvi.experiments.user_files import is_from_file
+from bbvi.experiments.user_integrand import integrand_of_file, points_for
 from bbvi.families import Bernoulli, DiagonalGaussian, LabelAndGaussian
 from bbvi.inference import by_course, fit_amortized, fixed_budget, step_1
 from bbvi.limits import DAY, table_shape
@@ -97,13 +95,9 @@ def trajectory(
     with threadpool_limits(1):
         if name in INTEGRANDS:
             return _textbook(name, dimension, k, lam)
-        integrand = own_integrand(name) if is_own(name) else None
-        if integrand is not None and learned:
-            return of_own(integrand, dimension, rng, lam or {})
+        integrand = integrand_of_file(name) if is_from_file(name) else None
         if integrand is not None:
-            family = family_of(integrand, dimension)
-            points = {"start": family.init(1)} | points_for(family, lam or {})
-            return Trajectory(family, rows_of(integrand, family), None, points, {}, True, None)
+            return of_user_integrand(integrand, dimension, rng, lam or {}, learned)
         problem, x = _problem(name, dimension, rng, num_steps, max_seconds)
         if learned and name in UNTRAINED:
             return maximum_likelihood(problem, x, rng, lam)

@@ -23,9 +23,9 @@ from bbvi.evaluation.gradients import BlockStatistics, GradientStatistics, gradi
 from bbvi.evaluation.tail_index import InfiniteVarianceWarning
 from bbvi.experiments.estimates import worker_count
 from bbvi.experiments.identity import cell_rng, described
-from bbvi.experiments.own import is_own, sha256_of
 from bbvi.experiments.sweep import Cell, CellFunction, PerCell, Sweep, run_sweep
 from bbvi.experiments.trajectory import Trajectory, trajectory
+from bbvi.experiments.user_files import is_from_file, sha256_of
 from bbvi.experiments.variance_grid import (
     FULL,
     Grid,
@@ -112,7 +112,7 @@ def variance(
         cells,
         experiment="variance",
         seed=seed,
-        settings=grid._asdict() | _own(grid, table),
+        settings=grid._asdict() | _file_digests(grid, table),
         folder=folder,
         executor=executor,
         workers=workers,
@@ -124,24 +124,24 @@ def _of_cell(
     trajectories: Mapping[str, Trajectory], table: Mapping[str, Specification], cell: Cell
 ) -> CellFunction:
     """What one cell needs: its own point of its own trajectory, and its own estimator."""
-    here, point = trajectories[model_key(cell)], cell["point"]
-    exact = {name: truth for name, truth in here.exact.items() if name == point}
-    here = here._replace(points={point: here.points[point]}, exact=exact)
-    return partial(measure, here, table[cell["estimator"]])
+    trajectory, point = trajectories[model_key(cell)], cell["point"]
+    exact = {name: truth for name, truth in trajectory.exact.items() if name == point}
+    trajectory = trajectory._replace(points={point: trajectory.points[point]}, exact=exact)
+    return partial(measure, trajectory, table[cell["estimator"]])
 
 
 def measure(
-    here: Trajectory, specification: Specification, cell: Cell, rng: np.random.Generator
+    trajectory: Trajectory, specification: Specification, cell: Cell, rng: np.random.Generator
 ) -> list[dict[str, Any]]:
     """The rows of one cell: an estimator at one point, one row for each parameter block."""
-    learned = prepared_expectation if here.plain else prepared
+    learned = prepared_expectation if trajectory.plain else prepared
     source, S = NOISE_SOURCES[cell["noise"]], cell["samples"]
-    lam = here.points[cell["point"]]
-    truth = here.exact.get(cell["point"]) if specification.bound == "ELBO" else None
+    lam = trajectory.points[cell["point"]]
+    truth = trajectory.exact.get(cell["point"]) if specification.bound == "ELBO" else None
 
     def learn(target: Target, lam: Array, rng: np.random.Generator) -> Any:
-        x = None if here.x is None else np.repeat(here.x, len(lam), axis=0)
-        return learned(specification, here.family, hold_theta(target), lam, x, rng)
+        x = None if trajectory.x is None else np.repeat(trajectory.x, len(lam), axis=0)
+        return learned(specification, trajectory.family, hold_theta(target), lam, x, rng)
 
     teach = None if specification.prepare is None else learn
 
@@ -150,11 +150,13 @@ def measure(
             # Its row says so.
             warnings.simplefilter("ignore", InfiniteVarianceWarning)
             return gradient_statistics(
-                specification.expectation if here.plain else specification.elbo,  # type: ignore[arg-type]
-                here.family,
+                specification.expectation if trajectory.plain else specification.elbo,  # type: ignore[arg-type]
+                trajectory.family,
                 rows,
                 lam,
-                lambda rng, R: draw_noise(specification, here.family, rng, S, R, lam.dtype, source),
+                lambda rng, R: draw_noise(
+                    specification, trajectory.family, rng, S, R, lam.dtype, source
+                ),
                 rng,
                 replicates=replicates,
                 prepare=prepare,
@@ -164,13 +166,13 @@ def measure(
             )
 
     R = cell["replicates"]
-    found = statistics(lambda num_rows: hold_theta(here.rows(num_rows)), R, teach)
-    rows = [_row(block, found, specification) for block in found.blocks]
-    if here.rows_with_squares is not None:
+    measured = statistics(lambda num_rows: hold_theta(trajectory.rows(num_rows)), R, teach)
+    rows = [_row(block, measured, specification) for block in measured.blocks]
+    if trajectory.rows_with_squares is not None:
         # The squares are not part of the gradient's price, so it is timed without them.  What is
         # learned beforehand concerns lam alone.
-        timed = statistics(here.rows, max(2, R // 8))
-        theta = statistics(here.rows_with_squares, R)
+        timed = statistics(trajectory.rows, max(2, R // 8))
+        theta = statistics(trajectory.rows_with_squares, R)
         rows += [
             _row(block, timed, specification) for block in theta.blocks if block.block == "theta"
         ]
@@ -211,16 +213,16 @@ def without_clock(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{key: value for key, value in row.items() if key not in CLOCK} for row in rows]
 
 
-def _own(grid: Grid, table: Mapping[str, Specification]) -> dict[str, Any]:
+def _file_digests(grid: Grid, table: Mapping[str, Specification]) -> dict[str, Any]:
     """What tells own models and estimators from others of the same names: the files' contents."""
-    models = {name: sha256_of(name) for name in grid.models if is_own(name)}
+    models = {name: sha256_of(name) for name in grid.models if is_from_file(name)}
     estimators = {
         name: [described(table[name]), _source_of(table[name].estimator)]
         for name in grid.estimators or ()
         if table[name] is not ESTIMATORS.get(name)
     }
-    own = {"own_models": models, "own_estimators": estimators}
-    return {key: value for key, value in own.items() if value}
+    digests = {"own_models": models, "own_estimators": estimators}
+    return {key: value for key, value in digests.items() if value}
 
 
 def _source_of(estimator: Any) -> str | None:

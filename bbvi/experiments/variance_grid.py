@@ -11,8 +11,6 @@ from bbvi.estimators.specification import Specification, draw_noise
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.experiments.catalogue import ALIASES, CATALOGUE
 from bbvi.experiments.estimates import seconds_per_evaluation
-from bbvi.experiments.own import is_own
-from bbvi.experiments.own_integrand import try_estimator
 from bbvi.experiments.sweep import Cell
 from bbvi.experiments.trajectory import (
     INTEGRANDS,
@@ -21,6 +19,8 @@ from bbvi.experiments.trajectory import (
     Trajectory,
     dimensions_of,
 )
+from bbvi.experiments.user_files import is_from_file
+from bbvi.experiments.user_integrand import try_estimator
 from bbvi.limits import DAY, TooMuchError, check_time, product
 from bbvi.suggestions import did_you_mean
 from bbvi.validation import as_count
@@ -100,7 +100,7 @@ def check_grid(grid: Grid, table: Mapping[str, Specification]) -> None:
     }
     for name, known in legal.items():
         for value in getattr(grid, name):
-            if value not in set(known) and not (name == "models" and is_own(value)):
+            if value not in set(known) and not (name == "models" and is_from_file(value)):
                 raise ValueError(
                     f"{name} has {value!r}; expected some of {', '.join(known)}."
                     f"{did_you_mean(value, known)}"
@@ -178,20 +178,22 @@ def legal_cells(
     return legal
 
 
-def _check_contract(cell: Cell, here: Trajectory, table: Mapping[str, Specification]) -> None:
+def _check_contract(cell: Cell, trajectory: Trajectory, table: Mapping[str, Specification]) -> None:
     name, S = cell["estimator"], cell["samples"]
-    specification = require(name, here.family, here.rows(1), S, table)
-    if here.plain and specification.expectation is None:
+    specification = require(name, trajectory.family, trajectory.rows(1), S, table)
+    if trajectory.plain and specification.expectation is None:
         usable = [other for other, its in table.items() if its.expectation is not None]
         raise ValueError(
             f"{name} estimates a bound on the evidence, but {cell['model']} is a plain expectation "
             f"E_q[f]; expected one of {', '.join(usable)}."
         )
     if specification is not ESTIMATORS.get(name):
-        try_estimator(name, specification, here.plain, here.family, here.rows(1), S)
+        try_estimator(
+            name, specification, trajectory.plain, trajectory.family, trajectory.rows(1), S
+        )
     # The noise source says itself which S it can serve.
     rng = np.random.Generator(np.random.PCG64(0))
-    draw_noise(specification, here.family, rng, S, 1, source=NOISE_SOURCES[cell["noise"]])
+    draw_noise(specification, trajectory.family, rng, S, 1, source=NOISE_SOURCES[cell["noise"]])
 
 
 def check_variance(

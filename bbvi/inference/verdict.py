@@ -214,11 +214,8 @@ def verdict(
         cost += again.evaluations
     rival, more = _rival(family, targets, solution, rows, z, log_w, fresh)
     weighed = weigh(family, z, log_w, of, lam.dtype)
-    return Verdict(
+    return by_course(family, targets, solution, rng)._replace(
         converged=converged & ~(rival < RIVAL),
-        seen_by=solution.criterion,
-        best_elbo=solution.best_elbo,
-        last_elbo=solution.last_elbo,
         rival=rival,
         rows=rows,
         elbo=log_w.mean(axis=0),

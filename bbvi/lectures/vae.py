@@ -142,19 +142,16 @@ def train_vae(
     optimizer = adam(rate)
     plain = {"batch_size": batch_size, "rate": rate, "log_every": log_every}
     settings = _settings(network, x, rng, estimator, evaluation_samples=evaluation_samples, **plain)
-    first = _first_state(network, x, rng, optimizer)
+    first, what = _first_state(network, x, rng, optimizer), f"epochs is {epochs}"
     evaluations = 0 if max_seconds <= allowed_seconds else epochs * len(x)
-    what, model, family = f"epochs is {epochs}", network.model, network.family
-    check_training(model, family, first.theta, x[:batch_size], what, evaluations, allowed_seconds)
-    if folder is not None and not (folder / NAME).exists():
-        # Now rather than after an epoch, in case it cannot be had, or two begin at once.
-        claim(folder, settings, beside=visible(folder))
-    state, logs = _continue(folder if resume else None, settings, first, rng)
+    told = network.model, network.family, first.theta, x[:batch_size], what
+    check_training(*told, evaluations, allowed_seconds)
+    state, logs = _continue(folder, settings, first, rng)
     rows = logs["epochs"]
     log = _logger(logs, rows[-1]["seconds"] if rows else 0.0, report)
     one_epoch = partial(
         fixed_budget()(fit_amortized),
-        *(model, family, x, rng),
+        *(network.model, network.family, x, rng),
         encoder=network.encoder,
         estimator=estimator,
         num_samples=1,
@@ -234,9 +231,13 @@ def evaluate_encoder(
 def _continue(
     folder: Path | None, settings: dict[str, Any], state: State, rng: np.random.Generator
 ) -> tuple[State, dict[str, list[Row]]]:
-    """State and logs of the folder's checkpoint, if it has one; ``rng`` is set to its state."""
+    """The folder claimed; state and logs of its checkpoint, if any, and ``rng`` as it was then."""
     logs: dict[str, list[Row]] = {"iterations": [], "epochs": []}
-    if folder is None or not (folder / NAME).exists():
+    if folder is None:
+        return state, logs
+    if not (folder / NAME).exists():
+        # Now rather than after an epoch, in case it cannot be had, or two begin at once.
+        claim(folder, settings, beside=visible(folder))
         return state, logs
     state, record = load_checkpoint(folder, settings, state)
     rng.bit_generator.state = record["rng"]

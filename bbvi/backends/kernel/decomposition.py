@@ -20,7 +20,7 @@ KEPT_BYTES = 2**26
 LINEAR_NAMES = {"decoder.W0": "W", "decoder.b0": "b", "likelihood.log_sigma": "log_sigma"}
 
 
-class Pieces(NamedTuple):
+class PreparedModel(NamedTuple):
     """What the work on a block needs.
 
     Attributes
@@ -82,15 +82,15 @@ def check_supports(model: Any) -> None:
     )
 
 
-def take_apart(model: Any, theta: Theta, x: Array) -> Pieces:
-    """The pieces of a model that the kernel supports."""
+def take_apart(model: Any, theta: Theta, x: Array) -> PreparedModel:
+    """A model that the kernel supports, prepared."""
     if type(model) is LinearGaussian:
-        return _linear_pieces(theta, x)
+        return _linear_model(theta, x)
     prior = PRIORS.get(type(model.prior), PRIOR_BY_AUTODIFF)
     likelihood = LIKELIHOODS.get(type(model.likelihood), LIKELIHOOD_BY_AUTODIFF)
     params = part(theta, "likelihood")
     constant = likelihood.constant(model.likelihood, params)
-    return Pieces(
+    return PreparedModel(
         prior,
         prior.prepare(model.prior, part(theta, "prior")),
         layers_of(model.decoder, part(theta, "decoder"), constant),
@@ -102,28 +102,28 @@ def take_apart(model: Any, theta: Theta, x: Array) -> Pieces:
     )
 
 
-def _linear_pieces(theta: Theta, x: Array) -> Pieces:
+def _linear_model(theta: Theta, x: Array) -> PreparedModel:
     """LinearGaussian as a decoder without hidden layers and a Gaussian with a learned scale."""
     likelihood = learned_scale("log_sigma")
     decoder = {"W0": theta["W"].T, "b0": theta["b"]}
     layers = Layers(MLP(theta["W"].shape[::-1]), decoder, likelihood.constant(None, theta))
     state = likelihood.prepare(None, theta, x)
-    return Pieces(STANDARD_NORMAL, None, layers, likelihood, state, x, {}, LINEAR_NAMES)
+    return PreparedModel(STANDARD_NORMAL, None, layers, likelihood, state, x, {}, LINEAR_NAMES)
 
 
 def with_data(
-    pieces: Pieces, blocks: Sequence[Block], buffers: Buffers
+    prepared: PreparedModel, blocks: Sequence[Block], buffers: Buffers
 ) -> Iterator[tuple[Block, Array]]:
     """Each block with its y, which serves the next block too if that has the same rows of x."""
     laid_out = None
     for block in blocks:
         key = (block.data, block.samples.stop - block.samples.start)
         if key != laid_out:
-            y, laid_out = observed(pieces, block, buffers), key
+            y, laid_out = observed(prepared, block, buffers), key
         yield block, y
 
 
-def observed(pieces: Pieces, block: Block, buffers: Buffers) -> Array:
+def observed(prepared: PreparedModel, block: Block, buffers: Buffers) -> Array:
     """Y (Dx, R), the block's data as the likelihood sees them, one column for each row.
 
     A target that is evaluated many times, as in Step 1, keeps y from the second evaluation on, up
@@ -132,31 +132,31 @@ def observed(pieces: Pieces, block: Block, buffers: Buffers) -> Array:
     """
     s, data = block.samples.stop - block.samples.start, block.data
     key = (data.start, data.stop, s)
-    y = pieces.seen.get(key)
+    y = prepared.seen.get(key)
     if y is not None:
         return y
-    kept = key in pieces.seen and _has_room(pieces, s)
-    pieces.seen[key] = None
-    memory = Buffers(pieces.x.dtype) if kept else buffers
-    one = memory("y_once", pieces.x.shape[1], data.stop - data.start)
-    one[...] = pieces.x[data].T
-    pieces.likelihood.observe(pieces.likelihood_state, one)
+    kept = key in prepared.seen and _has_room(prepared, s)
+    prepared.seen[key] = None
+    memory = Buffers(prepared.x.dtype) if kept else buffers
+    one = memory("y_once", prepared.x.shape[1], data.stop - data.start)
+    one[...] = prepared.x[data].T
+    prepared.likelihood.observe(prepared.likelihood_state, one)
     if s == 1:
         y = one
     else:
         y = memory("y", len(one), s * one.shape[1])
         y.reshape(len(one), s, -1)[...] = one[:, None, :]
     if kept:
-        pieces.seen[key] = y
+        prepared.seen[key] = y
     return y
 
 
-def _has_room(pieces: Pieces, s: int) -> bool:
+def _has_room(prepared: PreparedModel, s: int) -> bool:
     """Whether y may be kept for all datapoints, s samples of each, beside what is kept already."""
-    if pieces.x.nbytes * s > KEPT_BYTES:
+    if prepared.x.nbytes * s > KEPT_BYTES:
         return False
     # A copy, because other threads may add to the dict meanwhile.
-    kept = sum(y.nbytes for y in list(pieces.seen.values()) if y is not None)
+    kept = sum(y.nbytes for y in list(prepared.seen.values()) if y is not None)
     return kept < KEPT_BYTES
 
 
@@ -169,12 +169,12 @@ def add(total: Theta, more: Theta) -> None:
             total[key] = np.asarray(term)
 
 
-def gather(pieces: Pieces, partial: list[Theta]) -> Theta:
+def gather(prepared: PreparedModel, partial: list[Theta]) -> Theta:
     """Add up the threads' theta gradients, in their order, under the model's names."""
     total = partial[0]
     for more in partial[1:]:
         add(total, more)
-    if pieces.names is not None:
-        total = {pieces.names[key]: grad for key, grad in total.items()}
+    if prepared.names is not None:
+        total = {prepared.names[key]: grad for key, grad in total.items()}
         total["W"] = total["W"].T
     return total

@@ -6,7 +6,7 @@ import numpy as np
 
 from bbvi.backends.kernel.blocks import Block, Buffers, split_rows, thread_buffers
 from bbvi.backends.kernel.conv_layers import ConvLayers
-from bbvi.backends.kernel.decomposition import Pieces, add, gather, with_data
+from bbvi.backends.kernel.decomposition import PreparedModel, add, gather, with_data
 from bbvi.backends.kernel.layers import Layers, Pass
 from bbvi.nets import join
 from bbvi.threads import run_shares, shares_of, thread_count
@@ -21,7 +21,7 @@ MANY_ROWS = 2
 
 
 def evaluate(
-    pieces: Pieces,
+    prepared: PreparedModel,
     num_threads: int | None,
     z: Array,
     dz: bool = False,
@@ -37,51 +37,51 @@ def evaluate(
         weights = None
     elif weights is None:
         weights = np.full(z.shape[:2], 1 / max(1, len(z)), z.dtype)
-    check_samples(pieces, z, weights)
+    check_samples(prepared, z, weights)
     log_p = np.empty(z.shape[:2], z.dtype)
     slopes = np.empty_like(z) if dz else None
-    stacked = _stack_for(pieces, z)
+    stacked = _stack_for(prepared, z)
 
     def work(blocks: Sequence[Block]) -> Theta:
         buffers = thread_buffers(z.dtype)
         parts: dict[str, Theta] = {"prior": {}, "decoder": {}, "likelihood": {}}
-        for block, y in with_data(pieces, blocks, buffers):
+        for block, y in with_data(prepared, blocks, buffers):
             rows = features_first(z, block, buffers)
             if slopes is None and weights is None:
-                value = _one_value(pieces, y, rows, stacked, buffers)
+                value = _one_value(prepared, y, rows, stacked, buffers)
             else:
                 w = None if weights is None else weights[block].reshape(-1)
-                value, drows = _one_block(pieces, y, rows, w, dz, stacked, buffers, parts)
+                value, drows = _one_block(prepared, y, rows, w, dz, stacked, buffers, parts)
                 if slopes is not None:
                     slopes[block] = drows.reshape(-1, *log_p[block].shape).transpose(1, 2, 0)
             log_p[block] = value.reshape(log_p[block].shape)
         return {} if weights is None else join(**parts)
 
-    done = run_shares(work, _shares(pieces, z, num_threads))
-    return Evaluation(log_p, slopes, None if weights is None else gather(pieces, done))
+    done = run_shares(work, _shares(prepared, z, num_threads))
+    return Evaluation(log_p, slopes, None if weights is None else gather(prepared, done))
 
 
-def _shares(pieces: Pieces, z: Array, num_threads: int | None) -> list[Sequence[Block]]:
+def _shares(prepared: PreparedModel, z: Array, num_threads: int | None) -> list[Sequence[Block]]:
     """The blocks of z, a share for each thread; one share where the work is small."""
     S, N, _ = z.shape
-    layers = pieces.layers
+    layers = prepared.layers
     threads = worthwhile_threads(layers, S * N * z.itemsize, thread_count(num_threads))
-    row_bytes = layers.width * z.itemsize * pieces.likelihood.tape
+    row_bytes = layers.width * z.itemsize * prepared.likelihood.tape
     return shares_of(split_rows(S, N, row_bytes, threads), threads)
 
 
 def _one_value(
-    pieces: Pieces, y: Array, rows: Array, stacked: list[Array] | None, buffers: Buffers
+    prepared: PreparedModel, y: Array, rows: Array, stacked: list[Array] | None, buffers: Buffers
 ) -> Array:
     """log p (R,) of a block."""
-    u = _forward(pieces, rows, stacked, buffers, slopes=False).outputs
-    value = pieces.prior.value(pieces.prior_state, rows[:-1])
-    value += pieces.likelihood.value(pieces.likelihood_state, y, u, buffers)
+    u = _forward(prepared, rows, stacked, buffers, slopes=False).outputs
+    value = prepared.prior.value(prepared.prior_state, rows[:-1])
+    value += prepared.likelihood.value(prepared.likelihood_state, y, u, buffers)
     return value
 
 
 def _one_block(
-    pieces: Pieces,
+    prepared: PreparedModel,
     y: Array,
     rows: Array,
     weights: Array | None,
@@ -91,12 +91,12 @@ def _one_block(
     dtheta: dict[str, Theta],
 ) -> tuple[Array, Array]:
     """log p (R,) and, with ``dz``, its slope (D, R); ``dtheta`` gets the block's share."""
-    layers, z = pieces.layers, rows[:-1]
-    done = _forward(pieces, rows, stacked, buffers, slopes=True)
-    value, dlikelihood = pieces.likelihood.value_and_grads(
-        pieces.likelihood_state, y, done.outputs, buffers, weights
+    layers, z = prepared.layers, rows[:-1]
+    done = _forward(prepared, rows, stacked, buffers, slopes=True)
+    value, dlikelihood = prepared.likelihood.value_and_grads(
+        prepared.likelihood_state, y, done.outputs, buffers, weights
     )
-    log_prior, slope, dprior = pieces.prior.value_and_grads(pieces.prior_state, z, weights)
+    log_prior, slope, dprior = prepared.prior.value_and_grads(prepared.prior_state, z, weights)
     gradients = layers.backward(done, done.outputs, buffers)
     if dz:
         slope += layers.input_gradient(gradients, buffers)
@@ -109,20 +109,24 @@ def _one_block(
 
 
 def _forward(
-    pieces: Pieces, rows: Array, stacked: list[Array] | None, buffers: Buffers, slopes: bool
+    prepared: PreparedModel,
+    rows: Array,
+    stacked: list[Array] | None,
+    buffers: Buffers,
+    slopes: bool,
 ) -> Pass:
     z = rows[:-1] if stacked is None else rows
-    return pieces.layers.forward(z, buffers, slopes, stacked)
+    return prepared.layers.forward(z, buffers, slopes, stacked)
 
 
-def _stack_for(pieces: Pieces, z: Array) -> list[Array] | None:
-    layers = pieces.layers
+def _stack_for(prepared: PreparedModel, z: Array) -> list[Array] | None:
+    layers = prepared.layers
     return layers.stack() if z.shape[0] * z.shape[1] >= MANY_ROWS * layers.sizes[-2] else None
 
 
-def check_samples(pieces: Pieces, z: Array, weights: Array | None) -> None:
+def check_samples(prepared: PreparedModel, z: Array, weights: Array | None) -> None:
     """Raise ValueError unless z (S, N, D) and weights (S, N) fit the target's data."""
-    N, D, dtype = len(pieces.x), pieces.layers.sizes[0], pieces.x.dtype
+    N, D, dtype = len(prepared.x), prepared.layers.sizes[0], prepared.x.dtype
     if z.ndim != 3 or z.shape[1:] != (N, D) or len(z) == 0 or z.dtype != dtype:
         raise ValueError(
             f"z is {z.dtype} {z.shape}; expected {dtype} (S, N, D) = (S, {N}, {D}) with S >= 1, as "

@@ -27,7 +27,13 @@ from typing import Any
 import numpy as np
 
 from bbvi.backends.kernel.blocks import Block, Buffers
-from bbvi.backends.kernel.decomposition import Pieces, check_supports, gather, observed, take_apart
+from bbvi.backends.kernel.decomposition import (
+    PreparedModel,
+    check_supports,
+    gather,
+    observed,
+    take_apart,
+)
 from bbvi.backends.kernel.evaluate import check_samples
 from bbvi.backends.kernel.layers import Layers, Pass
 from bbvi.backends.kernel.targets import unchecked_target as kernel_target
@@ -80,13 +86,13 @@ def target(model: Model, theta: Theta, x: Array, num_threads: int | None = None)
 
 def unchecked_target(model: Any, theta: Theta, x: Array, num_threads: int | None = None) -> Target:
     """`target` without its checks, for loops that have made them."""
-    pieces = take_apart(model, theta, x)
-    if type(pieces.layers) is not Layers:
+    prepared = take_apart(model, theta, x)
+    if type(prepared.layers) is not Layers:
         raise ValueError(
             "the decoder is a ConvNet; expected an MLP: sums of squares are known for dense layers "
             "only. Hold theta (bbvi.targets.hold_theta) where lam's gradient is of interest."
         )
-    learned_likelihood = pieces.names is not None or any(
+    learned_likelihood = prepared.names is not None or any(
         key.startswith("likelihood.") for key in theta
     )
     values = kernel_target(model, theta, x, num_threads)
@@ -98,9 +104,9 @@ def unchecked_target(model: Any, theta: Theta, x: Array, num_threads: int | None
             return values.evaluate(z, dz)
         if weights is None:
             weights = np.full(z.shape[:2], 1 / max(1, len(z)), z.dtype)
-        check_samples(pieces, z, weights)
+        check_samples(prepared, z, weights)
         log_p, z_gradient, both = _evaluate(
-            pieces, learned_likelihood, z, weights, thread_count(num_threads)
+            prepared, learned_likelihood, z, weights, thread_count(num_threads)
         )
         return Evaluation(log_p, z_gradient if dz else None, both)
 
@@ -108,33 +114,40 @@ def unchecked_target(model: Any, theta: Theta, x: Array, num_threads: int | None
 
 
 def _evaluate(
-    pieces: Pieces, learned_likelihood: bool, z: Array, weights: Array, num_threads: int
+    prepared: PreparedModel, learned_likelihood: bool, z: Array, weights: Array, num_threads: int
 ) -> tuple[Array, Array, Theta]:
     """log p (S, N), dz (S, N, D) and both moments, in blocks of whole datapoints."""
     S, N, _ = z.shape
     log_p, dz = np.empty((S, N), z.dtype), np.empty_like(z)
-    size = max(1, BLOCK_BYTES // (S * max(pieces.layers.sizes) * z.itemsize))
+    size = max(1, BLOCK_BYTES // (S * max(prepared.layers.sizes) * z.itemsize))
 
     def work(blocks: Sequence[slice]) -> tuple[Theta, Theta]:
         buffers = Buffers(z.dtype)
         sums: Theta = {}
         squares: Theta = {}
         for data in blocks:
-            y = observed(pieces, Block(slice(0, S), data), buffers)
+            y = observed(prepared, Block(slice(0, S), data), buffers)
             log_p[:, data], dz[:, data] = _add_block(
-                pieces, learned_likelihood, z[:, data], weights[:, data], y, buffers, sums, squares
+                prepared,
+                learned_likelihood,
+                z[:, data],
+                weights[:, data],
+                y,
+                buffers,
+                sums,
+                squares,
             )
         return sums, squares
 
     blocks = [slice(start, min(start + size, N)) for start in range(0, N, size)]
     done = run_shares(work, shares_of(blocks, num_threads))
-    total = gather(pieces, [sums for sums, _ in done])
-    squares = gather(pieces, [squares for _, squares in done])
+    total = gather(prepared, [sums for sums, _ in done])
+    squares = gather(prepared, [squares for _, squares in done])
     return log_p, dz, {**total, **{SQUARES + key: value for key, value in squares.items()}}
 
 
 def _add_block(
-    pieces: Pieces,
+    prepared: PreparedModel,
     learned_likelihood: bool,
     z: Array,
     w: Array,
@@ -145,21 +158,21 @@ def _add_block(
 ) -> tuple[Array, Array]:
     """log p and dz of z (S, n, D); the block's share is added to ``sums`` and ``squares``."""
     S, n, D = z.shape
-    layers, rows, w_rows = pieces.layers, z.reshape(-1, D).T, w.reshape(-1)
+    layers, rows, w_rows = prepared.layers, z.reshape(-1, D).T, w.reshape(-1)
     done = layers.forward(rows, buffers, slopes=True)
     # A likelihood's own parameters come summed over what it is given, so it is given one
     # datapoint at a time (the rows i, i + n, i + 2 n, ...); so is a prior with parameters.
     parts = [slice(i, None, n) for i in range(n)] if learned_likelihood else [slice(None)]
     log_p = np.empty(S * n, z.dtype)
     for part in parts:
-        log_p[part], grads = pieces.likelihood.value_and_grads(
-            pieces.likelihood_state, y[:, part], done.outputs[:, part], buffers, w_rows[part]
+        log_p[part], grads = prepared.likelihood.value_and_grads(
+            prepared.likelihood_state, y[:, part], done.outputs[:, part], buffers, w_rows[part]
         )
         _add(sums, squares, "likelihood", grads)
-    log_prior, dz, grads = pieces.prior.value_and_grads(pieces.prior_state, rows, w_rows)
+    log_prior, dz, grads = prepared.prior.value_and_grads(prepared.prior_state, rows, w_rows)
     for i in range(n) if grads else ():
         part = slice(i, None, n)
-        grads = pieces.prior.value_and_grads(pieces.prior_state, rows[:, part], w_rows[part])[2]
+        grads = prepared.prior.value_and_grads(prepared.prior_state, rows[:, part], w_rows[part])[2]
         _add(sums, squares, "prior", grads)
     gradients = layers.backward(done, done.outputs, buffers)
     _add_layers(layers, done, gradients, w, sums, squares)

@@ -1,4 +1,7 @@
-"""Checks of exercises: a student's function against the equation, the mistake named."""
+"""Checks of exercises: a student's function against the equation.
+
+Each raises `bbvi.checks.mistakes.CheckFailedError`, an AssertionError, with the likely mistake.
+"""
 
 from bbvi.checks.exercises.answers import check_answer
 from bbvi.checks.exercises.antithetic_pairs import check_antithetic

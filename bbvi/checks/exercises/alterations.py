@@ -43,8 +43,8 @@ def altered_arguments(
     with np.errstate(all="ignore"):
         for mistake, changed in tries:
             try:
-                found = formula(*{**arguments, **changed}.values())
-                consequence = np.asarray(found if part is None else found[part], dtype=float)
+                returned = formula(*{**arguments, **changed}.values())
+                consequence = np.asarray(returned if part is None else returned[part], dtype=float)
             except (ValueError, TypeError, IndexError):  # no formula for such an argument
                 continue
             if np.isfinite(consequence).all():
@@ -108,10 +108,10 @@ def _along_axes(name: str, value: Array) -> Iterator[tuple[str, Array]]:
 
 
 def name_of_terms(
-    found: Array, expected: Array, limit: Array, terms: Mapping[str, Array]
+    returned: Array, expected: Array, limit: Array, terms: Mapping[str, Array]
 ) -> str | None:
     """Which of the ``terms``, whose sum is ``expected``, has another factor in ``found``."""
-    error = found - expected
+    error = returned - expected
 
     def fits(change: Array) -> bool:
         return bool((np.abs(error - change) <= 2 * limit).all())
@@ -139,7 +139,7 @@ def name_of_terms(
                 if factor != scale and fits((scale - 1) * expected + (factor - scale) * term):
                     return f"all but one term is wrong ({words}); {_factor(name, factor)}"
     for name, term in terms.items():
-        if np.allclose(found, np.broadcast_to(term, expected.shape), rtol=1e-5):
+        if np.allclose(returned, np.broadcast_to(term, expected.shape), rtol=1e-5):
             return f"that is {name} alone: the other terms are missing"
     return None
 
@@ -167,10 +167,10 @@ def _factor(name: str, factor: float) -> str:
     return f"{name} is multiplied by {factor:.3g}, and should not be"
 
 
-def name_of_size(found: Array, expected: Array, limit: Array, sizes: Sizes) -> str | None:
+def name_of_size(returned: Array, expected: Array, limit: Array, sizes: Sizes) -> str | None:
     """A factor, a shift, or a function of the whole answer."""
-    error = found - expected
-    shift, scale = float(error.mean()), float(np.sum(expected * found) / np.sum(expected**2))
+    error = returned - expected
+    shift, scale = float(error.mean()), float(np.sum(expected * returned) / np.sum(expected**2))
     single = expected.size == 1
     if (np.abs(error - shift) <= 2 * limit).all():
         for words, value in constants_of(sizes):
@@ -179,7 +179,7 @@ def name_of_size(found: Array, expected: Array, limit: Array, sizes: Sizes) -> s
                     return f"{words} {verb}, once too often or with the wrong sign"
         if not single:
             return f"every entry is off by the same {shift:.4g}: a constant, or the log of a factor"
-    if (np.abs(found - scale * expected) <= 2 * limit * max(1.0, abs(scale))).all():
+    if (np.abs(returned - scale * expected) <= 2 * limit * max(1.0, abs(scale))).all():
         for words, value in factors_of(sizes):
             for sign, before in ((1, ""), (-1, "the sign is wrong, and it is ")):
                 if abs(scale - sign * value) <= 1e-4 * abs(value):
@@ -195,20 +195,20 @@ def name_of_size(found: Array, expected: Array, limit: Array, sizes: Sizes) -> s
             ("absolute value", np.abs(expected)),
             ("reciprocal", 1 / expected),
         ):
-            if np.isfinite(other).all() and np.allclose(found, other, rtol=1e-4):
+            if np.isfinite(other).all() and np.allclose(returned, other, rtol=1e-4):
                 return f"that is the {words} of the right answer"
     for words, other in reductions(expected):
-        if other.ndim == found.ndim and np.allclose(found, other, rtol=1e-4):
+        if other.ndim == returned.ndim and np.allclose(returned, other, rtol=1e-4):
             return f"{words}: each entry has its own"
     for axis in range(expected.ndim):
-        if np.allclose(found, np.flip(expected, axis), rtol=1e-4):
+        if np.allclose(returned, np.flip(expected, axis), rtol=1e-4):
             return f"the entries are in reversed order along axis {axis}"
-        if np.allclose(found, np.cumsum(expected, axis), rtol=1e-4):
+        if np.allclose(returned, np.cumsum(expected, axis), rtol=1e-4):
             return f"a running sum along axis {axis} (np.cumsum)"
         for k in range(1, expected.shape[axis]):
-            if np.allclose(found, np.roll(expected, k, axis), rtol=1e-4):
+            if np.allclose(returned, np.roll(expected, k, axis), rtol=1e-4):
                 return f"the entries are shifted by {k} along axis {axis}: a wrong index"
-    if np.allclose(np.sort(found, axis=None), np.sort(expected, axis=None), rtol=1e-4):
+    if np.allclose(np.sort(returned, axis=None), np.sort(expected, axis=None), rtol=1e-4):
         return "the right entries in another order: a wrong reshape, interleaved or exchanged parts"
     return None
 

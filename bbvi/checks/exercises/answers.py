@@ -85,19 +85,19 @@ def check_answer(
     ...
     AssertionError: mean_square: entry is 5 and should be 2.5 ... Likely mistake: a sum.
     """
-    found = call(answer, arguments)
+    returned = call(answer, arguments)
     name = name_of(answer)
     if part is not None:
-        if not (isinstance(found, tuple | list) and len(found) > part):
-            fail(f"{name} returned {_kind(found)}.", "it should return a tuple: return a, b")
-        found, name = found[part], f"{name} [{part}]"
+        if not (isinstance(returned, tuple | list) and len(returned) > part):
+            fail(f"{name} returned {_kind(returned)}.", "it should return a tuple: return a, b")
+        returned, name = returned[part], f"{name} [{part}]"
     if formula is None:
-        require_answer(name, found, expected, suspects, otherwise, terms, sizes)
+        require_answer(name, returned, expected, suspects, otherwise, terms, sizes)
         return
     formulas = [formula] if callable(formula) else list(formula)
     known = chain(suspects, altered_arguments(formulas[0], arguments, part))
     by_machine = chain.from_iterable(slips(each, arguments, part) for each in formulas)
-    require_answer(name, found, expected, known, otherwise, terms, sizes, by_machine)
+    require_answer(name, returned, expected, known, otherwise, terms, sizes, by_machine)
 
 
 def check_formula(
@@ -132,21 +132,21 @@ def call(answer: Answer, arguments: Mapping[str, Any]) -> Any:
     """``answer(*arguments)``, refusing None and changed arguments."""
     arrays = {key: value for key, value in arguments.items() if isinstance(value, np.ndarray)}
     before = copy.deepcopy(arrays)
-    found = answer(*arguments.values())
+    returned = answer(*arguments.values())
     for key, value in arrays.items():
         if not np.array_equal(value, before[key]):
             fail(
                 f"{name_of(answer)} changed its argument {key}.",
                 "an in-place operation (+=, item assignment) on the argument; work on a copy",
             )
-    if found is None:
+    if returned is None:
         fail(f"{name_of(answer)} returned None.", "the return statement is missing")
-    return found
+    return returned
 
 
 def require_answer(
     name: str,
-    found: Any,
+    returned: Any,
     expected: Any,
     suspects: Iterable[Suspect] = (),
     otherwise: str = "a dropped or misplaced term",
@@ -159,35 +159,35 @@ def require_answer(
     ``suspects`` come first, then the ``terms``, then the slips ``by_machine``, then the ``sizes``.
     """
     # Wide enough for an answer in float32, and far below what any mistake makes.
-    single = isinstance(found, np.ndarray | np.generic) and found.dtype == np.float32
+    single = isinstance(returned, np.ndarray | np.generic) and returned.dtype == np.float32
     precision = 1e-3 if single else 1e-5
-    found, expected = as_array(name, found), np.asarray(expected, dtype=float)
-    if found.shape != expected.shape:
+    returned, expected = as_array(name, returned), np.asarray(expected, dtype=float)
+    if returned.shape != expected.shape:
         fail(
-            f"{name} has shape {found.shape} and should have {expected.shape}.",
-            _explain_shape(found, expected, chain(suspects, by_machine), sizes or {}),
+            f"{name} has shape {returned.shape} and should have {expected.shape}.",
+            _explain_shape(returned, expected, chain(suspects, by_machine), sizes or {}),
         )
     limit = precision * (1 + np.abs(expected))
-    if (np.abs(found - expected) <= limit).all():
+    if (np.abs(returned - expected) <= limit).all():
         return
     alike = [s for s in suspects if np.shape(s.consequence) == expected.shape]
 
     def fits(consequence: Array) -> bool:
-        return bool((np.abs(found - consequence) <= limit).all())
+        return bool((np.abs(returned - consequence) <= limit).all())
 
-    if np.isfinite(found).all() and not any(
+    if np.isfinite(returned).all() and not any(
         fits(s.consequence) for s in [*alike, *_signs(expected)]
     ):
-        words = name_of_terms(found, expected, limit, terms or {})
+        words = name_of_terms(returned, expected, limit, terms or {})
         tried: list[Suspect] = []
         if not words:
             tried = [s for s in by_machine if np.shape(s.consequence) == expected.shape]
             words = next((s.mistake for s in tried if fits(s.consequence)), None)
-        words = words or name_of_size(found, expected, limit, sizes or {})
-        words = words or name_of_two(found, [*alike, *tried], limit, sizes or {})
-        words = words or name_of_pair(found, expected, [*alike, *tried], limit)
-        alike += [Suspect(words, found)] if words else []
-    require_close(name, found, expected, limit, alike, otherwise=otherwise)
+        words = words or name_of_size(returned, expected, limit, sizes or {})
+        words = words or name_of_two(returned, [*alike, *tried], limit, sizes or {})
+        words = words or name_of_pair(returned, expected, [*alike, *tried], limit)
+        alike += [Suspect(words, returned)] if words else []
+    require_close(name, returned, expected, limit, alike, otherwise=otherwise)
 
 
 def _signs(expected: Array) -> list[Suspect]:
@@ -200,37 +200,39 @@ def name_of(answer: Answer) -> str:
     return getattr(answer, "__name__", type(answer).__name__)
 
 
-def as_array(name: str, found: Any) -> Array:
+def as_array(name: str, returned: Any) -> Array:
     """The answer as one array of numbers, or an AssertionError that says what it is instead."""
     try:
-        return np.asarray(found, dtype=float)
+        return np.asarray(returned, dtype=float)
     except (TypeError, ValueError):
-        fail(f"{name} returned {_kind(found)}.", "it should return one array of numbers")
+        fail(f"{name} returned {_kind(returned)}.", "it should return one array of numbers")
 
 
 def _explain_shape(
-    found: Array, expected: Array, suspects: Iterable[Suspect], sizes: Mapping[str, int]
+    returned: Array, expected: Array, suspects: Iterable[Suspect], sizes: Mapping[str, int]
 ) -> str:
-    if found.size == expected.size and np.allclose(found.ravel(), expected.ravel(), rtol=1e-4):
+    if returned.size == expected.size and np.allclose(
+        returned.ravel(), expected.ravel(), rtol=1e-4
+    ):
         return "the right numbers in another shape: stacked, or reduced, along another axis"
     for suspect in suspects:
         consequence = np.asarray(suspect.consequence, dtype=float)
-        if found.shape == consequence.shape and np.allclose(found, consequence, rtol=1e-4):
+        if returned.shape == consequence.shape and np.allclose(returned, consequence, rtol=1e-4):
             return suspect.mistake
-    if found.ndim == 2 and found.shape == 2 * expected.shape:
+    if returned.ndim == 2 and returned.shape == 2 * expected.shape:
         return "an (N, 1) and an (N,) array make (N, N): take the column, as in a[:, 0]"
-    if found.ndim > 1 and found.shape == expected.shape[::-1]:
+    if returned.ndim > 1 and returned.shape == expected.shape[::-1]:
         return "the answer is transposed"
     for words, reduced in reductions(expected):
-        if found.shape == reduced.shape and np.allclose(found, reduced, rtol=1e-4):
+        if returned.shape == reduced.shape and np.allclose(returned, reduced, rtol=1e-4):
             return words
-    if found.squeeze().shape == expected.squeeze().shape:
+    if returned.squeeze().shape == expected.squeeze().shape:
         return "an axis of length 1 too many or too few (keepdims, None), along another axis"
-    if found.size == expected.size:
+    if returned.size == expected.size:
         return "the right number of entries, stacked or concatenated along another axis"
     names = {size: name for name, size in sizes.items()}
-    left = [names[n] for n in found.shape if n in names and n not in expected.shape]
-    lost = [names[n] for n in expected.shape if n in names and n not in found.shape]
+    left = [names[n] for n in returned.shape if n in names and n not in expected.shape]
+    lost = [names[n] for n in expected.shape if n in names and n not in returned.shape]
     axes = [f"an axis is left over, that of {name}: sum or average over it" for name in left]
     axes += [
         f"an axis is lost, that of {name}: a sum over too much, or an argument is not used"
@@ -241,5 +243,7 @@ def _explain_shape(
     return "a sum or mean over the wrong axis (samples are axis 0, datapoints 1, dimensions -1)"
 
 
-def _kind(found: Any) -> str:
-    return f"{len(found)} values" if isinstance(found, tuple | list) else type(found).__name__
+def _kind(returned: Any) -> str:
+    return (
+        f"{len(returned)} values" if isinstance(returned, tuple | list) else type(returned).__name__
+    )

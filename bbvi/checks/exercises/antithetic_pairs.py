@@ -35,14 +35,14 @@ def check_antithetic(answer: Estimator, rng: np.random.Generator) -> None:
     R = 2000
     tiled, rows = tile_target(target, R), np.tile(lam, (R, 1))
     eps = family.noise(rng, 4, len(rows))
-    own, known = (
+    variance, known = (
         estimator(family, tiled, rows, eps).grad.reshape(R, -1).var(axis=0, ddof=1).sum()
         for estimator in (answer, reparameterized)
     )
-    if own > 0.9 * known:
+    if variance > 0.9 * known:
         fail(
-            f"{name_of(answer)} is unbiased, but its variance is {own:.3g}; reparameterized has "
-            f"{known:.3g} with the same eps.",
+            f"{name_of(answer)} is unbiased, but its variance is {variance:.3g}; reparameterized "
+            f"has {known:.3g} with the same eps.",
             "the pair is not antithetic: use eps and -eps, and average the two gradients",
         )
     _check_pairs(answer, rng, strict=True)
@@ -68,14 +68,14 @@ def _check_pairs(answer: Estimator, rng: np.random.Generator, *, strict: bool = 
             if estimate is None
             else "it should return Estimate(elbo, grad, grad_theta)",
         )
-    found = _parts(estimate)
+    returned = _parts(estimate)
     for name, (one, other) in {key: (halves[0][key], halves[1][key]) for key in halves[0]}.items():
         right = 0.5 * (one + other)
-        if name not in found:
+        if name not in returned:
             continue  # check_estimator asks for it
         suspects = _mistakes_of_a_pair(name, one, other)
         what = f"{name_of(answer)}.{name} at eps and -eps"
-        value = np.asarray(found[name], dtype=float)
+        value = np.asarray(returned[name], dtype=float)
         if value.shape != right.shape:
             continue  # check_estimator says so
         limit = 1e-5 * (1 + np.abs(right))

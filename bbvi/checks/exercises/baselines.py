@@ -15,11 +15,6 @@ def check_leave_one_out(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``leave_one_out(f)``: b_s = the mean of the other samples' f, (S, N) -> (S, N).
 
     With one sample there is no other: a ValueError is asked for.
-
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
     """
     f = rng.standard_normal((S, N)) - 3
     check_formula(answer, {"f": f}, _leave_one_out, _mistakes_of_leaving_out(f), also=[_by_parts])
@@ -103,12 +98,12 @@ def check_moving_average(answer: Answer, rng: np.random.Generator) -> None:
         With the likely mistake; first of all, whether a baseline has seen its own sample.
     """
     f, decay = rng.standard_normal((S, N)) - 3, 0.8
-    found = as_array(name_of(answer), call(answer, {"f": f, "decay": decay}))
-    for s in range(S if found.shape == f.shape else 0):
+    returned = as_array(name_of(answer), call(answer, {"f": f, "decay": decay}))
+    for s in range(S if returned.shape == f.shape else 0):
         other = f.copy()
         other[s] += 1.0
         moved = np.asarray(call(answer, {"f": other, "decay": decay}), dtype=float)
-        if not np.allclose(moved[s], found[s]):
+        if not np.allclose(moved[s], returned[s]):
             fail(
                 f"{name_of(answer)}: b_s moves when f_s moves (s = {s}).",
                 "the baseline is used after the update: it has seen the sample that it "
@@ -194,11 +189,6 @@ def check_optimal_baseline(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``optimal_baseline(f, score)``: E[f h_p^2] / E[h_p^2] by sample means, (N, P).
 
     f is (S, N), the score h (S, N, P).
-
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
 
     Notes
     -----

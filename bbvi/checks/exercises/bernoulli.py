@@ -13,11 +13,6 @@ def check_bernoulli_log_likelihood(answer: Answer, rng: np.random.Generator) -> 
     """Check ``log_likelihood(x, logits)``: sum_j log Bernoulli(x_j; sigmoid(l_j)), (S, N), nats.
 
     x (N, Dx) in {0, 1}; logits (S, N, Dx), which may be as large as 1000.
-
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
     """
     x = rng.integers(0, 2, (N, DX)).astype(float)
     logits = 2 * rng.standard_normal((S, N, DX))
@@ -29,8 +24,8 @@ def check_bernoulli_log_likelihood(answer: Answer, rng: np.random.Generator) -> 
     terms = _terms(x, logits, everywhere)
     check_formula(answer, {"x": x, "logits": logits}, _log_lik, suspects, terms=terms)
     with np.errstate(all="ignore"):
-        found = np.asarray(call(answer, {"x": x, "logits": 500 * logits}), dtype=float)
-    if not np.isfinite(found).all() or not np.allclose(found, _log_lik(x, 500 * logits)):
+        value = np.asarray(call(answer, {"x": x, "logits": 500 * logits}), dtype=float)
+    if not np.isfinite(value).all() or not np.allclose(value, _log_lik(x, 500 * logits)):
         fail(
             f"{name_of(answer)} is wrong for logits near 1000.",
             "log of a probability that rounds to 0 or 1: work with "
@@ -110,11 +105,6 @@ def check_masked_log_likelihood(answer: Answer, rng: np.random.Generator) -> Non
     """Check ``log_likelihood(x, observed, logits)`` over the observed pixels only: (S, N), nats.
 
     x (N, Dx) in {0, 1}; observed (N, Dx) True where the pixel was seen; logits (S, N, Dx).
-
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
     """
     x = rng.integers(0, 2, (N, DX)).astype(float)
     observed = rng.permuted(np.arange(N * DX) % 3 > 0).reshape(N, DX)

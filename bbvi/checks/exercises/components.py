@@ -15,11 +15,6 @@ def check_full_covariance_transform(answer: Answer, rng: np.random.Generator) ->
 
     eps (S, N, D), mean (N, D), factor L (N, D, D) lower triangular, covariance L L^T.
 
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
-
     Notes
     -----
     Ermon/Grover notes, "Parameterizing distributions": the Cholesky factor of the covariance.
@@ -63,11 +58,6 @@ def check_log_mixture(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``log_mixture(log_weights, log_densities)``: log sum_k w_k N_k(z), (..., K) -> (...).
 
     log_weights (K,) sum to 1 after exp; log_densities (S, N, K) are the components' at z.
-
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
 
     Notes
     -----

@@ -25,11 +25,6 @@ def check_convolution_sizes(answer: Answer, rng: np.random.Generator) -> None:
     floor((n + 2 p - k) / s) + 1 and s (n - 1) + k - 2 p + more.  All are integers (L,), an
     entry for each layer; so are both parts of the answer.
 
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
-
     Notes
     -----
     Dumoulin and Visin (2016), sections 2 and 4.
@@ -111,11 +106,6 @@ def check_convolution_pullback(answer: Answer, rng: np.random.Generator) -> None
     has the shapes of x (N, C, H, W) and w (O, C, kh, kw) and satisfies, for all x and all w,
     <conv(x, w), g> = <x, dx> = <w, dw>.  What is expected comes from these identities alone, by one
     unit image and one unit window after the other.
-
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
 
     Notes
     -----

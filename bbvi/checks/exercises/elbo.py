@@ -14,11 +14,6 @@ def check_elbo(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``elbo(log_joint, log_q)``: mean over samples of log p(x, z_s) - log q(z_s), (N,).
 
     Both arguments are (S, N), nats.
-
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
     """
     log_joint, log_q = -8 + rng.standard_normal((S, N)), -2 + rng.standard_normal((S, N))
     terms = {
@@ -66,11 +61,6 @@ def check_gap_split(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``split(log_evidence, elbo, elbo_optimum)`` -> (approximation, amortization) gaps.
 
     All are (N,), nats.
-
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
 
     Notes
     -----

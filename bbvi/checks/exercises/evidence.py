@@ -18,13 +18,7 @@ from bbvi.types import Array
 
 @without_frames
 def check_log_evidence(answer: Answer, rng: np.random.Generator) -> None:
-    """Check ``log_evidence(log_likelihood)``: log (1/S) sum_s p(x | z_s), (S, N) -> (N,), nats.
-
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
-    """
+    """Check ``log_evidence(log_likelihood)``: log (1/S) sum_s p(x | z_s), (S, N) -> (N,), nats."""
     log_lik = -4 + rng.standard_normal((S, N))
     right = log_mean_exp(log_lik)
     suspects = [
@@ -51,11 +45,6 @@ def check_iwae_bound(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``bound(log_joint, log_q)``: log (1/S) sum_s p(x, z_s) / q(z_s), (N,), nats.
 
     Both arguments are (S, N).
-
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
 
     Notes
     -----
@@ -103,11 +92,6 @@ def check_posterior_mean(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``posterior_mean(log_w, values)``: sum_s w_s values_s / sum_s w_s, (N, Dx).
 
     log_w (S, N) are log weights log p(x, z_s) - log q(z_s); values (S, N, Dx).
-
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
     """
     log_w, values = -3 + rng.standard_normal((S, N)), rng.standard_normal((S, N, DX))
     arguments = {"log_w": log_w, "values": values}

@@ -14,11 +14,6 @@ def check_score_gradient(answer: Answer, rng: np.random.Generator) -> None:
 
     f is (S, N), the integrand at the samples; score (S, N, P).
 
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
-
     Notes
     -----
     Williams (1992); Ermon/Grover notes, "Gradient estimation".
@@ -58,11 +53,6 @@ def check_pathwise_gradient(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``pathwise(df_dz, eps, log_scale)``: (1/S) sum_s df/dz . dz/d(mean, log sigma).
 
     z = mean + sigma eps; df_dz and eps are (S, N, D), log_scale (N, D); the answer is (N, 2 D).
-
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
 
     Notes
     -----
@@ -134,11 +124,6 @@ def check_score_variance(answer: Answer, rng: np.random.Generator) -> None:
 
     q = N(mean, sigma^2); with d = mean - k the answer is a polynomial in d and sigma, divided by
     sigma^2.  All arguments are arrays of one shape.
-
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
     """
     mean, sigma, k = rng.standard_normal(6), rng.uniform(0.5, 2, 6), rng.standard_normal(6)
     d, right = mean - k, _score_variance(mean, sigma, k)

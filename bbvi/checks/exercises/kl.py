@@ -14,11 +14,6 @@ def check_kl_to_prior(answer: Answer, rng: np.random.Generator) -> None:
 
     mean and log_scale = log sigma are (N, D).
 
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
-
     Notes
     -----
     Rios, "Gaussian KL"; Kingma and Welling (2014), appendix B.
@@ -102,11 +97,6 @@ def check_gaussian_kl(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``kl(mean_q, cov_q, mean_p, cov_p)``: KL(q || p) of two Gaussians, (N,), nats.
 
     Means are (N, D), covariances (N, D, D).
-
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
     """
     means = rng.standard_normal((2, N, D))
     roots = rng.standard_normal((2, N, D, D))

@@ -16,11 +16,6 @@ def check_lecture_loss(answer: Answer, rng: np.random.Generator) -> None:
     J = -log p(x | z) - log p(z) + log q(z | x) without the constants in 2 pi.  x and mean_x are
     (N, Dx); log_scale_x (N, 1), one for all pixels of an image; z, mean_z, log_scale_z (N, D).
 
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
-
     Notes
     -----
     Swaney lecture, ``loss``, where it is summed over the images.

@@ -78,11 +78,11 @@ def check_far_away(
 ) -> None:
     """The same formula where the densities are as small as those of a real image."""
     with np.errstate(all="ignore"):
-        found = call(answer, arguments)
-    array = as_array(name_of(answer), found)
+        returned = call(answer, arguments)
+    array = as_array(name_of(answer), returned)
     if not np.isfinite(array).all():
         fail(f"{name_of(answer)} is not finite where log p is near -2000.", mistake)
     what = f"{name_of(answer)} where log p is near -2000"
     if array.shape == np.shape(expected) and not np.allclose(array, expected, rtol=1e-3, atol=1e-3):
         fail(f"{what}: is {array.ravel()[0]:.6g}, should be {np.ravel(expected)[0]:.6g}.", mistake)
-    require_answer(what, found, expected, [], mistake)
+    require_answer(what, returned, expected, [], mistake)

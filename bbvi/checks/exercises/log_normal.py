@@ -14,11 +14,6 @@ def check_log_normal(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``log_normal(z, mean, log_scale)``: log N(z; mean, diag(sigma^2)), (S, N), nats.
 
     z (S, N, D); mean and log_scale = log sigma (N, D).
-
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
     """
     arguments = {
         "z": rng.standard_normal((S, N, D)),

@@ -7,14 +7,14 @@ from bbvi.checks.mistakes import Suspect
 from bbvi.types import Array
 
 
-def name_of_two(found: Array, suspects: list[Suspect], limit: Array, sizes: Sizes) -> str | None:
+def name_of_two(returned: Array, suspects: list[Suspect], limit: Array, sizes: Sizes) -> str | None:
     """A slip, and the sign or a factor or a constant of the whole beside it."""
-    if found.size < 3:
+    if returned.size < 3:
         return None  # two numbers fit too many pairs of slips
-    spread = found - found.mean()
+    spread = returned - returned.mean()
     for mistake, consequence in suspects:
-        scale = float(np.sum(found * consequence) / max(float(np.sum(consequence**2)), 1e-300))
-        if (np.abs(found - scale * consequence) <= limit).all() and abs(scale) > 1e-3:
+        scale = float(np.sum(returned * consequence) / max(float(np.sum(consequence**2)), 1e-300))
+        if (np.abs(returned - scale * consequence) <= limit).all() and abs(scale) > 1e-3:
             if scale < 0 and abs(scale + 1) < 1e-4:
                 return f"{mistake}; and the sign is wrong"
             factors = [*factors_of(sizes), ("log(10)", np.log(10.0)), ("log(2)", np.log(2.0))]
@@ -23,7 +23,7 @@ def name_of_two(found: Array, suspects: list[Suspect], limit: Array, sizes: Size
                     if abs(abs(scale) / size - 1) < 1e-4:
                         return f"{mistake}; and it is {verb} by {words}"
         if (np.abs(spread - (consequence - consequence.mean())) <= limit).all():
-            shift = float((found - consequence).mean())
+            shift = float((returned - consequence).mean())
             for words, value in constants_of(sizes):
                 if abs(abs(shift) - value) < 1e-4 * value:
                     return f"{mistake}; and {words} is added or subtracted"
@@ -31,16 +31,16 @@ def name_of_two(found: Array, suspects: list[Suspect], limit: Array, sizes: Size
 
 
 def name_of_pair(
-    found: Array, expected: Array, suspects: list[Suspect], limit: Array
+    returned: Array, expected: Array, suspects: list[Suspect], limit: Array
 ) -> str | None:
     """Two slips in different terms, or in different factors, of the right answer.
 
-    Slips a and b in different terms of a sum give found = expected + (a - expected) +
-    (b - expected); in different factors, found = a b / expected.
+    Slips a and b in different terms of a sum give returned = expected + (a - expected) +
+    (b - expected); in different factors, returned = a b / expected.
     """
-    if found.size < 3 or not suspects:
+    if returned.size < 3 or not suspects:
         return None  # two numbers fit too many pairs of slips
-    right, answer, room = expected.ravel(), found.ravel(), 2 * limit.ravel()
+    right, answer, room = expected.ravel(), returned.ravel(), 2 * limit.ravel()
     tried = np.array([suspect.consequence.ravel() for suspect in suspects])
     with np.errstate(all="ignore"):
         for k, one in enumerate(tried):

@@ -17,11 +17,6 @@ def check_variance_ratio(answer: Answer, rng: np.random.Generator) -> None:
     Both variances are those of d/d mean E[z^2] from one sample of N(mean, sigma^2):
 
         (mean^4 + 14 mean^2 sigma^2 + 15 sigma^4) / sigma^2  and  4 sigma^2.
-
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
     """
     mean, sigma = rng.uniform(-2, 2, M), rng.uniform(0.5, 2, M)
     right = _variance_ratio(mean, sigma)
@@ -80,11 +75,6 @@ def check_samples_needed(answer: Answer, rng: np.random.Generator) -> None:
 
     ``error`` (M,) is the standard error of a mean of ``num_samples`` draws, ``wanted`` (M,) the
     one to be reached.
-
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
     """
     error, S = rng.uniform(0.5, 2, M), int(rng.integers(20, 60))
     wanted = error / rng.uniform(2, 9, M)
@@ -119,11 +109,6 @@ def check_mean_field(answer: Answer, rng: np.random.Generator) -> None:
     The posterior is a Gaussian in two dimensions with variances 1.  q has the variances
     1 / (precision's diagonal) = 1 - correlation^2; the gap is
     KL(q || p) = -log(1 - correlation^2) / 2, nats.
-
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
     """
     r = rng.uniform(0.3, 0.9, M) * rng.choice([-1, 1], M)
     variance, gap = _mean_field(r)
@@ -173,11 +158,6 @@ def check_minibatch_variance(answer: Answer, rng: np.random.Generator) -> None:
     The gradient of theta is estimated by N times the mean of B datapoints, drawn with replacement,
     each by S samples.  ``between`` is the variance of g_n over datapoints, ``within`` that of one
     sample's g around its g_n:  N^2 / B (between + within / S).
-
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
     """
     between, within = rng.uniform(0.5, 2, (2, M))
     N, B, S = 60, 7, 5

@@ -110,7 +110,7 @@ def check_two_rates(answer: Answer, rng: np.random.Generator) -> None:
     AssertionError
         With the likely misreading.
     """
-    found = _numbers(answer, 2)
+    returned = _numbers(answer, 2)
     small, large = rate_curves(rng)
     step = float(np.flatnonzero(small > large)[-1] + 1)
     end, other = float(large[60:].mean()), float(small[-20:].mean())
@@ -126,7 +126,7 @@ def check_two_rates(answer: Answer, rng: np.random.Generator) -> None:
         ("the logarithmic axis was read as an even one", _as_if_even(end)),
         ("the gap at the crossing, of the small step size", float(small[int(step) // 2])),
     ]
-    _compare(answer, found, [("step", step, 1.25, steps), ("gap", end, 1.35, gaps)])
+    _compare(answer, returned, [("step", step, 1.25, steps), ("gap", end, 1.35, gaps)])
 
 
 @without_frames

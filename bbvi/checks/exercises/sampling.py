@@ -20,19 +20,14 @@ def check_ancestral_sampling(answer: Answer, rng: np.random.Generator, num: int 
     """Check ``sample(rng, W, b, log_sigma, num)`` of z ~ N(0, I), x ~ N(W z + b, sigma^2 I).
 
     It returns x (num, Dx) and z (num, D).
-
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
     """
     W, b, log_sigma = rng.standard_normal((DX, D)), rng.standard_normal(DX), np.log(0.4)
     settings = {"W": W, "b": b, "log_sigma": log_sigma, "num": num}
     again = copy.deepcopy(rng)
-    found = call(answer, {"rng": rng, **settings})
-    if not (isinstance(found, tuple | list) and len(found) == 2):
+    pair = call(answer, {"rng": rng, **settings})
+    if not (isinstance(pair, tuple | list) and len(pair) == 2):
         fail(f"{name_of(answer)} did not return two arrays.", "return x, z")
-    x, z = (np.asarray(part, dtype=float) for part in found)
+    x, z = (np.asarray(part, dtype=float) for part in pair)
     for name, array, width in (("x", x, DX), ("z", z, D)):
         if array.shape != (num, width):
             fail(
@@ -40,7 +35,7 @@ def check_ancestral_sampling(answer: Answer, rng: np.random.Generator, num: int 
                 "one draw instead of num, or x and z returned in the other order",
             )
     second = call(answer, {"rng": again, **settings})
-    if not all(np.array_equal(one, other) for one, other in zip(found, second)):
+    if not all(np.array_equal(one, other) for one, other in zip(pair, second)):
         fail("Two runs from the same rng differ.", "np.random instead of the rng that is passed in")
     _require_own_draws("z", z)
     _require_normal("z", z)

@@ -13,11 +13,6 @@ def check_score(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``score(z, mean, log_scale)``: d log q(z) / d(mean, log sigma), (S, N, 2 D).
 
     z is (S, N, D); mean and log_scale = log sigma are (N, D).
-
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
     """
     arguments = {
         "z": rng.standard_normal((S, N, D)),
@@ -93,11 +88,6 @@ def check_bernoulli_score(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``score(z, logits)``: d log Bernoulli(z; sigmoid(l)) / dl, (S, N, D).
 
     z (S, N, D) in {0, 1}; logits (N, D).
-
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
     """
     z = rng.integers(0, 2, (S, N, D)).astype(float)
     logits = rng.uniform(0.3, 2, (N, D))

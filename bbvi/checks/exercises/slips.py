@@ -50,8 +50,8 @@ def slips(
             try:
                 code = compile(ast.fix_missing_locations(tree), "slip", "exec")
                 exec(code, scope := dict(scope))
-                found = scope[function.name](*arguments.values())
-                consequence = np.asarray(found if part is None else found[part], dtype=float)
+                result = scope[function.name](*arguments.values())
+                consequence = np.asarray(result if part is None else result[part], dtype=float)
             except Exception:
                 continue
             if np.isfinite(consequence).all():

@@ -22,11 +22,6 @@ def check_step_1_loop(answer: Answer, rng: np.random.Generator) -> None:
 
     Each step draws new noise for a few samples, asks the estimator for the gradient, and climbs.
     It is run on a linear-Gaussian model, whose best q is known.
-
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
     """
     model, family = LinearGaussian(D, D + 1), DiagonalGaussian(D)
     # Orthogonal columns: the posterior is diagonal, and the noise vanishes on the way to it.
@@ -69,15 +64,15 @@ def check_step_1_loop(answer: Answer, rng: np.random.Generator) -> None:
             "a generator of its own: draw with family.noise(rng, ...)",
         )
     with np.errstate(all="ignore"):
-        found = elbo(lam)
-    if not (found > elbo(start) - 1e-3).all():
+        reached = elbo(lam)
+    if not (reached > elbo(start) - 1e-3).all():
         fail(
-            f"The ELBO fell from {elbo(start).mean():.3f} to {found.mean():.3f} nats.",
+            f"The ELBO fell from {elbo(start).mean():.3f} to {reached.mean():.3f} nats.",
             "the sign: climb the ELBO, lam + rate * grad",
         )
-    if not (found > best - 0.02).all():
+    if not (reached > best - 0.02).all():
         fail(
-            f"The ELBO is {found.mean():.3f} nats; the best q reaches {best.mean():.3f}.",
+            f"The ELBO is {reached.mean():.3f} nats; the best q reaches {best.mean():.3f}.",
             "the gradient is scaled down, e.g. divided by the number of datapoints, samples or "
             "steps, or only one row or block of lam moves",
         )
@@ -107,7 +102,7 @@ def _mistakes_of_a_step(
     grad, elbo = np.asarray(estimates[t].grad), np.asarray(estimates[t].elbo)[:, None]
     step, (num, P), num_steps = rate * grad, grad.shape, len(estimates)
     scaled = "the gradient is scaled down, divided by"
-    own = "each row has its own ELBO"
+    each_row = "each row has its own ELBO"
     elbos = "the .elbo of the estimate, where its .grad is meant"
     shrinks = "the step size shrinks with the steps: rate is constant"
     unit = "the gradient is normalized to length 1"
@@ -126,8 +121,8 @@ def _mistakes_of_a_step(
             "the gradient is multiplied by 8, the number of samples: it is a mean over them",
             step * 8,
         ),
-        (f"{scaled} N: {own}", step / num),
-        (f"the gradient is multiplied by N: {own}", step * num),
+        (f"{scaled} N: {each_row}", step / num),
+        (f"the gradient is multiplied by N: {each_row}", step * num),
         (f"{scaled} num_steps", step / num_steps),
         (f"{scaled} the number of parameters", step / P),
         ("two steps for each gradient: lam moves twice", 2 * step),

@@ -15,11 +15,6 @@ def check_step_1(answer: Answer, rng: np.random.Generator) -> None:
     lam_i <- lam_i + rate * d ELBO_i / d lam_i for the datapoints i in ``rows``; all other rows
     stay.  grad (B, P) belongs to ``rows`` (B,).
 
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
-
     Notes
     -----
     Ermon/Grover notes, "Black-box variational inference", Step 1.
@@ -103,11 +98,6 @@ def check_theta_gradient(answer: Answer, rng: np.random.Generator) -> None:
     gradients (S, B, K) are d log p_theta(x_i, z_s) / d theta for S samples of each of the B
     datapoints of a minibatch, drawn from N = num_data.
 
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
-
     Notes
     -----
     Ermon/Grover notes, Step 2; Kingma and Welling (2014), equation 8.
@@ -157,11 +147,6 @@ def check_encoder_gradient(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``pullback(x, grad)`` of the encoder lam = x A + c: (dA (Dx, P), dc (P,)).
 
     grad (N, P) is d ELBO_n / d lam_n; the answer is the gradient of the sum of all ELBOs.
-
-    Raises
-    ------
-    AssertionError
-        With the likely mistake.
 
     Notes
     -----

@@ -43,11 +43,11 @@ def prior_draws(rng: np.random.Generator) -> Array:
 
 def log_evidence(model: DeepLatentModel, theta: Theta, x: Array, z: Array) -> Array:
     """log (1/K) sum_k p(x_n | z_k): (N,), nats."""
-    decoder, found = part(theta, "decoder"), []
+    decoder, blocks = part(theta, "decoder"), []
     for start in range(0, len(z), BLOCK):
         logits = model.decoder(decoder, z[start : start + BLOCK])
-        found.append(logits @ x.T - softplus(logits).sum(axis=1)[:, None])
-    return log_mean_exp(np.concatenate(found).astype(np.float64))
+        blocks.append(logits @ x.T - softplus(logits).sum(axis=1)[:, None])
+    return log_mean_exp(np.concatenate(blocks).astype(np.float64))
 
 
 class Point(NamedTuple):

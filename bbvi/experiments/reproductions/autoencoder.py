@@ -123,10 +123,10 @@ def bounds(
         for drawn in range(0, len(log_w), AT_ONCE):
             some = log_w[drawn : drawn + AT_ONCE]
             some[...] = f.value(q.transform(lam, q.noise(rng, len(some), len(rows), np.float32)))
-        for K, found in parts.items():
+        for K, blocks in parts.items():
             groups = log_w[: len(log_w) // K * K].reshape(-1, K, len(rows))
-            found.append(log_mean_exp(groups, axis=1).mean(axis=0))
-    return {K: np.concatenate(found) for K, found in parts.items()}
+            blocks.append(log_mean_exp(groups, axis=1).mean(axis=0))
+    return {K: np.concatenate(blocks) for K, blocks in parts.items()}
 
 
 def measure(cell: Cell, rng: np.random.Generator) -> list[dict[str, Any]]:

@@ -83,13 +83,13 @@ def mean_log_evidence(
 ) -> float:
     """Mean of log (1/K) sum_k p(x, z_k) / q(z_k | x); nats."""
     model, encoder, q = parts
-    found = []
+    values = []
     for start in range(0, len(x), BLOCK):
         rows = x[start : start + BLOCK]
         target = backends.unchecked_target(model, theta, rows, "kernel")
         lam = encoder(phi, rows).astype(x.dtype)
-        found.append(log_evidence_is(q, target, lam, rng, K).value)
-    return float(np.concatenate(found).mean())
+        values.append(log_evidence_is(q, target, lam, rng, K).value)
+    return float(np.concatenate(values).mean())
 
 
 def measure(cell: Cell, rng: np.random.Generator) -> list[dict[str, Any]]:

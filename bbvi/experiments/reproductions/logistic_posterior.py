@@ -68,8 +68,8 @@ def best(model: LogisticRegression, x: Array) -> Array:
         slope = np.concatenate([dmean, 2 * variance * dvariance + 1])
         return -float(exact_elbo(model, x, flat[None])[0]), -slope
 
-    found = minimize(minus_elbo, np.zeros(2 * D), jac=True, method="L-BFGS-B", tol=1e-12)
-    return found.x[None]
+    optimum = minimize(minus_elbo, np.zeros(2 * D), jac=True, method="L-BFGS-B", tol=1e-12)
+    return optimum.x[None]
 
 
 def gradient(

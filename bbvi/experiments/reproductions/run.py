@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
@@ -169,11 +169,6 @@ def _compared(entry: Reproduction, rows: list[dict[str, Any]], quick: bool) -> l
     """All published numbers; of a short version only those that it is about."""
     measured = {row["quantity"] for row in rows}
     return compare([p for p in entry.published if not quick or p.quantity in measured], rows)
-
-
-def seeds_of(rows: Sequence[Mapping[str, Any]], quantity: str) -> np.ndarray[Any, Any]:
-    """Our values of one quantity, one a seed."""
-    return np.array([float(row["value"]) for row in rows if row["quantity"] == quantity])
 
 
 def _rounded(row: Mapping[str, Any]) -> dict[str, Any]:

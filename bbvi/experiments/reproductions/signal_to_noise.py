@@ -52,9 +52,9 @@ def gradients(
     for start in range(0, replicates, block):
         R = min(block, replicates - start)
         target = gaussian_target(np.tile(x, (R, 1)), point["mu"])
-        found = ESTIMATORS[name].elbo(q, target, np.tile(lam, (R, 1)), q.noise(rng, K, R * N))
-        parts["b"].append(found.grad[:, :D].reshape(R, N, D).mean(axis=1))
-        parts["mu"].append(found.grad_theta["mu"].reshape(R, N, D).mean(axis=1))  # type: ignore[index]
+        estimate = ESTIMATORS[name].elbo(q, target, np.tile(lam, (R, 1)), q.noise(rng, K, R * N))
+        parts["b"].append(estimate.grad[:, :D].reshape(R, N, D).mean(axis=1))
+        parts["mu"].append(estimate.grad_theta["mu"].reshape(R, N, D).mean(axis=1))  # type: ignore[index]
     return {key: np.concatenate(part) for key, part in parts.items()}
 
 
@@ -78,9 +78,9 @@ def measure(cell: Cell, rng: np.random.Generator) -> list[dict[str, Any]]:
         for key, g in gradients(name, K, cell["replicates"], x, point, rng).items():
             ratios[key].append(signal_to_noise(g))
     rows: list[dict[str, Any]] = []
-    for key, found in ratios.items():
+    for key, ratio in ratios.items():
         if (name, key) in SERIES:
-            rows += _rows(SERIES[name, key], cell["K"], found)
+            rows += _rows(SERIES[name, key], cell["K"], ratio)
     return rows
 
 

@@ -92,20 +92,20 @@ def quadratic(target: Target, q: Gaussians, eps: Array) -> Quadratic:
     return Quadratic(elbo, pulled.mean(axis=1), 0.5 * (M + M.transpose(0, 2, 1)))
 
 
-def usable(found: Quadratic) -> Array:
+def usable(fitted: Quadratic) -> Array:
     """Whether a row's ELBO, gradient and curvature are finite: (n,)."""
-    finite = np.isfinite(found.elbo) & np.isfinite(found.gradient).all(axis=1)
-    return finite & np.isfinite(found.curvature).all(axis=(1, 2))
+    finite = np.isfinite(fitted.elbo) & np.isfinite(fitted.gradient).all(axis=1)
+    return finite & np.isfinite(fitted.curvature).all(axis=(1, 2))
 
 
-def way(found: Quadratic, diagonal: bool, floor: Array) -> Way:
+def way(fitted: Quadratic, diagonal: bool, floor: Array) -> Way:
     """The way to the family's optimum; ``diagonal`` families keep the diagonal of M.
 
     Along an axis of small or negative curvature m the mean moves as if it were |m|, or ``floor``
     (n,) where that is more; a precision is at least `LEAST`.
     """
-    bends, turn = np.linalg.eigh(found.curvature)
-    slopes = np.einsum("nij,ni->nj", turn, found.gradient)
+    bends, turn = np.linalg.eigh(fitted.curvature)
+    slopes = np.einsum("nij,ni->nj", turn, fitted.gradient)
     sure = np.clip(np.abs(bends), floor[:, None], MOST)
     shift = np.einsum("nij,nj->ni", turn, slopes / sure)
     # A gain beyond the largest float is infinite, as it should be.
@@ -114,7 +114,7 @@ def way(found: Quadratic, diagonal: bool, floor: Array) -> Way:
         left = np.sum(squares / np.clip(np.abs(bends), FLAT, MOST), axis=1)
         along_mean = np.sum(squares / sure, axis=1)
     if diagonal:
-        bends = np.diagonal(found.curvature, axis1=1, axis2=2)
+        bends = np.diagonal(fitted.curvature, axis1=1, axis2=2)
         turn = np.broadcast_to(np.eye(bends.shape[1]), turn.shape)
     precisions = np.clip(bends, LEAST, MOST)
     logs = np.log(precisions)

@@ -35,7 +35,7 @@ from bbvi.models.transforms.elementwise import (
     softplus,
     unit_interval,
 )
-from bbvi.models.transforms.record import Transform
+from bbvi.models.transforms.transform import Transform
 from bbvi.models.transforms.vectors import affine, ordered, simplex
 
 __all__ = [

@@ -8,7 +8,7 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 
-from bbvi.models.transforms.record import Transform, checked
+from bbvi.models.transforms.transform import Transform, checked
 from bbvi.types import Array
 
 

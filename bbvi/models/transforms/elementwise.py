@@ -6,7 +6,7 @@ import autograd.numpy as anp
 import numpy as np
 from autograd.scipy.special import expit
 
-from bbvi.models.transforms.record import Transform, checked
+from bbvi.models.transforms.transform import Transform, checked
 from bbvi.validation import as_count
 
 

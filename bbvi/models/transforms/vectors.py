@@ -3,7 +3,7 @@
 import autograd.numpy as anp
 import numpy as np
 
-from bbvi.models.transforms.record import Transform, checked, of_vector
+from bbvi.models.transforms.transform import Transform, checked, of_vector
 from bbvi.types import Array
 from bbvi.validation import as_count
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from bbvi.cli import main
-from bbvi.experiments.own import load_object, own_methods, own_problem
 from bbvi.experiments.problem import Problem
+from bbvi.experiments.user_files import load_object, methods_of_file, problem_of_file
 
 MINE = """
 import autograd.numpy as anp
@@ -89,16 +89,16 @@ def test_a_model_or_problem_of_a_file_is_compared(file, name, tmp_path, capsys):
 
 
 def test_what_a_file_may_hold(file):
-    problem = own_problem(f"{file}:counts", np.random.default_rng(0), np.float32)
+    problem = problem_of_file(f"{file}:counts", np.random.default_rng(0), np.float32)
     assert isinstance(problem, Problem)
     assert problem.train.x.dtype == np.float32
     assert len(problem.train.x) == 400
-    assert list(own_methods(f"{file}:several")) == ["slow", "slower"]
+    assert list(methods_of_file(f"{file}:several")) == ["slow", "slower"]
     for name, wanted in (("number", "a Problem, a model"), ("Counts", "cannot be called as")):
         with pytest.raises(TypeError, match=wanted):
-            own_problem(f"{file}:{name}", np.random.default_rng(0), np.float32)
+            problem_of_file(f"{file}:{name}", np.random.default_rng(0), np.float32)
     with pytest.raises(TypeError, match="is int; expected a Method"):
-        own_methods(f"{file}:number")
+        methods_of_file(f"{file}:number")
 
 
 def test_what_is_wrong_is_told_in_one_line(file, tmp_path, capsys):

@@ -9,14 +9,14 @@ import pytest
 from bbvi import Bernoulli, DiagonalGaussian, Laplace
 from bbvi.cli import main
 from bbvi.evaluation.exact import cosine_expectation
-from bbvi.experiments.own_integrand import (
+from bbvi.experiments.user_integrand import (
     Integrand,
     climb,
     exact_expectation,
     family_of,
     integrand_rows,
-    own_specifications,
     points_for,
+    specifications_of_file,
 )
 
 MINE = """
@@ -25,7 +25,7 @@ import numpy as np
 from bbvi import Laplace, LinearGaussian, reparameterized
 from bbvi.estimators import expectations
 from bbvi.estimators.specification import Specification
-from bbvi.experiments.own_integrand import Integrand
+from bbvi.experiments.user_integrand import Integrand
 
 pca = LinearGaussian(1, 3)
 
@@ -184,5 +184,5 @@ def test_an_integrand_s_family():
 
 def test_a_function_estimates_what_the_models_are(file):
     text = f"{file}:pathwise"
-    assert own_specifications(text, plain=True)["pathwise"].expectation is not None
-    assert own_specifications(text, plain=False)["pathwise"].expectation is None
+    assert specifications_of_file(text, plain=True)["pathwise"].expectation is not None
+    assert specifications_of_file(text, plain=False)["pathwise"].expectation is None

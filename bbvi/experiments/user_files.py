@@ -11,7 +11,7 @@ import importlib.util
 import inspect
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ ROWS = 500
 ESTIMATOR_ARGUMENTS = ["family", "target", "lam", "eps"]
 
 
-def is_own(text: str) -> bool:
+def is_from_file(text: str) -> bool:
     """Whether a name means an object in a file: FILE.py:NAME."""
     return ".py:" in text
 
@@ -104,7 +104,7 @@ def _is_of(module: Any, key: str, value: Any) -> bool:
     return getattr(value, "__module__", module.__name__) in (module.__name__, None)
 
 
-def own_problem(text: str, rng: np.random.Generator, dtype: Any) -> Problem:
+def problem_of_file(text: str, rng: np.random.Generator, dtype: Any) -> Problem:
     """The problem of a file: a `Problem`, a model, or a function (rng, dtype) that makes either.
 
     A model without data gets rows drawn from itself, a diagonal Gaussian, and an encoder network.
@@ -116,28 +116,28 @@ def own_problem(text: str, rng: np.random.Generator, dtype: Any) -> Problem:
     TypeError
         If the object is none of these.
     """
-    found = load_object(text)
-    if not isinstance(found, Problem) and not _is_model(found) and callable(found):
+    named = load_object(text)
+    if not isinstance(named, Problem) and not _is_model(named) and callable(named):
         try:
-            found = found(rng, dtype)
+            named = named(rng, dtype)
         except TypeError as error:
             raise TypeError(
                 f"{text} cannot be called as (rng, dtype): {error}; expected a function "
                 "(rng, dtype) -> Problem or model."
             ) from None
-    if isinstance(found, Problem):
-        return _cast(found, dtype)
-    if not _is_model(found):
+    if isinstance(named, Problem):
+        return _cast(named, dtype)
+    if not _is_model(named):
         raise TypeError(
-            f"{text} is {type(found).__name__}; expected a Problem, a model (latent_dim, init, "
+            f"{text} is {type(named).__name__}; expected a Problem, a model (latent_dim, init, "
             "log_joint, sample), or a function (rng, dtype) that makes one."
         )
-    theta = found.init(rng)
-    x, _ = found.sample(rng, theta, ROWS)
+    theta = named.init(rng)
+    x, _ = named.sample(rng, theta, ROWS)
     train, test = train_test_split(rng, np.asarray(x, dtype))
-    family = DiagonalGaussian(found.latent_dim)
+    family = DiagonalGaussian(named.latent_dim)
     encoder = MLP((x.shape[1], 64, family.num_params))
-    return Problem(text.rpartition(":")[2], found, family, encoder, train, test)
+    return Problem(text.rpartition(":")[2], named, family, encoder, train, test)
 
 
 def _is_model(candidate: Any) -> bool:
@@ -150,7 +150,7 @@ def _cast(problem: Problem, dtype: Any) -> Problem:
     return problem._replace(train=train, test=test)
 
 
-def own_methods(text: str) -> Mapping[str, Method]:
+def methods_of_file(text: str) -> Mapping[str, Method]:
     """The methods of a file: a `Method`, several by name, a procedure, or an estimator.
 
     An estimator is used by `bbvi.fit_amortized`; a procedure has its signature.
@@ -162,19 +162,31 @@ def own_methods(text: str) -> Mapping[str, Method]:
     TypeError
         If the object is none of these.
     """
-    found, name = load_object(text), text.rpartition(":")[2]
-    if isinstance(found, Method):
-        return {name: found}
-    if isinstance(found, Mapping) and all(isinstance(m, Method) for m in found.values()):
-        return dict(found)
-    if callable(found) and is_estimator(found):
-        return {name: Method(fit_amortized, found, by_encoder)}
-    if callable(found):
-        return {name: Method(found, "reparameterized", by_encoder)}
+    named, name = load_object(text), text.rpartition(":")[2]
+    if isinstance(named, Method):
+        return {name: named}
+    if isinstance(named, Mapping) and all(isinstance(m, Method) for m in named.values()):
+        return dict(named)
+    if callable(named) and is_estimator(named):
+        return {name: Method(fit_amortized, named, by_encoder)}
+    if callable(named):
+        return {name: Method(named, "reparameterized", by_encoder)}
     raise TypeError(
-        f"{text} is {type(found).__name__}; expected a Method, a dict of them, a procedure like "
+        f"{text} is {type(named).__name__}; expected a Method, a dict of them, a procedure like "
         "fit_amortized, or an estimator (family, target, lam, eps)."
     )
+
+
+def with_methods_of_files(
+    names: Sequence[str], table: Mapping[str, Method]
+) -> tuple[dict[str, Method], list[str]]:
+    """The table with the methods of files; their names take the place of FILE.py:NAME."""
+    known, chosen = dict(table), list[str]()
+    for name in names:
+        of_file = methods_of_file(name) if is_from_file(name) else {}
+        known |= of_file
+        chosen += of_file or [name]
+    return known, chosen
 
 
 def is_estimator(function: Any) -> bool:
