@@ -121,7 +121,7 @@ def log_evidence_enumeration(family: Relaxable, target: Target) -> Array:
     Parameters
     ----------
     family : Relaxable
-        Of which only the support counts: the values that z can take.
+        Only its support counts: the values that z can take.
     target : Target
         log p(x, .).
 

@@ -187,21 +187,21 @@ def _ends(
 ) -> tuple[Array, Verdict, MonteCarlo, MonteCarlo]:
     """Where Step 1 ends, its verdict, and the ELBOs at lam and at this end, under common noise.
 
-    ``climb`` moves some rows from a start.  Rows that are lost are moved from the neutral start
+    ``climb`` moves some rows from a start.  Very poor rows are moved from the neutral start
     too, and the better end counts.
     """
     optimum, verdict = _end(climb(np.arange(len(lam)), lam))
-    lost = _lost_rows(family, target, lam, rng)
+    poor = _poor_rows(family, target, lam, rng)
     seed = int(rng.integers(2**63))
     at_lam, at_optimum = (_elbo(family, target, at, seed, num_samples) for at in (lam, optimum))
-    if len(lost):
+    if len(poor):
         other = optimum.copy()
-        other[lost], again = _end(climb(lost, family.init(len(lost))))
+        other[poor], again = _end(climb(poor, family.init(len(poor))))
         at_other = _elbo(family, target, other, seed, num_samples)
         better = at_other.value > at_optimum.value
         optimum = np.where(better[:, None], other, optimum)
         converged = verdict.converged.copy()
-        converged[lost] = np.where(better[lost], again.converged, converged[lost])
+        converged[poor] = np.where(better[poor], again.converged, converged[poor])
         verdict = verdict._replace(converged=converged)
         at_optimum = MonteCarlo(*(np.where(better, *pair) for pair in zip(at_other, at_optimum)))
     return optimum, verdict, at_lam, at_optimum
@@ -212,7 +212,7 @@ def _end(fit: Fit) -> tuple[Array, Verdict]:
     return fit.lam, fit.verdict
 
 
-def _lost_rows(family: Family, target: Target, lam: Array, rng: np.random.Generator) -> Array:
+def _poor_rows(family: Family, target: Target, lam: Array, rng: np.random.Generator) -> Array:
     """The rows where even the neutral start is better than lam.
 
     Step 1 may not recover from a very poor lam, as noisy gradients can leave it, and the loss would

@@ -153,7 +153,7 @@ def check_decomposition(
 
 
 def _rate_of(problem: Problem, rows: int, num_samples: int) -> float:
-    """Seconds of an evaluation of the problem's first rows, at a theta that nobody has trained."""
+    """Seconds of an evaluation of the problem's first rows, at an untrained theta."""
     x, rng = problem.train.x[:rows], cell_rng(0, {"try": 0})
     target = backends.unchecked_target(problem.model, astype(problem.model.init(rng), x.dtype), x)
     lam = problem.family.init(rows).astype(x.dtype)

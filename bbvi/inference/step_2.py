@@ -169,8 +169,8 @@ def variational_bayes(prior: ThetaPrior, start_scale: float = 0.05) -> Learning:
 def known_theta(theta: Theta) -> Learning:
     """theta is known: what is learnt is where lam comes from, the table or the encoder.
 
-    With `bbvi.fit_amortized` this amortizes Step 1 for a model that is there already, e.g. one
-    that was learnt from whole images and now is to infer from partial ones.
+    With `bbvi.fit_amortized` this amortizes Step 1 for an existing model, e.g. one
+    that was learnt from whole images, for inference from partly observed ones.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Ways to damage a binary image: what is seen, and the linear baseline that knows it."""
+"""Partly observed binary images, and the linear baseline that knows how they were damaged."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

@@ -334,8 +334,8 @@ class TestDiscreteLatents:
             log_evidence_enumeration(Bernoulli(3), target)
 
 
-def test_a_lam_that_is_lost_is_not_put_down_to_the_family(gaussian):
-    """From an overconfident q far away, gradients are too steep for Step 1 to come back in time."""
+def test_a_very_poor_lam_is_not_put_down_to_the_family(gaussian):
+    """Step 1 may not recover from a very poor lam: an overconfident q far away is too steep."""
     model, theta, x = gaussian
     family, lam = FullCovarianceGaussian(2), np.zeros((20, 5))
     lam[:10, :2], lam[:10, 2] = 400.0, 5.0

@@ -1,4 +1,7 @@
-"""The checks of diagnoses: which bug made which curve."""
+"""The checks of diagnoses: which bug made which curve.
+
+They name the first letter that is wrong, and how its curve would look otherwise.
+"""
 
 from collections.abc import Mapping
 
@@ -11,37 +14,19 @@ from bbvi.checks.mistakes import fail, without_frames
 
 @without_frames
 def check_step_1_bugs(answer: Answer, rng: np.random.Generator) -> None:
-    """Check ``step_1_bugs()`` -> {"A": bug, ...} for `curves.step_1_runs`.
-
-    Raises
-    ------
-    AssertionError
-        With the first letter that is wrong, and why its curve would look otherwise.
-    """
+    """Check ``step_1_bugs()`` -> {"A": bug, ...} for `curves.step_1_runs`."""
     _check_diagnoses(answer, rng, STEP_1)
 
 
 @without_frames
 def check_fit_bugs(answer: Answer, rng: np.random.Generator) -> None:
-    """Check ``fit_bugs()`` -> {"A": bug, ...} for `curves.fit_runs`.
-
-    Raises
-    ------
-    AssertionError
-        With the first letter that is wrong, and why its curve would look otherwise.
-    """
+    """Check ``fit_bugs()`` -> {"A": bug, ...} for `curves.fit_runs`."""
     _check_diagnoses(answer, rng, FIT)
 
 
 @without_frames
 def check_averaging_bugs(answer: Answer, rng: np.random.Generator) -> None:
-    """Check ``averaging_bugs()`` -> {"A": bug, ...} for `curves.averaging_runs`.
-
-    Raises
-    ------
-    AssertionError
-        With the first letter that is wrong, and why its curve would look otherwise.
-    """
+    """Check ``averaging_bugs()`` -> {"A": bug, ...} for `curves.averaging_runs`."""
     _check_diagnoses(answer, rng, AVERAGING)
 
 

@@ -53,13 +53,7 @@ def _crossing(m: float, s: float) -> float:
 
 @without_frames
 def check_crossing(answer: Answer, rng: np.random.Generator) -> None:
-    """Check ``crossing()``: the k at which the two lines of `frequency_curves` cross.
-
-    Raises
-    ------
-    AssertionError
-        With the likely misreading.
-    """
+    """Check ``crossing()``: the k at which the two lines of `frequency_curves` cross."""
     m, s = rng.uniform(0.3, 0.6), rng.uniform(0.4, 0.6)
     right = _crossing(m, s)
     height = float(_variances(np.array([right]), m, s)["pathwise"][0])
@@ -104,11 +98,6 @@ def check_two_rates(answer: Answer, rng: np.random.Generator) -> None:
 
     ``step`` is where the small step size overtakes the large one; ``gap`` is what the large one
     has left to the best ELBO in the end.
-
-    Raises
-    ------
-    AssertionError
-        With the likely misreading.
     """
     returned = _numbers(answer, 2)
     small, large = rate_curves(rng)
@@ -134,11 +123,6 @@ def check_samples_by_eye(answer: Answer, rng: np.random.Generator) -> None:
     """Check ``samples_by_eye()``: S at which the standard deviation falls to 0.1, by extrapolation.
 
     The line is "variance" of the bug "none" in `curves.averaging_runs`: 30 / S, so 3000.
-
-    Raises
-    ------
-    AssertionError
-        With the likely misreading.
     """
     table = [
         (

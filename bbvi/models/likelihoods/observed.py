@@ -1,4 +1,4 @@
-"""What is seen of a binary image: some of its pixels, noisy pixels, or sums over blocks.
+"""Partly observed binary images: some of the pixels, noisy pixels, or sums over blocks.
 
 A model learned from whole images x answers questions about partial or damaged images y when its
 likelihood p(x | z) is replaced by that of the observation,
@@ -33,7 +33,7 @@ from bbvi.validation import as_count, as_float_array, check_width
 
 
 def restored_mean(likelihood: Any, params: Theta, y: Array, outputs: Array) -> Array:
-    """E[x | y, z] of the whole image from what is seen of it: (S, N, pixels).
+    """E[x | y, z] of the whole image given its observed part: (S, N, pixels).
 
     The logits l are the natural parameters of x, hence for any kind of observation
 
@@ -124,7 +124,7 @@ class MaskedBernoulli:
         return np.concatenate([images, np.ones_like(images)], axis=-1)
 
     def check_data(self, x: Array) -> None:
-        """Raise ValueError unless seen values and masks are 0 or 1 and something is seen."""
+        """Raise ValueError unless values and masks are 0 or 1 and no image is hidden."""
         values, mask = np.split(x, 2, axis=1)
         if not ((mask == 0) | (mask == 1)).all():
             raise ValueError(
