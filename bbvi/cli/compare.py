@@ -147,12 +147,12 @@ def run(args: argparse.Namespace) -> int:
         executor = None
         if args.scheduler is not None:
             executor = stack.enter_context(cluster(args.scheduler))
-        places = {"executor": executor, "workers": args.workers}
-        common = {"seed": args.seed, "max_seconds": max_seconds(args), **places}
+        places: dict[str, Any] = {"executor": executor, "workers": args.workers}
+        common = {"seed": args.seed, "methods": methods, **places}
+        common["max_seconds"] = longest = max_seconds(args)
         if args.tune:
             trial = settings._replace(evaluations=max(1, settings.evaluations // 3))
-            to_tune = {"settings": trial, "table": table, "methods": methods}
-            tuned = tune(source, folder=args.out / "tune", **to_tune, **common)
+            tuned = tune(source, settings=trial, table=table, folder=args.out / "tune", **common)
             write_csv(args.out / "tuning.csv", tuned.rows)
             table = table | tuned.table
         if args.theta == "shared":
@@ -161,10 +161,9 @@ def run(args: argparse.Namespace) -> int:
         if args.budget:
             # Told before the runs of equal evaluations.
             chosen, at_once = {m: table[m] for m in methods}, worker_count(**places)
-            longest = common["max_seconds"]
             check_comparison(problem, chosen, equal_seconds, num_seeds, at_once, longest)
-        to_compare = {"table": table, "methods": methods, "theta": theta, "num_seeds": num_seeds}
-        compare = partial(compare_seeds, source, **to_compare, **common)
+        common |= {"table": table, "theta": theta, "num_seeds": num_seeds}
+        compare = partial(compare_seeds, source, **common)
         result = compare(settings=settings, folder=args.out / "runs")
         if args.budget:
             timed = compare(settings=equal_seconds, folder=args.out / "timed")
