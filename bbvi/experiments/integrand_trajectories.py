@@ -21,7 +21,7 @@ from bbvi.experiments.user_integrand import (
 )
 from bbvi.families import DiagonalGaussian
 from bbvi.models.integrands import cosine, quadratic
-from bbvi.types import Array, Target
+from bbvi.types import Array, Estimate, Target
 
 FLOW_STEPS, FLOW_STEP = 300, 0.01
 
@@ -46,7 +46,7 @@ def of_user_integrand(
     rows = rows_of(integrand, family)
     points = climb(family, rows(1), rng) if learned else {"start": family.init(1)}
     points |= points_for(family, lam)
-    exact = {}
+    exact: dict[str, Estimate] = {}
     for name, row in points.items() if learned else ():
         known = exact_expectation(family, rows(1), row)
         exact |= {} if known is None else {name: known}
