@@ -217,7 +217,7 @@ def check_variance(
     check_time(told, sum(each) / at_once, longest)
 
 
-def _rate_of(frozen: Trajectory, num_samples: int) -> float:
+def _rate_of(trajectory: Trajectory, num_samples: int) -> float:
     rows = 256
-    lam = np.repeat(next(iter(frozen.points.values())), rows, axis=0)
-    return seconds_per_evaluation(frozen.family, frozen.rows(rows), lam, num_samples)
+    lam = np.repeat(next(iter(trajectory.points.values())), rows, axis=0)
+    return seconds_per_evaluation(trajectory.family, trajectory.rows(rows), lam, num_samples)
