@@ -50,15 +50,15 @@ from bbvi.estimators.summed_label import summed_label
 from bbvi.families import Bernoulli, DiagonalGaussian, FullCovarianceGaussian, LabelAndGaussian
 from bbvi.types import ClosedFormKL, Factorized, Relaxable, Reparameterizable
 
+_bound = partial(Specification, elbo_by=itself, cost=Cost(samples=2), couples_samples=True)
+"""What the multi-sample bounds have in common."""
+
 ESTIMATORS: dict[str, Specification] = {
     "score-function": Specification(
-        expectations.score_function,
-        source="Williams (1992); Ranganath et al. (2014)",
+        expectations.score_function, source="Williams (1992); Ranganath et al. (2014)"
     ),
     "constant-baseline": Specification(
-        expectations.score_function,
-        source="Williams (1992)",
-        prepare=MEAN,
+        expectations.score_function, source="Williams (1992)", prepare=MEAN
     ),
     "moving-average": Specification(
         partial(expectations.score_function, baseline=moving_average),
@@ -68,9 +68,7 @@ ESTIMATORS: dict[str, Specification] = {
         couples_samples=True,
     ),
     "nvil": Specification(
-        expectations.score_function,
-        source="Mnih and Gregor (2014)",
-        prepare=NETWORK,
+        expectations.score_function, source="Mnih and Gregor (2014)", prepare=NETWORK
     ),
     "leave-one-out": Specification(
         partial(expectations.score_function, baseline=leave_one_out),
@@ -79,15 +77,10 @@ ESTIMATORS: dict[str, Specification] = {
         couples_samples=True,
     ),
     "var-grad": Specification(
-        var_grad,
-        source="Richter et al. (2020)",
-        min_samples=2,
-        couples_samples=True,
+        var_grad, source="Richter et al. (2020)", min_samples=2, couples_samples=True
     ),
     "optimal-control-variate": Specification(
-        control_variate,
-        source="Ranganath et al. (2014)",
-        prepare=COEFFICIENTS,
+        control_variate, source="Ranganath et al. (2014)", prepare=COEFFICIENTS
     ),
     "cross-fitted-control-variate": Specification(
         cross_fitted_control_variate,
@@ -184,17 +177,9 @@ ESTIMATORS: dict[str, Specification] = {
         draws=spsa_draws,
         cost=Cost(samples=3),
     ),
-    "arm": Specification(
-        arm,
-        source="Yin and Zhou (2019)",
-        family=Bernoulli,
-        cost=Cost(samples=2),
-    ),
+    "arm": Specification(arm, source="Yin and Zhou (2019)", family=Bernoulli, cost=Cost(samples=2)),
     "disarm": Specification(
-        disarm,
-        source="Dong, Mnih and Tucker (2020)",
-        family=Bernoulli,
-        cost=Cost(samples=2),
+        disarm, source="Dong, Mnih and Tucker (2020)", family=Bernoulli, cost=Cost(samples=2)
     ),
     "arms": Specification(
         arms,
@@ -254,43 +239,26 @@ ESTIMATORS: dict[str, Specification] = {
         differentiable=True,
         bias=UNKNOWN,
     ),
-    "iwae": Specification(
+    "iwae": _bound(
         iwae,
         source="Burda, Grosse and Salakhutdinov (2016)",
-        elbo_by=itself,
         family=Reparameterizable,
         differentiable=True,
         bound="IWAE",
-        cost=Cost(samples=2),
-        couples_samples=True,
     ),
-    "dreg": Specification(
+    "dreg": _bound(
         dreg,
         source="Tucker et al. (2019)",
-        elbo_by=itself,
         family=Reparameterizable,
         differentiable=True,
         bound="IWAE",
-        cost=Cost(samples=2),
-        couples_samples=True,
     ),
-    "vimco": Specification(
-        vimco,
-        source="Mnih and Rezende (2016)",
-        elbo_by=itself,
-        min_samples=2,
-        bound="IWAE",
-        cost=Cost(samples=2),
-        couples_samples=True,
-    ),
-    "renyi": Specification(
+    "vimco": _bound(vimco, source="Mnih and Rezende (2016)", min_samples=2, bound="IWAE"),
+    "renyi": _bound(
         renyi,
         source="Li and Turner (2016)",
-        elbo_by=itself,
         family=Reparameterizable,
         differentiable=True,
         bound="Renyi",
-        cost=Cost(samples=2),
-        couples_samples=True,
     ),
 }
