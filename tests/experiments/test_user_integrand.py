@@ -1,6 +1,7 @@
 """Own models, integrands, estimators and points lam in ``bbvi variance``."""
 
 import csv
+import importlib
 import sys
 
 import numpy as np
@@ -107,6 +108,10 @@ def test_another_file_of_the_same_name_is_another_experiment(file, tmp_path, cap
     file.write_text(MINE.replace("cos(2.0", "cos(3.0"))
     assert run(tmp_path / "out", *options) == 2
     assert "holds another experiment" in capsys.readouterr().err
+
+
+def test_the_former_name_of_the_module_is_kept_for_one_release():
+    assert importlib.import_module("bbvi.experiments.own_integrand").Integrand is Integrand
 
 
 @pytest.mark.parametrize("name", ["wave", "peaked"])
