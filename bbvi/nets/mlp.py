@@ -23,13 +23,17 @@ class MLP:
         Widths from input to output, e.g. ``(2, 64, 64)`` for one hidden layer of 64.
     activation : {"tanh", "relu", "softplus"}
         The nonlinearity between layers.
+    init_scale : float, optional
+        Standard deviation of every starting weight and bias; by default each layer has its own,
+        see `init`.
 
     Raises
     ------
     TypeError
         If sizes is not a sequence of whole numbers.
     ValueError
-        If there are fewer than two sizes, a size below 1, or the activation is unknown.
+        If there are fewer than two sizes, a size below 1, the activation is unknown, or
+        init_scale is not a positive number.
 
     Examples
     --------
@@ -42,6 +46,7 @@ class MLP:
 
     sizes: tuple[int, ...]
     activation: str = "tanh"
+    init_scale: float | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.sizes, Iterable):
@@ -53,6 +58,10 @@ class MLP:
         if self.activation not in ACTIVATIONS:
             raise ValueError(
                 f"activation is {self.activation!r}; expected one of {', '.join(ACTIVATIONS)}."
+            )
+        if self.init_scale is not None and not 0 < self.init_scale < np.inf:
+            raise ValueError(
+                f"init_scale is {self.init_scale}; expected a positive number, e.g. 0.01, or None."
             )
 
     @property
@@ -70,6 +79,7 @@ class MLP:
 
         Hidden biases of a relu network are drawn from U(-1, 1) / sqrt(fan_in): at 0 all its kinks
         would pass through the origin, and a decoder of few latents would start as a cone.
+        With an ``init_scale`` all weights and biases are drawn from N(0, init_scale^2).
 
         Source: LeCun, Bottou, Orr and Mueller (1998), section 4.6; He et al. (2015) for relu.
         """
@@ -81,7 +91,10 @@ class MLP:
             scale = np.sqrt((2.0 if rectified else 1.0) / fan_in)
             params[f"W{layer}"] = scale * rng.standard_normal((fan_in, fan_out))
             params[f"b{layer}"] = np.zeros(fan_out)
-            if rectified:
+            if self.init_scale is not None:
+                params[f"W{layer}"] *= self.init_scale / scale
+                params[f"b{layer}"] = self.init_scale * rng.standard_normal(fan_out)
+            elif rectified:
                 params[f"b{layer}"] = rng.uniform(-1, 1, fan_out) * fan_in**-0.5
         return params
 

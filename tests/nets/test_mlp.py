@@ -53,6 +53,14 @@ def test_dtype_is_kept(activation, dtype):
     assert {value.dtype for value in gradient.values()} == {np.dtype(dtype)}
 
 
+def test_one_scale_holds_for_every_weight_and_bias():
+    params = MLP((400, 300, 200), "relu", init_scale=0.01).init(np.random.default_rng(0))
+    for value in params.values():
+        assert value.std() == pytest.approx(0.01, rel=0.15)
+    with pytest.raises(ValueError, match="init_scale is -1; expected a positive number"):
+        MLP((2, 3), init_scale=-1)
+
+
 def test_weights_have_the_stated_variance():
     for activation, gain in (("tanh", 1.0), ("relu", 2.0)):
         params = MLP((400, 300, 200), activation).init(np.random.default_rng(0))

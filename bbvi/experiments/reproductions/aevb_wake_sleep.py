@@ -26,6 +26,8 @@ from bbvi.types import Array
 
 PROCEDURES: dict[str, Callable[..., Any]] = {"AEVB": fit_amortized, "wake-sleep": fit_wake_sleep}
 RATES = (0.01, 0.02)
+START = 0.01
+"""Standard deviation of the starting weights: N(0, 0.01) read as N(0, 0.01^2)."""
 BATCH, TRIAL, DRAWS = 100, 100, 8
 """Rows of a minibatch; steps after which the step size is chosen; samples of a measured ELBO."""
 
@@ -34,9 +36,10 @@ Networks = tuple[DeepLatentModel, MLP, DiagonalGaussian]
 
 def networks(latents: int, hidden: int, width: int) -> Networks:
     """Model, encoder and family."""
-    decoder = MLP((latents, hidden, width))
+    decoder = MLP((latents, hidden, width), init_scale=START)
     model = DeepLatentModel(StandardNormal(latents), decoder, BernoulliLikelihood())
-    return model, MLP((width, hidden, 2 * latents)), DiagonalGaussian(latents)
+    encoder = MLP((width, hidden, 2 * latents), init_scale=START)
+    return model, encoder, DiagonalGaussian(latents)
 
 
 def mean_elbo(parts: Networks, state: State, x: Array, rng: np.random.Generator) -> float:
