@@ -47,3 +47,15 @@ def test_every_entry_says_what_it_is():
 def test_unknown_names_and_missing_short_versions_are_refused():
     with pytest.raises(ValueError, match="noisy-cone"):
         reproduce("cone")
+
+
+def test_aevb_is_ahead_of_wake_sleep_in_as_many_stored_runs_as_the_page_says():
+    rows = [r for r in stored("aevb-wake-sleep", FOLDER).rows if "minus" in r["quantity"]]
+    ahead = {
+        images: [float(r["value"]) > 0 for r in rows if r["quantity"].endswith(f"{images} images")]
+        for images in (30000, 60000)
+    }
+    assert {images: (sum(its), len(its)) for images, its in ahead.items()} == {
+        30000: (24, 25),
+        60000: (25, 25),
+    }
