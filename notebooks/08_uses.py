@@ -173,9 +173,10 @@ restored_figure(found.restored[2])
 
 # %% [markdown]
 # The posterior knows what digits look like, so it draws the missing half with the right strokes, or
-# with a grey compromise where several digits fit. Step 1 from a cold start costs the most; the
-# encoder of *damaged* images answers at once and is a little worse; a few steps of Step 1 from
-# there close the difference. This is notebook 6 again, on a task.
+# with a grey compromise where several digits fit. In this run (one model; the bars are over images)
+# Step 1 from a cold start costs the most; the encoder of *damaged* images answers at once and is a
+# little worse; a few steps of Step 1 from there close the difference. This is notebook 6 again, on
+# a task.
 #
 # ## Representation
 #
@@ -198,10 +199,10 @@ with styled():
 fig
 
 # %% [markdown]
-# On these small images the two codes are about equally good for a linear classifier: the first 16
-# principal components already hold most of what tells digits apart. The difference is in what else
-# one can do with the code: the points between two codes are digits, more often than not, and the
-# code comes with an error bar.
+# On these small images the two codes are about equally good for a linear classifier in this run:
+# the first 16 principal components already hold most of what tells digits apart. The difference is
+# in what else one can do with the code: judge by the walks whether the points between two codes are
+# digits, and the code comes with an error bar.
 #
 # ## Exercises
 #

@@ -2,9 +2,16 @@
 
 Each ``NN_topic.py`` is run in a fresh kernel and written, with its outputs, to the ``.ipynb``
 beside it.  Edit only the ``.py``.
+
+``--other-seeds K`` writes nothing.  It runs the assertions with other seeds: every generator that
+the notebook or the package makes from a number n is made from (n, K), in all processes.
 """
 
+import argparse
+import os
+import resource
 import sys
+import tempfile
 from pathlib import Path
 
 import jupytext
@@ -45,14 +52,56 @@ def hidden(tags: list[str]) -> nbformat.NotebookNode:
     return nbformat.from_dict({"jupyter": {"source_hidden": True}, "tags": tags} if tags else {})
 
 
+# Python runs a module of this name at its start: in the kernel, and in the processes it begins.
+OTHER_SEEDS = """
+import numpy as np
+
+plain = np.random.default_rng
+
+
+def default_rng(seed=None):
+    if isinstance(seed, np.random.SeedSequence):
+        entropy = np.atleast_1d(seed.entropy).tolist()
+        return plain(np.random.SeedSequence([*entropy, {k}], spawn_key=seed.spawn_key))
+    if isinstance(seed, int | np.integer | list | tuple | np.ndarray):
+        return plain([*np.atleast_1d(seed).tolist(), {k}])
+    return plain(seed)
+
+
+np.random.default_rng = default_rng
+"""
+
+
+def failures_with_other_seeds(source: Path, k: int) -> list[str]:
+    """The cells that fail when every generator has another seed, each as its message."""
+    notebook = published(source)
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "sitecustomize.py").write_text(OTHER_SEEDS.format(k=k))
+        paths = [folder, *filter(None, [os.environ.get("PYTHONPATH")])]
+        client = NotebookClient(notebook, timeout=None, kernel_name="python3", allow_errors=True)
+        client.execute(env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)})
+    return [
+        "\n".join(output.traceback)
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "error"
+    ]
+
+
+def processor_seconds() -> float:
+    """Of all kernels that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def execute(source: Path) -> Path:
-    """Run one ``.py`` notebook and write its ``.ipynb``."""
+    """Run one ``.py`` notebook and write its ``.ipynb``.  A busy machine may take its time."""
     notebook = published(source)
     # Ids by position and no times: running again changes nothing but the outputs that differ.
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"
         cell.metadata = hidden(cell.metadata.get("tags", []))
-    NotebookClient(notebook, timeout=600, kernel_name="python3", record_timing=False).execute()
+    NotebookClient(notebook, timeout=None, kernel_name="python3", record_timing=False).execute()
     notebook.metadata = nbformat.from_dict(
         {"jupytext": {"formats": "ipynb,py:percent"}, "kernelspec": KERNEL}
     )
@@ -61,6 +110,23 @@ def execute(source: Path) -> Path:
     return target
 
 
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("notebooks", nargs="*", type=Path)
+    parser.add_argument("--other-seeds", type=int, metavar="K")
+    arguments = parser.parse_args()
+    failed = 0
+    for source in arguments.notebooks or sorted(HERE.glob("[0-9][0-9]_*.py")):
+        before = processor_seconds()
+        if arguments.other_seeds is None:
+            done = str(execute(source))
+        else:
+            messages = failures_with_other_seeds(source, arguments.other_seeds)
+            failed += len(messages)
+            done = "\n".join([f"{source}: {len(messages)} cells failed", *messages])
+        print(f"{done} ({processor_seconds() - before:.0f} s of processor time)", flush=True)
+    return failed > 0
+
+
 if __name__ == "__main__":
-    for source in map(Path, sys.argv[1:] or sorted(HERE.glob("[0-9][0-9]_*.py"))):
-        print(execute(source))
+    sys.exit(main())

@@ -203,6 +203,28 @@ def test_runs(source, monkeypatch):
     assert not [output for output in outputs(done) if output.output_type == "error"]
 
 
+def test_other_seeds_reach_every_way_to_make_a_generator(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(program("execute").OTHER_SEEDS.format(k=3))
+    script = (
+        "import numpy as np\n"
+        "root = np.random.SeedSequence(0)\n"
+        "for seed in (0, [0, 1], root, root.spawn(1)[0]):\n"
+        "    print(np.random.default_rng(seed).random())\n"
+    )
+    own, other, again = (
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([folder, str(NOTEBOOKS.parent)])},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+        for folder in ("", str(tmp_path), str(tmp_path))
+    )
+    assert other == again
+    assert not set(own) & set(other)
+
+
 def test_the_guards_see_what_they_guard_against(tmp_path):
     path = tmp_path / "01_drifted.py"
     path.write_text("# %%\n1 + 1\n")

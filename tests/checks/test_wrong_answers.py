@@ -1,5 +1,7 @@
 """Wrong answers that students write, and unusual right ones: each is named, each passes."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -37,6 +39,10 @@ WRONG = {
             (f"-(-0.5*((z-mean)/s)**2 - 0.5*{L2P} - log_scale).sum(-1)", "sign"),
             (f"(-0.5*((z-mean)/s)**2 - 0.5*{L2P} - log_scale).prod(-1)", "prod"),
             (f"(-0.5*((z-mean)/s)**2 - 0.5*{L2P} - log_scale).max(-1)", "max"),
+            (
+                f"-0.5*np.linalg.norm((z-mean)/s, axis=-1) - (log_scale + 0.5*{L2P}).sum(-1)",
+                "length of the vector",
+            ),
             (f"(-0.5*((z-mean[0])/s)**2 - 0.5*{L2P} - log_scale).sum(-1)", "first entry of mean"),
             (
                 f"(-0.5*((z-mean)/s[0])**2 - 0.5*{L2P} - log_scale[0]).sum(-1)",
@@ -59,6 +65,10 @@ WRONG = {
             ("np.exp(w).mean(0)", "density"),
             ("np.log10(np.exp(w).mean(0))", "log10"),
             (f"(m := w.max(0)) + {LSE} - 2*np.log(len(w))", "log(5)"),
+            (
+                "functools.reduce(lambda a, b: np.logaddexp(a, b) - np.log(2), w)",
+                "the mean of two again and again",
+            ),
         ],
     ),
     "elbo": (
@@ -72,6 +82,7 @@ WRONG = {
             ("(p / q).mean(0)", "quotient of the logs"),
             ("(p - np.exp(q)).mean(0)", "q where log q"),
             ("(p - q)[0]", "first entry"),
+            ("p.mean(0) - (np.exp(q)*q).sum(0)", "once more"),
             ("np.median(p - q, 0)", "median"),
             ("(p - q).max(0)", "max"),
             ("-q.mean(0)", "log_joint is not used|E[log p(x, z)] is missing"),
@@ -94,6 +105,10 @@ WRONG = {
             ("(0.5*(mean**2 - 1) - log_scale).sum(-1)", "trace sigma^2 / 2 is missing"),
             ("(0.5*(mean**2/s**2 + s**2 - 1) - log_scale).sum(-1)", "divided by sigma"),
             ("(mean**2 + s**2 - 1 - log_scale).sum(-1)", ""),
+            (
+                "(0.5*(mean**2 - 1) - log_scale).sum(-1) + 0.5*(s**2).prod(-1)",
+                "product of the variances",
+            ),
             ("(0.5*(mean**2 + s**2 - 1) - log_scale).sum()", "datapoints"),
         ],
     ),
@@ -113,6 +128,11 @@ WRONG = {
             ("kl(m, C, n, P) - 0.5 * np.linalg.slogdet(P)[1]", "log det cov_p is missing"),
             ("kl(m, C, n, P, trace=(np.linalg.inv(P) @ C).sum((1, 2)))", "sum of all entries"),
             ("kl(m, C, n, P) + 0.5", "0.5"),
+            ("kl(m, C, n, P, distance=np.linalg.norm(m - n, axis=1))", "P^-1 once"),
+            (
+                "kl(m, C, n, P, distance=np.einsum('ni,nij->n', (m - n)**2, np.linalg.inv(P)))",
+                "P^-1 once",
+            ),
             ("kl(m, C, n, P).mean() + 0 * m[:, 0]", ""),
             ("-kl(m, C, n, P)", "sign"),
         ],
@@ -130,6 +150,10 @@ WRONG = {
             ("np.log(np.exp(p).mean(0)) - np.log(np.exp(q).mean(0))", "quotient of means"),
             ("np.exp(p - q).mean(0)", "exponential"),
             ("(p - q).max(0)", "largest term alone"),
+            (
+                "(np.exp(w := p - q)*w).sum(0)/np.exp(w).sum(0)",
+                "weighted mean of the log weights",
+            ),
         ],
     ),
     "score": (
@@ -208,6 +232,11 @@ WRONG = {
             ("f.mean(0) - f", "counts once"),
             ("(np.cumsum(f, 0) - f) / (len(f) - 1)", "samples before it only"),
             ("np.full_like(f, f.mean())", "everything"),
+            (
+                "np.array([np.delete(f, s).mean() + 0*f[s] for s in range(len(f))])",
+                "np.delete without an axis",
+            ),
+            ("np.cumsum(f, 0) / np.arange(1, len(f) + 1)[:, None]", "mean up to s"),
         ],
     ),
     "optimal_baseline": (
@@ -231,6 +260,7 @@ WRONG = {
             ("put(lam, rows, lam[rows] + grad / rate)", "divided by the rate"),
             ("put(lam, rows - 1, lam[rows - 1] + rate * grad)", "off by one"),
             ("put(lam, rows, lam[rows] * rate * grad)", "lam is multiplied"),
+            ("put(lam, rows, lam[rows] + grad) * rate", "whole table"),
             ("lam", "nothing moved"),
         ],
     ),
@@ -344,6 +374,10 @@ WRONG = {
                 "not normalized|largest weight",
             ),
             ("np.einsum('sn,snx->x', np.exp(lw), v) / np.exp(lw).sum()", ""),
+            (
+                "(((w := np.exp(lw - lw.max(0)))/w.sum(1)[:, None])[..., None]*v).sum(0)",
+                "over the datapoints",
+            ),
         ],
     ),
 }
@@ -394,7 +428,7 @@ def helpers():
         lam[rows] = values
         return lam
 
-    return {"np": np, "kl": kl, "loss": loss, "put": put}
+    return {"np": np, "functools": functools, "kl": kl, "loss": loss, "put": put}
 
 
 def written(arguments, body):

@@ -82,6 +82,14 @@ def _mistakes_of_leaving_out(f: Array) -> list[Suspect]:
             "the median of the others, where their mean is meant",
             np.stack([np.median(np.delete(f, s, 0), axis=0) for s in range(S)]),
         ),
+        (
+            "np.delete without an axis takes one number out of all: the others of all datapoints",
+            np.stack([np.full(N, np.delete(f, s).mean()) for s in range(S)]),
+        ),
+        (
+            "the mean up to s: it contains f_s, and not the later ones",
+            np.cumsum(f, axis=0) / np.arange(1, S + 1)[:, None],
+        ),
         (fixed.format("first"), np.tile(f[1:].mean(axis=0), (S, 1))),
         (fixed.format("last"), np.tile(f[:-1].mean(axis=0), (S, 1))),
     ]

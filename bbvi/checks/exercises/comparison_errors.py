@@ -142,6 +142,13 @@ def check_paired_error(answer: Answer, rng: np.random.Generator) -> None:
         (added, np.sqrt(over_seeds) + np.sqrt(over_data)),
         ("that is the variance: its square root is the standard error", right**2),
         ("the variances are not divided by K and N", np.sqrt(over_seeds * K + over_data * N)),
+        (
+            "the spread was taken first and averaged after: the mean over the other axis is first",
+            np.sqrt(
+                (a - b).var(axis=1, ddof=1).mean(axis=1) / K
+                + (a - b).var(axis=2, ddof=1).mean(axis=1) / N
+            ),
+        ),
         ("K and N are exchanged", np.sqrt(over_seeds * K / N + over_data * N / K)),
         (
             "divided by K and N instead of K - 1 and N - 1: ddof=1",

@@ -35,6 +35,8 @@ def _mistakes_of_the_elbo(log_joint: Array, log_q: Array) -> list[Suspect]:
         Suspect(again, (q * log_w).sum(axis=0)),
         Suspect(again, (q * log_w).mean(axis=0)),
         Suspect(again, (q * log_w).sum(axis=0) / q.sum(axis=0)),
+        Suspect(again, log_joint.mean(axis=0) - (q * log_q).sum(axis=0)),
+        Suspect(again, (q * log_joint).sum(axis=0) - log_q.mean(axis=0)),
         Suspect("the entropy is missing: subtract log q", log_joint.mean(axis=0)),
         Suspect("the entropy has the wrong sign: it is -E[log q]", (log_joint + log_q).mean(0)),
         Suspect("summed over the samples instead of averaged", log_w.sum(axis=0)),

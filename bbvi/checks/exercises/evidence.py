@@ -67,6 +67,10 @@ def check_iwae_bound(answer: Answer, rng: np.random.Generator) -> None:
             log_mean_exp(log_joint) - log_mean_exp(log_q),
         ),
         Suspect("weighted by q once more: the samples come from q", log_mean_exp(log_w + log_q)),
+        Suspect(
+            "the weighted mean of the log weights, where the log of their mean is meant",
+            _posterior_mean(log_w, log_w[..., None])[:, 0],
+        ),
         *log_mean_exp_mistakes(log_w),
     ]
     arguments = {"log_joint": log_joint, "log_q": log_q}
@@ -112,6 +116,11 @@ def _stable_mean(log_w: Array, values: Array) -> Array:
     return np.sum(w * values, axis=0) / np.sum(w, axis=0)
 
 
+def _over_datapoints(log_w: Array, values: Array) -> Array:
+    w = np.exp(log_w - log_w.max(axis=0))[..., None]
+    return np.sum(w * values / w.sum(axis=1, keepdims=True), axis=0)
+
+
 def _mistakes_of_the_mean(log_w: Array, values: Array) -> list[Suspect]:
     w = np.exp(log_w)[..., None]
     weighted, right = w * values, _posterior_mean(log_w, values)
@@ -125,6 +134,7 @@ def _mistakes_of_the_mean(log_w: Array, values: Array) -> list[Suspect]:
         ("the weights are not used", values.mean(axis=0)),
         (over_datapoints, (weighted / w.sum(axis=1, keepdims=True)).sum(axis=0)),
         (over_datapoints, (weighted / w.sum(axis=1, keepdims=True)).mean(axis=0)),
+        (f"{over_datapoints}, each after its largest", _over_datapoints(log_w, values)),
         ("log weights used as weights", (log_w[..., None] * values).sum(0) / log_w.sum(0)[:, None]),
         ("1 / w: the sign of log_w is wrong", _posterior_mean(-log_w, values)),
         ("divided by S: divide by the sum of the weights", right / S),

@@ -85,6 +85,10 @@ def _mistakes_to_the_prior(mean: Array, log_scale: Array) -> list[Suspect]:
             kl(sigma**2) + 0.5 * (mean.sum(axis=1) ** 2 - (mean**2).sum(axis=1)),
         ),
         (
+            "the product of the variances is det Sigma: the trace is their sum",
+            right + 0.5 * ((sigma**2).prod(axis=1) - (sigma**2).sum(axis=1)),
+        ),
+        (
             "the mean is divided by sigma: the prior's scale is 1",
             kl(sigma**2, square=(mean / sigma) ** 2),
         ),
@@ -171,6 +175,9 @@ def _mistakes_of_two_gaussians(
         ("a determinant, where a trace is meant", kl(det_q / det_p)),
         *((distance, kl(square=form)) for form in quadratic),
         (distance, kl(square=np.einsum("nij,nj->n", precision, gap))),
+        (distance, kl(square=np.einsum("nij,nj->n", precision, gap**2))),
+        (distance, kl(square=np.linalg.norm(gap, axis=1))),
+        (f"{distance}; the root is too much", kl(square=np.sqrt(square))),
         (bare, kl(log_det=det_p - det_q)),
         (bare, kl(log_det=det_p / det_q)),
         (

@@ -1,5 +1,7 @@
 """Slips of log (1/S) sum_s exp(log w_s), which several exercises ask for."""
 
+from functools import reduce
+
 import numpy as np
 
 from bbvi.checks.exercises.answers import Answer, as_array, call, name_of, require_answer
@@ -45,6 +47,10 @@ def log_mean_exp_mistakes(log_w: Array) -> list[Suspect]:
         Suspect("the sign of the result is wrong, and of the exponent", -log_mean_exp(-log_w)),
         Suspect("the samples are multiplied: p(x) is a mean over them", log_w.sum(axis=0)),
         Suspect("the median is no mean", np.median(log_w, axis=0)),
+        Suspect(
+            "the mean of two again and again: later samples weigh more than earlier ones",
+            reduce(lambda a, b: np.logaddexp(a, b) - np.log(2), log_w),
+        ),
         Suspect("no mean over the samples (axis 0)", log_w),
         Suspect("np.log1p where np.log is meant", highest + np.log1p(np.exp(rest) / S)),
         *(

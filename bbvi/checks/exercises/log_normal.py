@@ -94,6 +94,10 @@ def _mistakes(z: Array, mean: Array, log_scale: Array) -> list[Suspect]:
             without_square - 0.5 * ((z - mean) / sigma).sum(axis=-1) ** 2,
         ),
         Suspect(
+            "the length of the vector, where its square is meant: np.linalg.norm takes a root",
+            without_square - 0.5 * np.sqrt(square.sum(axis=-1)),
+        ),
+        Suspect(
             "a mean over the latent dimensions: a product of densities is a sum of logs", total / D
         ),
         Suspect("a density, where its log is meant", np.exp(total)),

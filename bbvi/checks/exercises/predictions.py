@@ -92,6 +92,7 @@ def check_samples_needed(answer: Answer, rng: np.random.Generator) -> None:
         ("wanted is taken for a variance: square it too", S * error**2 / wanted),
         ("error is taken for a variance: square it too", S * error / wanted**2),
         ("the difference of the errors: their quotient counts", S * (error - wanted)),
+        ("the log of the quotient, where its square is meant", S * np.log(ratio)),
     ]
     arguments = {"error": error, "num_samples": S, "wanted": wanted}
     sizes = {"S, the number of samples": S}

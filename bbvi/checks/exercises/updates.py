@@ -75,6 +75,7 @@ def _mistakes_of_step_1(lam: Array, rows: Array, grad: Array, rate: float) -> li
         ("the rows are overwritten: += adds the step", put(step)),
         ("a mixture of lam and grad: the step is added to lam", put((1 - rate) * lam[rows] + step)),
         ("lam is multiplied by the step, where it is added", put(step * lam[rows])),
+        ("the whole table is multiplied by the rate: grad alone is", rate * moved(grad)),
         (alone, moved(step) - lam),
         (alone, step),
         ("only the first of the rows moved", moved(step * [[1], [0], [0]])),
