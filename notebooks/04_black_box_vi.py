@@ -171,8 +171,8 @@ assert np.allclose(course.elbo + course.kl, course.log_evidence, atol=0.05)
 step_1_figure(grids, decoder.family, course, two, (8, 8))
 
 # %% [markdown]
-# The mean is found first, the widths later. At the end a gap remains: the posterior is not a
-# factorized Gaussian, and no number of steps will make $q$ fit. The same as a film with a
+# For both digits the mean is found first, the widths later. At the end a gap remains: the posterior
+# is not a factorized Gaussian, and no number of steps will make $q$ fit. The same as a film with a
 # slider: [step_1_moving.html](../figures/step_1_moving.html), made by `bbvi figures`.
 #
 # ## Step sizes
@@ -221,8 +221,8 @@ with styled():
 fig
 
 # %% [markdown]
-# A step that is too small never arrives; one that stays large arrives soon and then shakes. A step
-# size that falls gets both, and so it is the default of `infer`.
+# In this run a step that is too small has not arrived after 300 steps; one that stays large arrives
+# soon and then shakes. A step size that falls gets both, and so it is the default of `infer`.
 #
 # ## What Step 2 sees when Step 1 has not converged
 #
@@ -335,14 +335,14 @@ with styled():
 fig
 
 # %% [markdown]
-# With one or three cold steps $q$ hardly leaves the prior, and a single warm step comes too late.
-# Step 2 then does what is best *for that q*: it makes the model ignore $z$, so that the prior
-# **is** the posterior. In the table the bound of those runs is tight to a tenth of a nat, and
+# With one or three cold steps $q$ hardly left the prior in this run, and a single warm step came
+# too late. Step 2 then does what is best *for that q*: it makes the model ignore $z$, so that the
+# prior **is** the posterior. In the table the bound of those runs is tight to a tenth of a nat, and
 # worthless. The leak of Step 1 into Step 2 shows in the evidence, not in the gap. (An autoencoder
 # whose latents "collapse" meets the same accident.)
 #
-# Ten warm steps did here what thirty cold ones did: $\lambda$ is kept for every datapoint, and
-# $\theta$ moves little between visits. The other way out is to let a network remember: the next
+# Ten warm steps did in this run what thirty cold ones did: $\lambda$ is kept for every datapoint,
+# and $\theta$ moves little between visits. The other way out is to let a network remember: the next
 # notebook.
 #
 # A third way has no $q$ at all: draw the $z_i$ from $p_\theta(z \mid x_i)$ by a Markov chain and

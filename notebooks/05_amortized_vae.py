@@ -189,9 +189,9 @@ if not SMOKE:
 codes_figure(maps.rows, maps.codes, binary_test.labels)
 
 # %% [markdown]
-# Both networks copy about equally well, and better than a plane through the data can. But nothing
-# told the autoencoder where to put its codes: they lie at any scale (compare the axes), and as a
-# model with the prior $N(0, I)$ it is many nats worse. If one fits a Gaussian to its codes
+# In this run both networks copy about equally well, and better than a plane through the data can.
+# But nothing told the autoencoder where to put its codes: they lie at any scale (compare the axes),
+# and as a model with the prior $N(0, I)$ it is many nats worse. If one fits a Gaussian to its codes
 # *afterwards*, that is made good, here with only two dimensions to go wrong. The VAE pays
 # $\mathrm{KL}(q \Vert p(z))$ for every code and decodes a cloud $q$ instead of a point, so its
 # codes fill the prior from the start. What it gains is a *model*: a density $p_\theta(x)$, a prior
@@ -380,8 +380,11 @@ with styled():
 fig
 
 # %% [markdown]
-# The observations of the lecture can be checked on the picture: 0 and 1 lie apart from all others;
-# 4, 7 and 9 share a region, and so do 3, 5 and 8. The averages are blurred where classes overlap.
+# (The latent space is shown without its outermost digits, 0.5 % on each side.) The lecture observes
+# on MNIST that 0 and 1 lie apart from all others, that 4, 7 and 9 share a region, and so do 3, 5
+# and
+# 8. Which of this do you find in this picture? The map has another layout from every start. The
+# averages blur what differs within a class.
 #
 # ## A convolutional network
 #

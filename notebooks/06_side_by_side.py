@@ -193,8 +193,8 @@ figure(
 # * With the plain **score function** per-datapoint BBVI hardly learns at all; leave-one-out makes
 #   up for it (compare notebook 3).
 #
-# What the ranking is depends on the budget and on the step sizes: with the same step sizes for all
-# it turns over (exercise 2).
+# What the ranking is depends on the budget and on the step sizes: with one step size for all nobody
+# is ahead of the VAE (five seeds, README, "Compare"; exercise 2).
 
 # %%
 if not SMOKE:
@@ -209,8 +209,8 @@ if not SMOKE:
 # %% [markdown]
 # ## What a good start is worth
 #
-# Semi-amortized inference starts Step 1 at the encoder's answer. On the model of above: the gap on
-# new digits against the steps taken, from the prior and from the encoder.
+# Semi-amortized inference starts Step 1 at the encoder's answer. On the one model of above: the gap
+# on new digits against the steps taken, from the prior and from the encoder.
 
 # %%
 steps = 30 if SMOKE else 150

@@ -24,7 +24,7 @@ def write(
     timed: SeedComparison | None,
     seconds: float,
 ) -> None:
-    """CSV tables, fits, manifest.json drawn.json and the picture in the results folder."""
+    """CSV tables, fits, manifest.json, drawn.json and the pictures in the results folder."""
     out = args.out
     write_tables(out, result, timed)
     manifest = {
@@ -59,7 +59,7 @@ def write(
             "posteriors": [plain_posterior(posterior) for posterior in result.posteriors],
         }
         write_json(out / DRAWN, kept)
-        figure = plotting.figure(
+        slides = plotting.slides(
             result.rows,
             result.summary,
             result.curves,
@@ -69,7 +69,8 @@ def write(
             title,
             None if timed is None else timed.curves,
         )
-        save_pictures(args, figure, out / "compare.png")
+        for name, figure in slides.items():
+            save_pictures(args, figure, out / f"{name}.png")
 
 
 def _title(problem: Problem, result: SeedComparison) -> str:

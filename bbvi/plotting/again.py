@@ -35,16 +35,16 @@ def figures_of(results: Results) -> dict[str, Figure]:
     if tables.get("posteriors"):
         drawn["posteriors"] = posteriors.posteriors_figure(tables["posteriors"])
     if tables.get("compare") and tables.get("curves") and tables.get("seeds"):
-        drawn["compare"] = _compare_figure(results)
+        drawn |= _compare_slides(results)
     return drawn
 
 
-def _compare_figure(results: Results) -> Figure:
+def _compare_slides(results: Results) -> dict[str, Figure]:
     tables, kept = results.tables, _kept(results.folder / DRAWN)
     posteriors_drawn = [posterior_from(parts) for parts in kept.get("posteriors", ())]
     x = {int(row): np.array(value) for row, value in kept.get("x", {}).items()}
     shape = kept.get("image_shape")
-    return compare.figure(
+    return compare.slides(
         tables["seeds"],
         tables["compare"],
         tables["curves"],

@@ -37,7 +37,7 @@ LABELS = {
 DARK, LIGHT = "#0072B2", "#E69F00"
 
 
-def figure(
+def slides(
     rows: Sequence[Row],
     summary: Sequence[Row],
     curves: Sequence[Row],
@@ -46,8 +46,8 @@ def figure(
     image_shape: tuple[int, int] | None,
     title: str,
     seconds_curves: Sequence[Row] | None = None,
-) -> Figure:
-    """Learning curves with bands, held-out ELBO with intervals, gaps, and true posteriors.
+) -> dict[str, Figure]:
+    """Three figures by name: learning curves; new data with gaps; true posteriors, where there are.
 
     Parameters
     ----------
@@ -61,40 +61,72 @@ def figure(
         against their seconds.
     """
     methods = [str(line["method"]) for line in summary]
-    drawn = sorted({posterior.row for posterior in posteriors})
     with styled():
-        fig = new_figure(20, 6.4 + 3.0 * len(drawn))
-        heights = [6.4, 3.0 * len(drawn)] if drawn else [6.4]
-        parts = np.atleast_1d(np.asarray(fig.subfigures(len(heights), 1, height_ratios=heights)))
-        fig.suptitle(title, fontsize=18)
-        _numbers(parts[0], rows, summary, curves, methods, seconds_curves)
-        if drawn:
-            _posterior_panels(parts[1], posteriors, methods, drawn, x_test, image_shape)
-    return fig
+        drawn = {
+            "compare": _learning(curves, methods, title, seconds_curves),
+            "compare_new_data": _new_data(rows, summary, title),
+        }
+        if posteriors:
+            lines, across = len({p.row for p in posteriors}), len(methods) + bool(image_shape)
+            drawn["compare_posteriors"] = new_figure(2.6 * across, 1.4 + 2.6 * lines)
+            panels = drawn["compare_posteriors"]
+            _posterior_panels(panels, posteriors, methods, x_test, image_shape)
+    return drawn
 
 
-def _numbers(
-    fig: Any,
+def figure(
     rows: Sequence[Row],
     summary: Sequence[Row],
     curves: Sequence[Row],
-    methods: Sequence[str],
-    seconds_curves: Sequence[Row] | None,
-) -> None:
-    """Learning per evaluation and per second, held-out ELBO and the gaps, under one legend."""
-    axes = fig.subplots(1, 4, width_ratios=[1, 1, 0.8, 0.8])
-    by_evaluations, by_seconds, held_out, gaps = axes
-    learning_curves(by_evaluations, curves, methods, "evaluations")
+    posteriors: Sequence[Any],
+    x_test: Array | Mapping[int, Array],
+    image_shape: tuple[int, int] | None,
+    title: str,
+) -> Figure:
+    """All of `slides` in one figure, for a page rather than a projector."""
+    methods = [str(line["method"]) for line in summary]
+    low = 1.0 + 2.4 * len({posterior.row for posterior in posteriors})
+    with styled():
+        fig = new_figure(20, 6.4 + low)
+        above, below = np.asarray(fig.subfigures(2, 1, height_ratios=[6.4, low]))
+        fig.suptitle(title, fontsize=18)
+        by_evaluations, by_seconds, held_out, gaps = above.subplots(1, 4)
+        learning_curves(by_evaluations, curves, methods, "evaluations")
+        learning_curves(by_seconds, curves, methods, "seconds")
+        held_out_dots(held_out, rows, summary)
+        gap_bars(gaps, summary)
+        above.legend(
+            *by_evaluations.get_legend_handles_labels(), loc="outside lower center", ncols=3
+        )
+        _posterior_panels(below, posteriors, methods, x_test, image_shape)
+    return fig
+
+
+def _learning(
+    curves: Sequence[Row], methods: Sequence[str], title: str, seconds_curves: Sequence[Row] | None
+) -> Figure:
+    """Training ELBO per evaluation and per second, under one legend."""
+    fig = new_figure(13, 6.6)
+    by_evaluations, by_seconds = fig.subplots(1, 2, sharey=not seconds_curves)
     learning_curves(by_seconds, seconds_curves or curves, methods, "seconds")
+    learning_curves(by_evaluations, curves, methods, "evaluations")
     by_seconds.set_ylabel("")
     if seconds_curves:
         by_seconds.set_title("Learning, equal seconds")
+    fig.suptitle(title)
+    lines, names = by_evaluations.get_legend_handles_labels()
+    fig.legend(lines, names, loc="outside lower center", ncols=3, fontsize=12)
+    return fig
+
+
+def _new_data(rows: Sequence[Row], summary: Sequence[Row], title: str) -> Figure:
+    """Held-out ELBO beside what inference lost of log p(x)."""
+    fig = new_figure(13, 1.6 + 0.75 * len(summary))
+    held_out, gaps = fig.subplots(1, 2)
     held_out_dots(held_out, rows, summary)
     gap_bars(gaps, summary)
-    gaps.set_yticklabels([])
-    lines, names = by_evaluations.get_legend_handles_labels()
-    bars, kinds = gaps.get_legend_handles_labels()
-    fig.legend(lines + bars, names + kinds, loc="outside lower center", ncols=4)
+    fig.suptitle(title)
+    return fig
 
 
 def learning_curves(axes: Axes, curves: Sequence[Row], methods: Sequence[str], column: str) -> None:
@@ -138,7 +170,7 @@ def _by_seed(curve: Sequence[Row], column: str) -> tuple[Array, Array]:
 
 
 def held_out_dots(axes: Axes, rows: Sequence[Row], summary: Sequence[Row]) -> None:
-    """Held-out ELBO: a dot for each seed, the mean with its 95 % interval over seeds."""
+    """Held-out ELBO: a dot for each seed in ``rows``, the mean and its 95 % interval over seeds."""
     places = np.arange(len(summary))[::-1]
     means = np.array([line["test_elbo"] for line in summary])
     for number, (place, line) in enumerate(zip(places, summary)):
@@ -157,13 +189,14 @@ def held_out_dots(axes: Axes, rows: Sequence[Row], summary: Sequence[Row]) -> No
             ha="center",
             fontsize=11,
         )
-    each = [row["test_elbo"] for row in rows]
-    span = max(max(each) - min(each), np.ptp(means), 1e-3)
-    axes.set_xlim(min(each) - 0.25 * span, max(each) + 0.25 * span)
+    ends = [line[f"test_elbo_{end}"] for line in summary for end in ("low", "high")]
+    seen = [*means, *(row["test_elbo"] for row in rows), *filter(np.isfinite, ends)]
+    span = max(np.ptp(seen), 1e-3)
+    axes.set_xlim(min(seen) - 0.1 * span, max(seen) + 0.1 * span)
     axes.set_ylim(-0.6, len(summary) - 0.3)
     axes.set_yticks(places, [LABELS.get(str(s["method"]), str(s["method"])) for s in summary])
     axes.set_xlabel("held-out ELBO per datapoint (nats)")
-    axes.set_title("New data: mean, 95 %, seeds")
+    axes.set_title("New data: mean, 95 %, seeds" if rows else "New data: mean, 95 %")
     axes.grid(axis="y", visible=False)
 
 
@@ -192,13 +225,14 @@ def gap_bars(axes: Axes, summary: Sequence[Row]) -> None:
         linewidth=0.5,
         label="amortization gap",
     )
-    axes.set_yticks(places, [LABELS.get(str(s["method"]), str(s["method"])) for s in summary])
+    axes.set_yticks(places, [""] * len(places))  # they stand beside the held-out ELBO
     axes.set_ylim(-0.6, len(summary) - 0.3)
     # A family that contains the posterior leaves nothing but noise.
     reach = max((approximation + np.maximum(amortization, 0)).max(), 1e-3)
     axes.set_xlim(0, 1.05 * reach)
     axes.set_xlabel("log p(x) - ELBO (nats)")
     axes.set_title("Of this lost by inference")
+    axes.legend(loc="best", frameon=True)
     axes.grid(axis="y", visible=False)
 
 
@@ -215,24 +249,24 @@ def posterior_panel(axes: Axes, posterior: Any) -> None:
         low, high = min(z[inside].min(), centre - spread), max(z[inside].max(), centre + spread)
         low_high(low, high)
     axes.grid(visible=False)
-    axes.tick_params(labelsize=9)
+    axes.tick_params(labelsize=11)
+    axes.locator_params(nbins=4)
 
 
 def _posterior_panels(
     fig: Any,
     posteriors: Sequence[Any],
     methods: Sequence[str],
-    drawn: Sequence[int],
     x_test: Array | Mapping[int, Array],
     image_shape: tuple[int, int] | None,
 ) -> None:
-    """A line for each drawn datapoint: its picture, then one panel a method."""
+    """A line for each datapoint: its picture, then one panel a method; axes shared by a column."""
+    drawn = sorted({posterior.row for posterior in posteriors})
+    first = 1 if image_shape else 0
     fig.suptitle(
         "True posterior of a held-out datapoint under each method's own model (blue), "
-        "and its q at 1 and 2 standard deviations (orange)",
-        fontsize=14,
+        "and its q at 1 and 2 standard deviations (orange)"
     )
-    first = 1 if image_shape else 0
     panels = fig.subplots(len(drawn), len(methods) + first, squeeze=False)
     for line, row in zip(panels, drawn):
         if image_shape:
@@ -244,7 +278,17 @@ def _posterior_panels(
             posterior = next(p for p in posteriors if p.row == row and p.method == method)
             posterior_panel(axes, posterior)
             if row == drawn[0]:
-                axes.set_title(LABELS.get(method, method).replace(", ", ",\n"), fontsize=11.5)
+                axes.set_title(LABELS.get(method, method).replace(", ", ",\n"), fontsize=13)
             if row == drawn[-1]:
                 axes.set_xlabel("$z_1$")
         line[first].set_ylabel("$z_2$")
+    for column in panels.T[first:]:
+        same_limits(column)
+
+
+def same_limits(panels: Sequence[Axes]) -> None:
+    """Give panels of one latent space the same axes, wide enough for each."""
+    for direction in ("x", "y"):
+        limits = np.array([getattr(axes, f"get_{direction}lim")() for axes in panels])
+        for axes in panels:
+            getattr(axes, f"set_{direction}lim")(limits[:, 0].min(), limits[:, 1].max())

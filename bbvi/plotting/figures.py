@@ -111,7 +111,7 @@ def compare(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
     settings = methods.QUICK._replace(evaluations=20_000) if quick else methods.Settings()
     result = compare_seeds(source, num_seeds=2 if quick else 5, settings=settings)
     problem = source()
-    picture = compare_plots.figure(
+    slides = compare_plots.slides(
         result.rows,
         result.summary,
         result.curves,
@@ -121,7 +121,8 @@ def compare(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
         f"Ways to infer on digits, at equal evaluations, {result.summary[0]['seeds']} seeds",
     )
     return {
-        "compare": Drawn(picture, result.summary),
+        **{name: Drawn(picture, None) for name, picture in slides.items()},
+        "compare": Drawn(slides["compare"], result.summary),
         "compare_curves": Drawn(None, result.curves),
         "compare_differences": Drawn(None, told(result.differences)),
     }

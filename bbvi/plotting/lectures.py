@@ -223,9 +223,17 @@ def draw_components(axes: Axes, weights: Array, means: Array, covariances: Array
     for weight, mean, covariance in zip(weights, means, covariances):
         line = 1 + 3 * weight / weights.max()
         axes.add_patch(ellipse(mean, covariance, 2, linewidth=line, color="black"))
+    axes.autoscale_view()
+    taken = [np.array(text.get_position()) for text in axes.texts]
+    # A label's width and height, as a part of the panel.
+    room = np.array([0.075, 0.05]) * [np.ptp(axes.get_xlim()), np.ptp(axes.get_ylim())]
+    turns = np.linspace(0.5, 2.5, 72, endpoint=False) * np.pi
+    circle = np.column_stack([np.cos(turns), np.sin(turns)])
     for weight, mean, covariance in zip(weights, means, covariances):
-        values, vectors = np.linalg.eigh(covariance)
-        upwards = vectors[:, 1] * np.sign(vectors[1, 1])
-        x, y = mean + 2 * np.sqrt(values[1]) * upwards
+        ring = mean + 2 * circle @ np.linalg.cholesky(covariance).T
+        # Its own place on the ellipse, as far as may be from what else is written.
+        distances = np.abs(ring[:, None] - np.array([*taken, [np.inf, np.inf]])) / room
+        x, y = ring[np.argmax(np.minimum(distances.max(axis=2).min(axis=1), 1.5))]
+        taken.append(np.array([x, y]))
         box = {"boxstyle": "round,pad=0.15", "fc": "white", "ec": "black"}
         axes.text(x, y, f"{weight:.2f}", fontsize=11, ha="center", va="center", bbox=box)

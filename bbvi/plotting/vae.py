@@ -1,5 +1,6 @@
 """Pictures of a trained autoencoder."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -37,7 +38,7 @@ def draw_images(axes: Axes, images: Array, columns: int, title: str) -> None:
 
 
 def draw_latent_space(axes: Axes, means: Array, labels: Array) -> None:
-    """Posterior means coloured by digit, each digit also written at its median.
+    """Posterior means coloured by digit, each digit also written at its median, or beside it.
 
     More than two latent dimensions are shown in their first two principal components.
     """
@@ -53,13 +54,28 @@ def draw_latent_space(axes: Axes, means: Array, labels: Array) -> None:
         axes.scatter(
             chosen[:, 0], chosen[:, 1], s=size, alpha=0.6, color=colors(int(k) % 10), linewidths=0
         )
-    for k in np.unique(labels):
-        across, up = np.median(two[labels == k], axis=0)
+    numbers = np.unique(labels)
+    medians = np.array([np.median(two[labels == k], axis=0) for k in numbers])
+    for k, (across, up) in zip(numbers, _moved_apart(axes, medians, 27.0)):
         box = {"boxstyle": "circle,pad=0.15", "fc": "white", "ec": colors(int(k) % 10), "lw": 2}
         axes.text(across, up, str(int(k)), ha="center", va="center", fontsize=14, bbox=box)
     axes.set_xlabel(names[0])
     axes.set_ylabel(names[1])
     axes.set_title("Latent space, coloured by digit")
+
+
+def _moved_apart(axes: Axes, places: Array, points: float) -> Array:
+    """The places (K, 2), pushed from each other until they are so many points of print apart."""
+    axes.autoscale_view()
+    at, least = axes.transData.transform(places), points * axes.figure.dpi / 72
+    for _ in range(100):
+        for i, j in itertools.combinations(range(len(at)), 2):
+            way = at[j] - at[i]
+            distance = float(np.hypot(*way))
+            if distance < least:
+                push = 0.5 * (least - distance) * (way / distance if distance else np.array([1, 0]))
+                at[i], at[j] = at[i] - push, at[j] + push
+    return axes.transData.inverted().transform(at)
 
 
 def draw_objective(

@@ -78,7 +78,7 @@ def figures(model: str, block: str, rows: Sequence[Row]) -> dict[str, Figure]:
 
 
 def curves_figure(rows: Sequence[Row], block: str, title: str) -> Figure:
-    """Variance against S, against D and along the trajectory, side by side.
+    """Variance against S, against what that costs, against D and along the trajectory.
 
     Parameters
     ----------
@@ -95,15 +95,24 @@ def curves_figure(rows: Sequence[Row], block: str, title: str) -> Figure:
     base = base_point(rows)
     labels = {
         "samples": "samples per gradient, $S$",
+        "evaluations": "log-joint evaluations per gradient",
         "dimension": "latent dimension, $D$",
         "point": "along the trajectory",
     }
-    varied = [column for column in labels if len(distinct(rows, column)) > 1] or ["samples"]
+    several = {column for column in labels if len(distinct(rows, column)) > 1}
+    if "samples" not in several:  # what differs is the price of D alone
+        several.discard("evaluations")
+    varied = [column for column in labels if column in several] or ["samples"]
     with styled():
-        figure = new_figure(5.0 * len(varied) + 3.6, 5.6)
+        # Four panels side by side could not be read from the back row.
+        lines = 2 if len(varied) > 3 else 1
+        across = len(varied) // lines
+        figure = new_figure(5.2 * across + 3.4, 5.0 * lines + 0.4)
         figure.suptitle(title, fontsize=18)
-        panels = figure.subplots(1, len(varied), sharey=True, squeeze=False)[0]
+        panels = figure.subplots(lines, across, sharey=True, squeeze=False).ravel()
         held = {column: {key: base[key] for key in base if key != column} for column in varied}
+        if "evaluations" in held:
+            held["evaluations"] = held["samples"]
         if "dimension" in held:
             # At the start q is the same N(0, I) for every D.
             held["dimension"]["point"] = distinct(rows, "point")[0]
@@ -113,8 +122,10 @@ def curves_figure(rows: Sequence[Row], block: str, title: str) -> Figure:
         for axes, column in zip(panels, varied):
             curves(axes, shown[column], column, names, bottom)
             axes.set_xlabel(labels[column])
-            axes.set_title(caption(held[column]), fontsize=13)
-        panels[0].set_ylabel(f"variance of the gradient in the {block}\n(per parameter)")
+            equal = {"samples": "equal $S$: ", "evaluations": "equal cost: "}.get(column, "")
+            axes.set_title(equal + caption(held[column]), fontsize=13)
+        for axes in panels[::across]:
+            axes.set_ylabel(f"variance of the gradient in the {block}\n(per parameter)")
         panels[0].set_ylim(bottom, _top(every))
         handles = _handles(names, rows)
         if any(row["variance"] < bottom for row in every):
@@ -161,7 +172,7 @@ def curves(
     words = isinstance(places[0], str)
     for row_name in names:
         mine = [row for row in rows if row["estimator"] == row_name]
-        mine.sort(key=lambda row: places.index(row[column]))
+        mine.sort(key=lambda row: places.index(row[column]) if words else row[column])
         x = [places.index(row[column]) if words else row[column] for row in mine]
         y = [max(row["variance"], floor) for row in mine]
         low = [max(row["variance_low"], floor) for row in mine]
@@ -179,9 +190,10 @@ def curves(
         axes.set_xlim(-0.25, len(places) - 0.75)
     else:
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(FixedLocator(places))
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.set_xticklabels([f"{place:g}" for place in places])
+        if column != "evaluations":
+            axes.xaxis.set_major_locator(FixedLocator(places))
+            axes.set_xticklabels([f"{place:g}" for place in places])
 
 
 def drawn_estimators(rows: Sequence[Row]) -> list[str]:

@@ -85,7 +85,8 @@ def test_a_wide_table_comes_in_parts_with_the_first_column():
 def test_figures_are_drawn_again_to_the_byte_and_in_other_kinds(folder, tmp_path):
     again = ["results", str(folder), "--figures", str(tmp_path), "--pictures", "png", "pdf", "svg"]
     assert main(again) == 0
-    assert (tmp_path / "compare.png").read_bytes() == (folder / "compare.png").read_bytes()
+    for name in ("compare.png", "compare_new_data.png", "compare_posteriors.png"):
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
     assert (tmp_path / "compare.pdf").read_bytes().startswith(b"%PDF")
     assert b"<svg" in (tmp_path / "compare.svg").read_bytes()
     small = (tmp_path / "compare.png").stat().st_size

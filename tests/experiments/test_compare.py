@@ -120,7 +120,8 @@ def test_the_command_writes_rows_curves_manifest_and_figure(tmp_path, capsys):
     manifest = json.loads((tmp_path / "a" / "manifest.json").read_text())
     assert manifest["command"]["seed"] == 0
     assert manifest["environment"]["versions"]["numpy"] == np.__version__
-    assert (tmp_path / "a" / "compare.png").stat().st_size > 50_000
+    slides = [f"compare{part}.png" for part in ("", "_new_data", "_posteriors")]
+    assert sum((tmp_path / "a" / name).stat().st_size for name in slides) > 50_000
     assert (tmp_path / "a" / "curves.csv").exists()
 
 

@@ -18,11 +18,12 @@ from bbvi.lectures import naive_evidence, step_1_watched
 from bbvi.models import BernoulliLikelihood, DeepLatentModel, StandardNormal
 from bbvi.nets import MLP
 from bbvi.plotting import figures, style, variance_ranking
-from bbvi.plotting.compare import posterior_panel
-from bbvi.plotting.lectures import gap_figure, step_1_figure
+from bbvi.plotting.compare import posterior_panel, slides
+from bbvi.plotting.lectures import draw_components, gap_figure, step_1_figure
 from bbvi.plotting.moving import step_1_page
 from bbvi.plotting.notebooks import drawn_numbers
 from bbvi.plotting.style import new_figure
+from bbvi.plotting.vae import draw_latent_space
 
 
 @pytest.fixture(scope="module")
@@ -229,6 +230,7 @@ import os
 import numpy as np
 
 from bbvi.plotting.style import new_figure
+from bbvi.plotting.vae import draw_latent_space
 
 SMOKE = os.environ.get("BBVI_SMOKE") == "1"
 new_figure(1, 1)
@@ -276,6 +278,56 @@ def test_every_kind_of_mark_has_its_numbers():
     assert (bar["x"], bar["width"], bar["height"]) == ("-0.25", "0.5", "5")
     [ellipse] = (row for row in rows if row["what"] == "ellipse")
     assert (ellipse["x"], ellipse["width"], ellipse["angle"]) == ("1", "3", "30")
+
+
+def boxes_overlap(axes):
+    """Whether any two texts of a drawn panel cover each other."""
+    axes.get_figure().draw_without_rendering()
+    boxes = [text.get_window_extent() for text in axes.texts]
+    return any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+@pytest.mark.parametrize("spread", [0.05, 1.0])
+def test_labels_of_a_latent_space_and_of_components_do_not_cover_each_other(spread):
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(6), 30)
+    means = spread * rng.standard_normal((6, 2))[labels] + rng.standard_normal((180, 2))
+    fig = new_figure(8, 7)
+    axes = fig.subplots()
+    draw_latent_space(axes, means, labels)
+    assert not boxes_overlap(axes)
+    draw_components(axes, np.full(5, 0.2), np.zeros((5, 2)), np.tile(np.eye(2), (5, 1, 1)))
+    assert not boxes_overlap(axes)
+
+
+def test_a_methods_two_posteriors_have_the_same_axes():
+    z1, z2 = np.meshgrid(np.linspace(-3, 3, 40), np.linspace(-3, 3, 40))
+    drawn = [
+        Posterior(
+            method, row, z1, z2, -(((z1 - row) / 0.3) ** 2) - z2**2, np.array([row, 0.0]), np.eye(2)
+        )
+        for method in ("bbvi-score", "semi-amortized")
+        for row in (0, 1)
+    ]
+    summary = [
+        {
+            "method": method,
+            **dict.fromkeys(("test_elbo", "test_elbo_low", "test_elbo_high"), -1.0),
+            **dict.fromkeys(("approximation_gap", "amortization_gap"), 0.5),
+        }
+        for method in ("bbvi-score", "semi-amortized")
+    ]
+    curves = [
+        {"method": line["method"], "seed": 0, "evaluations": n, "seconds": n, "elbo": -1 / n}
+        for line in summary
+        for n in (1, 2)
+    ]
+    made = slides([], summary, curves, drawn, {0: np.zeros(4), 1: np.ones(4)}, (2, 2), "title")
+    assert [len(fig.axes) for fig in made.values()] == [2, 2, 6]
+    _, above_1, above_2, _, below_1, below_2 = made["compare_posteriors"].axes
+    for above, below in ((above_1, below_1), (above_2, below_2)):
+        assert above.get_xlim() == below.get_xlim()
+        assert above.get_xlim()[0] < 0 < 1 < above.get_xlim()[1]
 
 
 def test_every_picture_is_shown_on_the_page_of_the_figures():

@@ -13,6 +13,7 @@ def row(estimator, samples, variance, high, k=1.0):
         "point": "start",
         "estimator": estimator,
         "samples": samples,
+        "evaluations": samples,
         "noise": "independent",
         "estimates": "ELBO",
         "unbiased": True,
@@ -36,6 +37,20 @@ def test_an_interval_without_an_upper_end_does_not_flatten_the_curves(high):
         bottom, top = figure.axes[0].get_ylim()
         assert 0 < bottom < 0.1
         assert 2.25 < top < 100
+
+
+def test_equal_cost_stands_beside_equal_samples():
+    rows = [
+        row(name, S, 9.0 / S, 10.0) | {"evaluations": each * S}
+        for name, each in (("score-function", 1), ("measure-valued", 7))
+        for S in (1, 4)
+    ]
+    by_samples, by_cost = curves_figure(rows, "mean", "title").axes
+    assert len(curves_figure(rows[::2], "mean", "title").axes) == 1  # one S: no panel of its cost
+    assert by_samples.get_title().startswith("equal $S$")
+    assert by_cost.get_title().startswith("equal cost")
+    assert [list(line.get_xdata()) for line in by_samples.lines[::3]] == [[1, 4], [1, 4]]
+    assert [list(line.get_xdata()) for line in by_cost.lines[::3]] == [[1, 4], [7, 28]]
 
 
 def ranked(estimator, variance, exists=True):
