@@ -1,4 +1,7 @@
-"""Two amortized procedures that weight S samples of q by p / q."""
+"""Two amortized procedures that weight S samples of q by p / q.
+
+They raise what `bbvi.fit_amortized` raises.
+"""
 
 from typing import Any
 
@@ -30,11 +33,6 @@ def fit_importance_weighted(
     Fit
         ``trace.elbo`` holds L_S, which lies between the ELBO and log p(x).
 
-    Raises
-    ------
-    TypeError, ValueError, NotFiniteError
-        As `bbvi.fit_amortized`.
-
     Notes
     -----
     Burda, Grosse and Salakhutdinov (2016), equation 8.
@@ -61,11 +59,6 @@ def fit_reweighted_wake_sleep(
     -------
     Fit
         ``trace.elbo`` holds the importance-weighted bound L_S.
-
-    Raises
-    ------
-    TypeError, ValueError, NotFiniteError
-        As `bbvi.fit_amortized`.
 
     Notes
     -----

@@ -1,4 +1,8 @@
-"""A hidden Markov model with Gaussian emissions, and its exact answers."""
+"""A hidden Markov model with Gaussian emissions, and its exact answers.
+
+These raise TypeError or ValueError if x is not a finite float array (N, T), or theta is not of the
+model.
+"""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -137,13 +141,7 @@ class HiddenMarkovModel:
         return x.astype(dtype_of(theta), copy=False), z.astype(dtype_of(theta), copy=False)
 
     def log_evidence(self, theta: Theta, x: Array) -> Array:
-        """log p(x) by the forward recursion alpha_t[j] = e_t[j] sum_i alpha_{t-1}[i] A[i, j]: (N,).
-
-        Raises
-        ------
-        TypeError, ValueError
-            If x is not a finite float array (N, T), or theta is not of this model.
-        """
+        """log p(x) by the forward recursion, a_t[j] = e_t[j] sum_i a_{t-1}[i] A[i, j]: (N,)."""
         x = check_inputs(self, theta, x)
         log_A, log_e = self.log_transition(theta), self.log_emission(theta, x)
         log_alpha = self.log_initial(theta) + log_e[:, 0]
@@ -155,11 +153,6 @@ class HiddenMarkovModel:
         """p(z | x) by the backward recursion beta_t[i] = sum_j A[i, j] e_{t+1}[j] beta_{t+1}[j].
 
         p(z_{t+1} = j | z_t = i, x) = A[i, j] e_{t+1}[j] beta_{t+1}[j] / beta_t[i].
-
-        Raises
-        ------
-        TypeError, ValueError
-            If x is not a finite float array (N, T), or theta is not of this model.
         """
         x = check_inputs(self, theta, x)
         log_A, log_e = self.log_transition(theta), self.log_emission(theta, x)

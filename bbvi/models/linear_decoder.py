@@ -2,7 +2,8 @@
 
 With z ~ sum_k w_k N(m_k, C_k) and x | z ~ N(W z + b, c I), every marginal and posterior is a
 finite mixture of Gaussians (K = 1 for the standard normal prior).  Nothing is approximated, so
-a fit of such a model can be held against the truth.
+a fit of such a model can be held against the truth.  Both functions raise TypeError or ValueError
+if x is not a finite float array (N, Dx), or the model is not linear-Gaussian.
 """
 
 from typing import NamedTuple
@@ -29,11 +30,6 @@ class MixturePosterior(NamedTuple):
 def log_evidence(model: DeepLatentModel, theta: Theta, x: Array) -> Array:
     """log p(x) = log sum_k w_k N(x; W m_k + b, W C_k W^T + c I): (N,), nats, exact.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If x is not a finite float array (N, Dx), or the model is not linear-Gaussian.
-
     Notes
     -----
     Bishop (2006), equation 2.115, one component at a time.
@@ -56,11 +52,6 @@ def posterior(model: DeepLatentModel, theta: Theta, x: Array) -> MixturePosterio
 
     C'_k = (C_k^-1 + W^T W / c)^-1;  m'_nk = C'_k (C_k^-1 m_k + W^T (x_n - b) / c);
     w'_nk is proportional to w_k N(x_n; W m_k + b, W C_k W^T + c I).
-
-    Raises
-    ------
-    TypeError, ValueError
-        If x is not a finite float array (N, Dx), or the model is not linear-Gaussian.
     """
     log_joint = _log_joint_components(model, theta, x)
     _, m, C = _prior_moments(model, theta)

@@ -1,4 +1,8 @@
-"""x = W z + b + sigma * noise: the model whose every answer is known exactly."""
+"""x = W z + b + sigma * noise: the model whose every answer is known exactly.
+
+The answers raise TypeError or ValueError if x is not a finite float array (N, Dx) of theta's dtype,
+or theta is not finite or not of the model.
+"""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -90,14 +94,7 @@ class LinearGaussian:
         return z @ theta["W"].T + theta["b"] + np.exp(theta["log_sigma"]) * noise, z
 
     def log_evidence(self, theta: Theta, x: Array) -> Array:
-        """log p(x) = log N(x; b, W W^T + sigma^2 I): (N,), nats, exact.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If x is not a finite float array (N, Dx) of theta's dtype, or theta is not finite or not
-            of this model.
-        """
+        """log p(x) = log N(x; b, W W^T + sigma^2 I): (N,), nats, exact."""
         x = check_inputs(self, theta, x)
         W, variance = theta["W"], np.exp(2 * theta["log_sigma"])
         L = np.linalg.cholesky(W @ W.T + variance * np.eye(self.observed_dim, dtype=W.dtype))
@@ -109,12 +106,6 @@ class LinearGaussian:
         """p(z | x) = N(M^-1 W^T (x - b), sigma^2 M^-1), M = W^T W + sigma^2 I, exact.
 
         ``family.from_moments(*posterior)`` turns it into variational parameters.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If x is not a finite float array (N, Dx) of theta's dtype, or theta is not finite or not
-            of this model.
         """
         x = check_inputs(self, theta, x)
         W, variance = theta["W"], np.exp(2 * theta["log_sigma"])

@@ -1,4 +1,8 @@
-"""A linear-Gaussian state-space model, and its exact answers."""
+"""A linear-Gaussian state-space model, and its exact answers.
+
+These raise TypeError or ValueError if x is not a finite float array (N, T p), or theta is not of
+the model.
+"""
 
 from dataclasses import dataclass
 
@@ -113,13 +117,7 @@ class LinearGaussianStateSpace:
         return x.reshape(num, -1).astype(dtype), z.reshape(num, -1).astype(dtype)
 
     def log_evidence(self, theta: Theta, x: Array) -> Array:
-        """log p(x) = sum_t log p(x_t | x_<t) by the Kalman filter: (N,), nats, exact.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If x is not a finite float array (N, T p), or theta is not of this model.
-        """
+        """log p(x) = sum_t log p(x_t | x_<t) by the Kalman filter: (N,), nats, exact."""
         x = check_inputs(self, theta, x)
         observed = x.reshape(len(x), self.num_steps, self.step_dim)
         A, C = theta["A"], theta["C"]
@@ -141,11 +139,6 @@ class LinearGaussianStateSpace:
         """p(z | x) over all steps at once, from its block-tridiagonal precision, exact.
 
         ``FullCovarianceGaussian(D).from_moments(*posterior)`` turns it into variational parameters.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If x is not a finite float array (N, T p), or theta is not of this model.
         """
         x = check_inputs(self, theta, x)
         observed = x.reshape(len(x), self.num_steps, self.step_dim)
