@@ -110,6 +110,7 @@ class _Answering(Executor):
     def __init__(self, client: Any) -> None:
         self.client = client
         self.open: set[Future[Any]] = set()
+        self.given_up = False
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Compute fn(*args, **kwargs) on a worker; two equal submissions are two."""
@@ -125,6 +126,8 @@ class _Answering(Executor):
         answer = asyncio.run_coroutine_threadsafe(fetch(), self.client.loop.asyncio_loop)
         self.open.add(answer)
         answer.add_done_callback(self.open.discard)
+        if self.given_up:  # nobody looks for workers any more
+            answer.cancel()
         return answer
 
 
@@ -143,6 +146,7 @@ def _watch(
             last_seen, told = time.monotonic(), False
         elif alone > patience:
             print(f"{address} has had no workers for {patience:g} s: given up", file=sys.stderr)
+            executor.given_up = True
             for answer in list(executor.open):
                 answer.cancel()
             return

@@ -10,7 +10,8 @@ from bbvi.inference.importance_check import weigh
 from bbvi.inference.nats_left import look
 from bbvi.inference.other_modes import other_modes
 from bbvi.inference.solvers.solution import Solution, Targets
-from bbvi.types import Array
+from bbvi.inference.tails import tail_ratio
+from bbvi.types import Array, Reparameterizable
 
 CHECKED_ROWS, CHECK_SAMPLES = 50, 1000
 """Rows whose q is looked at under fresh noise, and the samples for each."""
@@ -27,6 +28,9 @@ BELIEVED = 0.7
 MOVED = 0.07
 """Standard deviations by which weights may move a mean, and part by which they may change a
 standard deviation: of 0.1, what their noise leaves."""
+
+NARROW = 0.9
+"""Part of the posterior's width along rays, below which q is too narrow."""
 
 
 class NotConvergedWarning(UserWarning):
@@ -69,6 +73,9 @@ class Verdict(NamedTuple):
         without a path.  As far as k-hat is below 0.7 this is q's error.
     sd_ratio : ndarray (R, K)
         Standard deviation under q, as a part of that under the weights.
+    tail_ratio : ndarray (R,)
+        Standard deviation under q, as a part of that of the posterior along rays from q's mean:
+        1 where these do not tell, and in more than 16 rows.
     evaluations : int
         Of log p, for this verdict.
     """
@@ -88,6 +95,7 @@ class Verdict(NamedTuple):
     effective_samples: Array
     mean_error: Array
     sd_ratio: Array
+    tail_ratio: Array
     evaluations: int
 
     @property
@@ -95,10 +103,10 @@ class Verdict(NamedTuple):
         """Rows, of those looked at, where something says that q is not near the posterior: (R,).
 
         The row has not converged, k-hat is above 0.7, the weights move a mean by more than 0.07
-        standard deviations or change one by more than 7 per cent, or linear response raises one by
-        as much.
+        standard deviations or change one by more than 7 per cent, linear response raises one by
+        as much, or along rays the posterior is wider than q by more than a tenth.
         """
-        narrow = (self.response_ratio < 1 - MOVED).any(axis=1)
+        narrow = (self.response_ratio < 1 - MOVED).any(axis=1) | (self.tail_ratio < NARROW)
         return ~self.converged[self.rows] | ~(self.khat <= BELIEVED) | self._moved() | narrow
 
     def _moved(self) -> Array:
@@ -141,6 +149,8 @@ class Verdict(NamedTuple):
             text += (
                 f".  By linear response q's sd are as low as {lowest:.2f} of what they should be"
             )
+        if (self.tail_ratio < NARROW).any():
+            text += f".  Along rays q's sd are {self.tail_ratio.min():.2f} of the posterior's"
         near = self.rival < RIVAL
         if near.any():
             text += (
@@ -175,6 +185,7 @@ def by_course(
         effective_samples=nothing,
         mean_error=np.zeros((0, 0)),
         sd_ratio=np.zeros((0, 0)),
+        tail_ratio=nothing,
         evaluations=0,
     )
 
@@ -214,6 +225,7 @@ def verdict(
         cost += again.evaluations
     rival, more = _rival(family, targets, solution, rows, z, log_w, fresh)
     weighed = weigh(family, z, log_w, of, lam.dtype)
+    tails, along = _tails(family, target, z, fresh)
     return by_course(family, targets, solution, rng)._replace(
         converged=converged & ~(rival < RIVAL),
         rival=rival,
@@ -224,7 +236,8 @@ def verdict(
         gradient_norm=seen.gradient_norm,
         response_ratio=seen.response_ratio,
         **weighed._asdict(),
-        evaluations=log_w.size + cost + more,
+        tail_ratio=tails,
+        evaluations=log_w.size + cost + more + along,
     )
 
 
@@ -236,6 +249,13 @@ def _rival(
         return solution.rival, 0
     searched, cost = other_modes(family, targets, solution.lam, z, log_w, rng)
     return np.where(solution.rival < RIVAL, solution.rival, searched), cost
+
+
+def _tails(family: Any, target: Any, z: Array, rng: Any) -> tuple[Array, int]:
+    """`tail_ratio` of families with a path; 1 for others, and its evaluations."""
+    if not isinstance(family, Reparameterizable):
+        return np.ones(z.shape[1]), 0
+    return tail_ratio(target, z, rng)
 
 
 def advice(verdict: Verdict) -> str:

@@ -162,6 +162,9 @@ def test_without_any_worker_it_is_said_and_ends(loop, capsys, tmp_path):
     assert len(told) == 2
     assert "lost all its workers; waiting 0.3 s" in told[0]
     assert told[1] == "tcp://h:1 has had no workers for 0.3 s: given up"
+    # What is asked for later, on a machine that is slow to ask, is answered as well.
+    with pytest.raises(ConnectionError, match="5 of 5 cells"):
+        run(None, executor=executor)
 
 
 def test_a_lost_scheduler_is_one_line_and_the_sweep_goes_on(tmp_path):
