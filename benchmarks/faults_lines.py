@@ -40,7 +40,7 @@ COMMANDS = (
     (VAE, "checkpoint.json"),
     ([*VARIANCE, "--estimators", "reparameterized"], "manifest.json"),
     (["posteriors", "eight_schools", "--draws", "500"], "posteriors.png"),
-    (["figures", "elbo-gap", "--quick"], "elbo-gap.png"),
+    (["figures", "elbo-gap", "--quick"], "elbo_gap.png"),
 )
 """Words, and a file that their run leaves."""
 START = "import sys; from bbvi.cli import main; sys.exit(main())"

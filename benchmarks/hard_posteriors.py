@@ -191,6 +191,8 @@ def skewed() -> list[Case]:
         line("Student t, 4 degrees", lambda z: -2.5 * anp.log1p(z**2 / 4), -4000, 4000),
         told_only("Student t, 2 degrees", lambda z: -1.5 * anp.log1p(z[..., 0] ** 2 / 2), 1),
         told_only("Cauchy", lambda z: -anp.log1p(z[..., 0] ** 2), 1),
+        heavy(5, 2.5),
+        heavy(10, 3.0),
     ]  # fmt: skip
 
 
@@ -205,6 +207,17 @@ def walls() -> list[Case]:
         ),
         line("NaN beyond 2", lambda z: -0.5 * z**2 + 0 * anp.sqrt(2 - z), -9, 2),
     ]
+
+
+def heavy(D: int, degrees: float) -> Case:
+    """Student's t in D dimensions, of variance degrees / (degrees - 2)."""
+
+    def log_p(z: Array) -> Array:
+        return -0.5 * (degrees + D) * anp.log1p(anp.sum(z**2, -1) / degrees)
+
+    truth = np.zeros(D), np.full(D, np.sqrt(degrees / (degrees - 2)))
+    name = f"Student t, {degrees} degrees, D = {D}"
+    return Case(name, lambda: bbvi.Posterior(log_p, D), truth)
 
 
 def funnel(name: str, sd: float) -> Case:

@@ -9,7 +9,6 @@ covariance of q, |u| = 1, the mean of |L^-1 (z - m)|^2 under p is, in polar coor
 It is D where p has q's covariance.
 """
 
-
 import numpy as np
 
 from bbvi.types import Array, Target

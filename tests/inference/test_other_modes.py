@@ -99,8 +99,10 @@ def test_the_stochastic_solver_is_not_silent(family):
 
 
 def test_without_the_search_two_modes_are_silent(monkeypatch):
-    # Negative control: neither the solver's criterion nor k-hat knows.
+    # Negative control: neither the solver's criterion nor k-hat knows; rays happen to meet it.
     monkeypatch.setattr(judging, "other_modes", lambda *args: (np.array([np.inf]), 0))
+    assert fitted(bbvi.Laplace).verdict.tail_ratio[0] < 0.5
+    monkeypatch.setattr(judging, "tail_ratio", lambda *args: (np.ones(1), 0))
     fit = fitted(bbvi.Laplace)
     assert fit.verdict.all_converged
     assert not fit.verdict.flagged[0]
