@@ -148,8 +148,8 @@ ENTRY = Reproduction(
         "the weights is left out. How much depends on the start: from this package's own, "
         "N(0, 1 / inputs), Adagrad's first steps make wake-sleep's log sigma run away. Its ELBO is "
         "then below -1000 in 15 of 25 runs after 30,000 images and in 10 after 60,000; AEVB is "
-        "above it in all 25, as here. Read as sd 0.1, the paper's start does the same in the two runs "
-        "tried.",
+        "above it in all 25, as here. Read as sd 0.1, the paper's start does the same in the two "
+        "runs tried.",
         "Intervals of five runs that hold together are wide: AEVB is ahead in 24 of 25 runs after "
         "30,000 images and in all 25 after 60,000. The picture draws values below -400 at -400.",
     ),
