@@ -7,6 +7,7 @@ import numpy as np
 
 from bbvi.experiments.identity import cell_rng
 from bbvi.experiments.methods import Method, Settings, estimator_of
+from bbvi.experiments.user_integrand import check_entropy
 from bbvi.experiments.problem import Problem
 from bbvi.inference import Fit, fixed_budget, known_theta, maximum_likelihood
 from bbvi.nets import astype
@@ -51,6 +52,8 @@ def try_methods(problem: Problem, table: Mapping[str, Method], settings: Setting
         theta = astype(problem.model.init(rng), problem.train.x.dtype)
         try:
             _procedure(problem, method, theta, settings, False, False, 1, None)(rng)
+            if not isinstance(method.estimator, str):
+                check_entropy(method.estimator, problem.family, settings.num_samples)
         except (TypeError, ValueError) as error:
             if type(error) in (TypeError, ValueError):
                 raise type(error)(f"method {name}: {error}") from error

@@ -30,11 +30,12 @@ def report(problem: Problem, result: SeedComparison) -> str:
     ]
     held_out, evaluated = len(problem.test.x), result.rows[0]["test_rows"]
     of_all = "" if evaluated == held_out else f" of {held_out}"
+    by = result.summary[0]["evidence_by"]
     head = (
         f"{problem.name}: {len(problem.train.x)} training and {evaluated}{of_all} held-out rows; "
         "nats per datapoint,\n"
-        f"means over {result.summary[0]['seeds']} seeds with 95 % intervals; log p(x) by "
-        f"{result.summary[0]['evidence_by']};\n"
+        f"means over {result.summary[0]['seeds']} seeds with 95 % intervals; log p(x) "
+        f"{'' if by == 'exact' else 'by '}{by};\n"
         f"units: {problem.units}"
     )
     parts = [head, format_table(lines, lines[0])]

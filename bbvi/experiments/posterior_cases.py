@@ -17,6 +17,7 @@ import numpy as np
 from bbvi.models.eight_schools import eight_schools, eight_schools_exact
 from bbvi.models.posterior import Posterior
 from bbvi.models.reference_posteriors import MODELS
+from bbvi.suggestions import did_you_mean
 from bbvi.types import Array
 
 BUILT_IN = "eight_schools"
@@ -129,7 +130,12 @@ def _from_python(path: Path, name: str) -> Case:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    value = getattr(module, name, None)
+    if name not in vars(module):
+        raise ValueError(
+            f"{path.name} has no {name!r}; expected the name of a bbvi.Posterior in it."
+            f"{did_you_mean(name, vars(module))}"
+        )
+    value = vars(module)[name]
     if callable(value) and not isinstance(value, Posterior):
         value = value()
     if not isinstance(value, Posterior):

@@ -153,7 +153,7 @@ def _cast(problem: Problem, dtype: Any) -> Problem:
 def methods_of_file(text: str) -> Mapping[str, Method]:
     """The methods of a file: a `Method`, several by name, a procedure, or an estimator.
 
-    An estimator is used by `bbvi.fit_amortized`; a procedure has its signature.
+    An estimator, of the ELBO, is used by `bbvi.fit_amortized`; a procedure has its signature.
 
     Raises
     ------
@@ -169,11 +169,11 @@ def methods_of_file(text: str) -> Mapping[str, Method]:
         return dict(named)
     if callable(named) and is_estimator(named):
         return {name: Method(fit_amortized, named, by_encoder)}
-    if callable(named):
+    if callable(named) and _takes_procedure_arguments(named):
         return {name: Method(named, "reparameterized", by_encoder)}
     raise TypeError(
-        f"{text} is {type(named).__name__}; expected a Method, a dict of them, a procedure like "
-        "fit_amortized, or an estimator (family, target, lam, eps)."
+        f"{text} is {type(named).__name__}; expected a Method, a dict of them, a procedure with "
+        "the arguments of fit_amortized, or an estimator (family, target, lam, eps)."
     )
 
 
@@ -193,3 +193,10 @@ def is_estimator(function: Any) -> bool:
     """Whether a function's first arguments are family, target, lam, eps."""
     inner = function.func if isinstance(function, partial) else function
     return list(inspect.signature(inner).parameters)[:4] == ESTIMATOR_ARGUMENTS
+
+
+def _takes_procedure_arguments(function: Any) -> bool:
+    """Whether a function may be called with the keyword arguments of `bbvi.fit_amortized`."""
+    parameters = inspect.signature(function).parameters
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    return open_ended or {"encoder", "theta"} <= set(parameters)

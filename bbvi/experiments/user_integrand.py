@@ -23,7 +23,7 @@ from bbvi.families import DiagonalGaussian
 from bbvi.inference.inner_loop import ascend
 from bbvi.optimizers import adam
 from bbvi.protocols import Gaussian
-from bbvi.types import Array, Estimate, Relaxable, Reparameterizable, Target, Theta
+from bbvi.types import Array, Estimate, Estimator, Relaxable, Reparameterizable, Target, Theta
 
 CLIMB = {"start": 0, "mid": 10, "converged": 100}
 """Steps of Adam up E_q[f] at the named points; an integrand need not have an optimum."""
@@ -176,6 +176,32 @@ def try_estimator(
         raise ValueError(
             f"{name} returned {got}; expected a bbvi.Estimate whose grad has the shape of lam, "
             f"{lam.shape}."
+        )
+
+
+def check_entropy(estimator: Estimator, family: Any, S: int) -> None:
+    """Refuse an estimator of E_q[f] where the ELBO's is expected: its q would collapse.
+
+    At log p(z) = log q(z) the ELBO is 0; what leaves the entropy out says E_q[log q] = -H[q].
+
+    Raises
+    ------
+    ValueError
+        If the mean of repeated estimates is -H[q], and not 0.
+    """
+    lam, rng, repeats = family.init(1), np.random.Generator(np.random.PCG64(0)), 200
+    entropy, many = float(family.entropy(lam)[0]), np.repeat(lam, repeats, axis=0)
+    log_q = integrand_rows(
+        lambda z: family.log_prob(np.repeat(lam, z.shape[1], axis=0), z), family.latent_dim, repeats
+    )
+    try:
+        value = estimator(family, log_q, many, family.noise(rng, S, repeats, lam.dtype)).elbo.mean()
+    except (TypeError, ValueError):
+        return  # It asks for more than log p, such as a normal prior.
+    if abs(value + entropy) < 0.2 * abs(entropy):
+        raise ValueError(
+            "it estimates E_q[log p] without the entropy of q; expected an estimator of the ELBO. "
+            "Make it one by bbvi.estimators.of_elbo(...), and give that."
         )
 
 

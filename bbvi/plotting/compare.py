@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from bbvi.plotting.lectures import draw_q
 from bbvi.plotting.style import COLORS, LINES, new_figure, styled
@@ -195,6 +195,7 @@ def held_out_dots(axes: Axes, rows: Sequence[Row], summary: Sequence[Row]) -> No
     axes.set_xlim(min(seen) - 0.1 * span, max(seen) + 0.1 * span)
     axes.set_ylim(-0.6, len(summary) - 0.3)
     axes.set_yticks(places, [LABELS.get(str(s["method"]), str(s["method"])) for s in summary])
+    axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.set_xlabel("held-out ELBO per datapoint (nats)")
     axes.set_title("New data: mean, 95 %, seeds" if rows else "New data: mean, 95 %")
     axes.grid(axis="y", visible=False)

@@ -4,6 +4,7 @@ Curves show at most eight estimators, the ranking shows all.  A variance of zero
 has no place on a logarithmic axis: it is drawn at the bottom as an open triangle.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -207,8 +208,10 @@ def drawn_estimators(rows: Sequence[Row]) -> list[str]:
 
 def _bottom(rows: Sequence[Row]) -> float:
     """Below the smallest variance that is not zero up to rounding."""
-    largest = max((row["variance"] for row in rows), default=1.0)
-    return min((row["variance"] for row in rows if row["variance"] > ZERO * largest), default=1) / 4
+    # What is not finite (an estimator with too few samples) is not drawn and sets no scale.
+    finite = [row["variance"] for row in rows if math.isfinite(row["variance"])]
+    largest = max(finite, default=1.0)
+    return min((value for value in finite if value > ZERO * largest), default=1) / 4
 
 
 def _top(rows: Sequence[Row]) -> float:

@@ -6,9 +6,12 @@ import sys
 import numpy as np
 import pytest
 
+from bbvi import Bernoulli, DiagonalGaussian, Laplace
 from bbvi.cli import main
+from bbvi.estimators.table import ESTIMATORS
 from bbvi.experiments.problem import Problem
 from bbvi.experiments.user_files import load_object, methods_of_file, problem_of_file
+from bbvi.experiments.user_integrand import check_entropy
 
 MINE = """
 import autograd.numpy as anp
@@ -46,6 +49,16 @@ def by_hand(rng, dtype):
 def halved(family, target, lam, eps):
     estimate = reparameterized(family, target, lam, eps)
     return estimate._replace(grad=0.5 * estimate.grad)
+
+
+def without_entropy(family, target, lam, eps):
+    z = family.transform(lam, eps)
+    f, _, dtheta = target.evaluate(z, dtheta=True)
+    return Estimate(f.mean(axis=0), (f[..., None] * family.score(lam, z)).mean(axis=0), dtheta)
+
+
+def one_argument(x):
+    return x
 
 
 def unfit(family, target, lam, eps):
@@ -130,6 +143,28 @@ def test_an_error_names_the_method_that_made_it(file, tmp_path, capsys):
     assert main(["compare", *methods, *out]) == 2
     told = "bbvi compare: method unfit: this family has no such derivative\n"
     assert capsys.readouterr().err == told
+
+
+def test_an_estimator_without_the_entropy_is_refused(file, tmp_path, capsys):
+    out = ["--out", str(tmp_path / "x"), "--quick", "--dataset", "iris"]
+    assert main(["compare", "--methods", f"{file}:without_entropy", *out]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("bbvi compare: method without_entropy: it estimates E_q[log p] without")
+    assert told.count("\n") == 1
+    assert main(["compare", "--methods", f"{file}:one_argument", *out]) == 2
+    assert "one_argument is function; expected a Method" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("family", [DiagonalGaussian(2), Laplace(1), Bernoulli(5)], ids=repr)
+def test_every_estimator_of_the_elbo_passes_that_check(family):
+    told = 0
+    for specification in ESTIMATORS.values():
+        if isinstance(family, specification.family) and specification.prepare is None:
+            check_entropy(specification.elbo, family, 4)
+            told += 1
+    assert told > 5
+    with pytest.raises(ValueError, match="without the entropy"):
+        check_entropy(ESTIMATORS["leave-one-out"].expectation, family, 4)
 
 
 def test_the_folder_of_the_file_takes_nobody_s_place(file, tmp_path):

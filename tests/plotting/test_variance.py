@@ -95,3 +95,10 @@ def test_a_legend_calls_biased_only_what_is_known_to_be():
     assert texts[:3] == ["own (bias unknown)", "spsa (biased)", "nvil"]
     (legend,) = ranking_figure(rows[2:], "mean", "title").legends
     assert not any("bias" in text.get_text() for text in legend.get_texts())
+
+
+def test_a_variance_that_is_no_number_does_not_make_others_zero():
+    rows = [row("nvil", S, variance, 0.2) for S, variance in ((1, float("nan")), (4, 0.1))]
+    figure = curves_figure(rows, "mean", "title")
+    assert figure.axes[0].get_ylim()[0] < 0.1
+    assert "zero" not in " ".join(text.get_text() for text in figure.legends[0].get_texts())
