@@ -7,8 +7,8 @@ import numpy as np
 
 from bbvi.experiments.identity import cell_rng
 from bbvi.experiments.methods import Method, Settings, estimator_of
-from bbvi.experiments.user_integrand import check_entropy
 from bbvi.experiments.problem import Problem
+from bbvi.experiments.user_integrand import check_entropy
 from bbvi.inference import Fit, fixed_budget, known_theta, maximum_likelihood
 from bbvi.nets import astype
 from bbvi.optimizers import adam, cosine_decay
