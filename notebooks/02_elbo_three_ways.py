@@ -73,7 +73,7 @@ from bbvi.evaluation import elbo, linear_gaussian_elbo, log_evidence_quadrature
 from bbvi.evaluation.quadrature import find_boxes, grid
 from bbvi.experiments.compare import Posterior
 from bbvi.lectures.step_1_watched import kl_to_posterior
-from bbvi.plotting.compare import posterior_panel
+from bbvi.plotting.compare import posterior_panel, same_limits
 from bbvi.plotting.style import COLORS, LINES, MARKERS, new_figure, styled
 
 # Fits in this notebook have a budget of steps; none claims an optimum.
@@ -135,6 +135,14 @@ for t in steps:
 
 # At the posterior every single log weight is log p(x): form c has no noise at all.
 assert np.allclose(three_elbos(optimum, eps)[2], model.log_evidence(theta, x))
+# What is said below about the noise holds for other draws, too.
+for seed in (0, 1, 2):
+    draws = family.noise(np.random.default_rng(seed), 1000, len(x))
+    far, near = (
+        [form.std(axis=0).mean() for form in three_elbos(t * optimum, draws)] for t in (0.3, 0.95)
+    )
+    assert min(far[:2]) > 0.9 * far[2]
+    assert min(near[:2]) > 2 * near[2]
 
 names = ("a: joint + entropy", "b: reconstruction - KL", "c: log weights")
 with styled():
@@ -199,6 +207,8 @@ for angle in np.radians(angles):
         gap = log_p - linear_gaussian_elbo(model, turned, x, q, best).elbo
         assert np.allclose(gap, kl_gaussians(*q.moments(best), *posterior), atol=1e-10)
         gaps[name].append(gap.mean())
+assert max(gaps["factorized"]) > 0.5
+assert max(gaps["full covariance"]) < 1e-9
 
 with styled():
     fig = new_figure(8, 4)
@@ -339,6 +349,8 @@ with styled():
         inset.grid(visible=False)
     panels[0, 0].set_ylabel("$z_2$")
     panels[1, 0].set_ylabel("$z_2$")
+    for column in panels.T:
+        same_limits(column)
     fig.suptitle("True posterior (blue), and q at 1 and 2 standard deviations (orange)")
 fig
 
