@@ -40,6 +40,7 @@ numpydoc_show_class_members = False
 viewcode_follow_imported_members = True
 
 nb_execution_mode = "off"
+nb_merge_streams = True
 nb_mime_priority_overrides = [("html", "image/png", 10)]
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist", "attrs_inline"]
 myst_heading_anchors = 3
@@ -59,18 +60,22 @@ mathjax2_config = {
         "ignoreClass": "document",
     },
     "HTML-CSS": {
-        "linebreaks": {"automatic": True},
+        "scale": 92,
         "availableFonts": [],
         "webFont": "STIX-Web",
         "imageFont": None,
         "EqnChunk": 1000,
         "EqnChunkDelay": 0,
+        # MathJax's own font of blanks is at about:blank, which browsers report as an error.
+        "styles": {"@font-face": {"font-family": "MathJax_Blank", "src": "local('none')"}},
     },
 }
 
 html_theme = "pydata_sphinx_theme"
 html_title = "bbvi"
 html_static_path = ["_static"]
+html_favicon = "_static/icon.svg"
+html_context = {"default_mode": "auto"}
 html_css_files = ["book.css"]
 # Pages that have none below them need no list of these.
 ALONE = ("index", "which", "laboratory", "glossary", "cheatsheet", "students", "teachers", "slides")

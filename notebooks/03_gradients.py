@@ -477,9 +477,8 @@ else:
 # | a relaxed $z$ as control variate, its bias removed again | REBAR, RELAX |
 # | a relaxed $z$ *instead*, its bias left in | concrete, straight-through |
 #
-# Four coins, $f(b) = \sum_d (b_d - 0.45)^2$, four samples; the exact gradient is $p (1 - p)
-# \big(0.55^2
-# - 0.45^2\big)$ for each coin. (RELAX learns its surrogate beforehand.)
+# Four coins, $f(b) = \sum_d (b_d - 0.45)^2$, four samples; the exact gradient is
+# $p (1 - p) (0.55^2 - 0.45^2)$ for each coin. (RELAX learns its surrogate beforehand.)
 
 # %%
 D, S, t = 4, 4, 0.45

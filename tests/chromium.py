@@ -12,7 +12,7 @@ BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 class Chromium:
-    """One page of a browser; ``errors`` is what its console complained of."""
+    """One page of a browser; ``errors`` is what its console and its requests complained of."""
 
     def __init__(self, profile, width=1366, height=768):
         down, self._up = os.pipe()
@@ -78,6 +78,14 @@ class Chromium:
             self.errors.append(str(params["exceptionDetails"]))
         elif event.get("method") == "Log.entryAdded" and params["entry"]["level"] == "error":
             self.errors.append(params["entry"]["text"] + " " + params["entry"].get("url", ""))
+        elif event.get("method") == "Runtime.consoleAPICalled":
+            if params["type"] in ("error", "warning", "assert"):
+                self.errors.append(f"console: {params['args'][0].get('value')}")
+        elif event.get("method") == "Network.responseReceived":
+            if params["response"]["status"] >= 400:
+                self.errors.append(f"{params['response']['status']} {params['response']['url']}")
+        elif event.get("method") == "Network.loadingFailed" and not params.get("canceled"):
+            self.errors.append(params["errorText"])
         elif event.get("method") == "Network.requestWillBeSent":
             self.requests.append(params["request"]["url"])
 

@@ -98,6 +98,7 @@ NOISE_SOURCES: dict[str, NoiseSource] = {
     "antithetic": antithetic,
     "quasi-monte-carlo": quasi_monte_carlo,
 }
+"""Name -> where eps comes from: what `with_noise` and ``bbvi variance --noise`` take."""
 
 
 def with_noise(family: Any, source: NoiseSource) -> Any:

@@ -262,3 +262,4 @@ ESTIMATORS: dict[str, Specification] = {
         bound="Renyi",
     ),
 }
+"""Name -> function, contract, bias, cost and source: what commands, tests and pages read."""

@@ -28,3 +28,4 @@ defvjp(tanh, lambda answer, a: lambda g: g * (1 - answer**2))
 
 
 ACTIVATIONS = {"tanh": tanh, "relu": _relu, "softplus": softplus}
+"""Name -> function: what `MLP` and `ConvNet` take as ``activation``."""

@@ -98,5 +98,8 @@ def standalone(page: str) -> str:
         page = page.replace(f'<i class="fa fa-{name}"></i>', sign)
     for name in re.findall(r'id="_anim_img([0-9a-f]+)"', page):
         page = page.replace(name, "_step_1")
-    head = '<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n<title>Step 1</title>\n'
+    head = (
+        '<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n<title>Step 1</title>\n'
+        '<link rel="icon" href="data:,">\n'
+    )
     return f"{head}{page}\n</html>\n"

@@ -73,7 +73,9 @@ def _scopes(context: Any, docname: str) -> list[Any]:
     packages = [name for name in names.modules() if name.count(".") == 1]
     every = [*found, "bbvi", *packages]
     scopes = [importlib.import_module(name) for name in dict.fromkeys(every)]
-    return [getattr(scopes[0], owner), *scopes] if hasattr(scopes[0], owner or "") else scopes
+    # Of a constant Sphinx takes the module for its class.
+    inside = owner and owner.partition(".")[0] != "bbvi" and hasattr(scopes[0], owner)
+    return [getattr(scopes[0], owner), *scopes] if inside else scopes
 
 
 def _name_of(value: Any, owner: Any, target: str) -> str | None:

@@ -50,8 +50,13 @@ def _attribute_docs(module: ModuleType) -> dict[tuple[str, str], list[str]]:
 
 
 def constant_doc(module: str, name: str) -> list[str]:
-    """The lines that document a constant, below it in its module."""
-    return _attribute_docs(importlib.import_module(module)).get(("", name), [])
+    """The lines that document a constant, below it where it is defined."""
+    value = getattr(importlib.import_module(module), name)
+    for place in (importlib.import_module(module), *modules().values()):
+        lines = _attribute_docs(place).get(("", name), [])
+        if lines and getattr(place, name) is value:
+            return lines
+    return []
 
 
 def _is_code(value: object) -> bool:
@@ -96,8 +101,7 @@ def value_of(full_name: str) -> object:
 def summary(value: object, module: ModuleType | None = None, name: str = "") -> str:
     """The first sentence, or line, of a docstring."""
     if not (_is_code(value) or inspect.ismodule(value)):
-        lines = _attribute_docs(module).get(("", name), [""]) if module else [""]
-        text = " ".join(lines)
+        text = " ".join(constant_doc(module.__name__, name)) if module else ""
     else:
         text = inspect.cleandoc(value.__doc__ or "")
     first = text.split("\n\n")[0].replace("\n", " ").strip()

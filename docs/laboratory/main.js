@@ -48,5 +48,7 @@ async function begin() {
 
 window.MathJax = { messageStyle: "none", showMathMenu: false, skipStartupTypeset: true,
   tex2jax: { inlineMath: [["\\(", "\\)"]], displayMath: [["\\[", "\\]"]] },
-  "HTML-CSS": { availableFonts: [], webFont: "STIX-Web", imageFont: null, linebreaks: { automatic: true } } };
+  "HTML-CSS": { availableFonts: [], webFont: "STIX-Web", imageFont: null, linebreaks: { automatic: true },
+    // MathJax's own font of blanks is at about:blank, which browsers report as an error.
+    styles: { "@font-face": { "font-family": "MathJax_Blank", src: "local('none')" } } } };
 begin();

@@ -38,3 +38,4 @@ LIKELIHOODS: dict[type, LikelihoodKernel] = {
     MaskedBernoulli: MASKED,
     FlippedBernoulli: FLIPPED,
 }
+"""Likelihood -> its log-density and derivatives by hand; autograd differentiates any other."""

@@ -14,3 +14,4 @@ PRIORS: dict[type, PriorKernel] = {
     BernoulliPrior: BERNOULLI_PRIOR,
     CategoricalPrior: CATEGORICAL_PRIOR,
 }
+"""Prior -> its log-density and derivatives by hand."""

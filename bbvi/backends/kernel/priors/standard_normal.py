@@ -21,3 +21,4 @@ def _value_and_grads(state: None, z: Array, weights: Array | None) -> tuple[Arra
 
 
 STANDARD_NORMAL = PriorKernel(lambda prior, params: None, _value, _value_and_grads)
+"""N(0, I): no parameters, so no state and no theta gradient."""
