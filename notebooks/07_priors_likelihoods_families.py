@@ -115,30 +115,39 @@ z = np.random.default_rng(1).standard_normal((50, 2))
 assert np.allclose(log_mixture(z), mixture.log_prob(params, z))
 
 train, test = train_test_split(np.random.default_rng(2), images, labels)
-priors = compare_priors(
-    train,
-    test,
-    np.random.default_rng(3),
-    decoders=((8, 64), (2, 64), (2, 32, 64)),
-    num_steps=100 if SMOKE else 1500,
-)
-for row in priors.rows:
-    gain = f", gain {row['gain']:.2f} ± {row['gain_se']:.2f}" if "gain" in row else ""
-    print(f"decoder {row['decoder']:8} {row['prior']:16} ELBO {row['test_elbo']:.2f}{gain}")
+seeds = (3,) if SMOKE else (3, 4, 5)
+runs = [
+    compare_priors(
+        train._replace(x=train.x.astype(np.float32)),
+        test._replace(x=test.x.astype(np.float32)),
+        np.random.default_rng(seed),
+        decoders=((8, 64), (2, 64), (2, 32, 64)),
+        num_steps=100 if SMOKE else 700,
+    )
+    for seed in seeds
+]
+gained = {}
+for seed, run in zip(seeds, runs):
+    for row in run.rows[1::2]:
+        gained.setdefault(row["decoder"], []).append(row["gain"])
+        print(
+            f"seed {seed}: decoder {row['decoder']:8} mixture's ELBO {row['test_elbo']:.2f}, "
+            f"gain {row['gain']:.2f} ± {row['gain_se']:.2f}"
+        )
 if not SMOKE:
-    assert priors.rows[1]["gain"] > 5 * priors.rows[1]["gain_se"]
-priors_figure(priors.rows, priors.fitted, test.labels)
+    assert min(gained["8-64"]) > 1
+    assert min(gained["8-64"] + gained["2-64"]) > max(gained["2-32-64"])
+    assert max(np.abs(gained["2-32-64"])) < 1
+priors_figure(runs[0].rows, runs[0].fitted, test.labels)
 
 # %% [markdown]
-# Gain and ± are over the test digits, of one training run. Another seed moves the gain by about as
-# much (.2 nats, one standard deviation), and longer training raises it: read the sign and the size,
-# not the second digit.
+# ± is over the test digits, of one training run; another seed moves the gain by some tenths of a
+# nat, and the length of training changes it, too: read the sign and the size, not the second digit.
 #
 # The components settle where the codes of new digits are, several digits to a component. What this
-# is worth depends on the decoder. A linear one (8-64: eight latents, no hidden layer) can only
+# is worth depends on the decoder. A linear one (8-64 and 2-64: no hidden layer) can only
 # turn and stretch the prior, so a better prior is a better model. A decoder with a hidden layer
-# can bend a normal prior into almost anything: what it gains here is within what another seed
-# moves.
+# can bend a normal prior into almost anything: of the three it gains least, for each seed.
 #
 # ## Four covariances for one likelihood
 #
@@ -149,7 +158,9 @@ priors_figure(priors.rows, priors.fitted, test.labels)
 # L^{-1}(x - \mu)\rVert^2 - \log\det L - \log 2\pi$.
 
 # %%
-petals = iris().x[:, 2:]
+petals, kinds = iris().x[:, 2:], iris().labels
+small, large = (petals[kinds == kind].std(axis=0) for kind in (0, 2))
+assert np.all(small < 0.5 * large)
 petals = (petals - petals.mean(axis=0)) / petals.std(axis=0)
 
 outputs = np.random.default_rng(3).standard_normal((1, len(petals), 5))  # m (2), then L packed
@@ -233,13 +244,14 @@ for name, seen, new in zip(likelihoods, seen_log_p.T, new_log_p.T):
 if not SMOKE:
     assert np.all(seen_log_p[:, 1:] > seen_log_p[:, :1])
     assert np.all(new_log_p[:, 1] > new_log_p[:, 0])
-    assert abs((new_log_p[:, 3] - new_log_p[:, 1]).mean()) < 0.15
+    for freer in (2, 3):
+        assert abs((new_log_p[:, freer] - new_log_p[:, 1]).mean()) < 0.15
 
 # %% [markdown]
 # A scale that depends on $z$ buys likelihood, on new flowers too, in every split. More freedom than
-# that does not pay on these new flowers: of these three splits a full covariance is ahead in one
-# and behind in two, and in the mean by less than 0.15 nats. It also buys danger: where few points
-# lie, a network that may choose its variance will shrink it around them (exercise 2).
+# that does not pay on new flowers: in the mean over the splits neither a diagonal nor a full
+# covariance is ahead or behind by as much as 0.15 nats. It also buys danger: where few points lie,
+# a network that may choose its variance will shrink it around them (exercise 2).
 #
 # ## A family with correlations
 #
@@ -326,6 +338,29 @@ for name, estimator in estimators.items():
     bound = elbo(mean_field, backends.autodiff.target(chain, theta, x), lam, rng, num_samples=2000)
     assert np.all(np.abs(exact - bound.value - loss[name]) < 6 * bound.standard_error + 1e-6)
     print(f"{name:18} log p(x) - ELBO = {loss[name].mean():.3f} nats per sequence")
+
+# Is mean field too sure, and most so where the exact posterior is not? Other sequences, too.
+for seed in () if SMOKE else (8, 18, 28):
+    its_x, lam = x, None
+    if seed != 8:
+        its_x, _ = chain.sample(np.random.default_rng(seed), theta, num=20)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotConvergedWarning)
+            lam = infer(
+                chain,
+                mean_field,
+                theta,
+                its_x,
+                np.random.default_rng(seed),
+                estimator=estimators["leave-one-out"],
+                num_steps=150,
+            ).lam
+    odds = q["leave-one-out"] if lam is None else np.exp(lam.reshape(-1, T, K))
+    sure = (odds / odds.sum(axis=2, keepdims=True)).max(axis=2)
+    exactly = chain.posterior(theta, its_x).marginals.max(axis=2)
+    assert sure.mean() > exactly.mean()
+    unclear = exactly < 0.8
+    assert (sure - exactly)[unclear].mean() > 2 * np.abs(sure - exactly)[~unclear].mean()
 
 with styled():
     fig = new_figure(11, 3.6)
@@ -434,6 +469,11 @@ for name in names:
 print("gradient             reported   ELBO  log p(x)")
 for name, reported, bound, log_p in report:
     print(f"{name:20}{reported:9.2f}{bound:7.2f}{log_p:10.2f}")
+
+if not SMOKE:
+    concrete = report[-1]
+    assert concrete[1] == max(reported for _, reported, _, _ in report)
+    assert concrete[1] > concrete[2] + 0.3
 
 with styled():
     fig = new_figure(13, 4.2)

@@ -228,6 +228,7 @@ for name, lines in ratios.items():
 if not SMOKE:
     assert np.all(np.array(ratios["dreg"])[:, -1] > 4 * np.array(ratios["iwae"])[:, -1])
     assert np.all(np.array(ratios["dreg"])[:, -1] > np.array(ratios["dreg"])[:, 0])
+    assert np.all(np.array(ratios["iwae"])[:, -1] < np.array(ratios["iwae"])[:, 0])
 
 # %% [markdown]
 # ## Rényi bounds, and which mode is sought
@@ -346,6 +347,7 @@ for seed in SEEDS:
         assert report[seed, "best q"][1] < 0.05
         assert report[seed, "prior"][0] < 0.7
         assert report[seed, "best q"][1] < report[seed, "prior"][1] / 3
+        assert report[seed, "encoder"][1] < report[seed, "prior"][1]
 
 # %% [markdown]
 # The prior is the worst proposal, and for most digits its $\hat k$ does not say so: it is wider
