@@ -225,7 +225,10 @@ def test_modules_of_the_working_folder_do_not_run_in_workers(tmp_path):
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 @pytest.mark.parametrize("delay", [0.3, 1.0, 2.5, 5.0])
 def test_ctrl_c_is_one_line_and_ends_the_workers(tmp_path, delay):
-    command = [sys.executable, "-c", "from bbvi.cli import main; import sys; sys.exit(main())"]
+    # A job in the background of a shell hands down that SIGINT is ignored.
+    heard = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    heard += "; from bbvi.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", heard]
     command += ["variance", "--workers", "2", "--out", str(tmp_path / "out")]
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
