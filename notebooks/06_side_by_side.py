@@ -56,8 +56,9 @@ from bbvi.experiments.compare_results import conclusions
 from bbvi.experiments.compare_seeds import compare_seeds
 from bbvi.experiments.methods import DEFAULT, Settings
 from bbvi.experiments.problem import problem_from
+from bbvi.inference import NotConvergedWarning
 from bbvi.nets import astype
-from bbvi.plotting.compare import figure
+from bbvi.plotting.compare import slides
 from bbvi.plotting.style import COLORS, LINES, new_figure, styled
 
 problem = problem_from("digits", np.random.default_rng(0), dtype=np.float64)
@@ -169,7 +170,7 @@ for row in result.summary:
         f"{interval:>18}{row['approximation_gap']:9.2f}{row['amortization_gap']:8.2f}"
     )
 print("\n".join(conclusions(result.differences)))
-figure(
+pictures = slides(
     result.rows,
     result.summary,
     result.curves,
@@ -178,6 +179,13 @@ figure(
     single.image_shape,
     f"Digits, {budget:,} log-joint evaluations for each run",
 )
+pictures["compare"]
+
+# %%
+pictures["compare_new_data"]
+
+# %%
+pictures["compare_posteriors"]
 
 # %% [markdown]
 # How to read it:
@@ -198,45 +206,65 @@ figure(
 
 # %%
 if not SMOKE:
-    line = {row["method"]: row for row in result.summary}
-    vae, bbvi = line["amortized-reparameterized"], line["bbvi-reparameterized"]
-    assert vae["train_elbo"] == max(row["train_elbo"] for row in result.summary)
-    assert vae["test_elbo"] < vae["train_elbo"] - 0.5
-    assert bbvi["amortization_gap"] < 0.1 < vae["amortization_gap"]
-    assert bbvi["seconds_per_new"] > 1000 * vae["seconds_per_new"]
-    assert line["bbvi-score"]["test_elbo_high"] < line["bbvi-leave-one-out"]["test_elbo_low"]
+    for seed in sorted({row["seed"] for row in result.rows}):
+        line = {row["method"]: row for row in result.rows if row["seed"] == seed}
+        vae, bbvi = line["amortized-reparameterized"], line["bbvi-reparameterized"]
+        assert vae["train_elbo"] == max(row["train_elbo"] for row in line.values())
+        assert vae["test_elbo"] < vae["train_elbo"] - 0.5
+        assert bbvi["amortization_gap"] < 0.1 < vae["amortization_gap"]
+        assert line["semi-amortized"]["amortization_gap"] < vae["amortization_gap"]
+        assert bbvi["seconds_per_new"] > 500 * vae["seconds_per_new"]
+        assert line["bbvi-score"]["test_elbo"] < line["bbvi-leave-one-out"]["test_elbo"] - 2
 
 # %% [markdown]
 # ## What a good start is worth
 #
-# Semi-amortized inference starts Step 1 at the encoder's answer. On the one model of above: the gap
-# on new digits against the steps taken, from the prior and from the encoder.
+# Semi-amortized inference starts Step 1 at the encoder's answer. On three models, learned as the
+# one above: the gap on new digits against the steps taken, from the prior and from the encoder.
+
 
 # %%
-steps = 30 if SMOKE else 150
-gaps = {}
-for name, begin in (("from the prior", None), ("from the encoder", lam)):
-    traces = infer(
-        model,
-        family,
-        fit.theta,
-        x_new,
-        np.random.default_rng(8),
-        lam=begin,
-        num_samples=64,
-        num_steps=steps,
-        optimizer=adam(0.05),
-    ).trace
-    gaps[name] = log_p.mean() - traces.elbo
-if not SMOKE:
-    assert gaps["from the encoder"][10] < gaps["from the prior"][30]
+def gap_on_the_way(seed, steps):
+    """log p(x) - ELBO after each step, from the prior and from the encoder."""
+    learned = fit_amortized(
+        model, family, x, np.random.default_rng(seed), encoder=encoder,
+        num_steps=200 if SMOKE else 2000,
+    )  # fmt: skip
+    evidence = log_evidence_quadrature(model, learned.theta, x_new).value.mean()
+    starts = {"from the prior": None, "from the encoder": encoder(learned.phi, x_new)}
+    gaps = {}
+    with warnings.catch_warnings():
+        # Few steps are the point: the way there is drawn.
+        warnings.simplefilter("ignore", NotConvergedWarning)
+        for name, begin in starts.items():
+            rng = np.random.default_rng(8)
+            trace = infer(
+                model, family, learned.theta, x_new, rng, lam=begin, num_samples=64,
+                num_steps=steps, optimizer=adam(0.05),
+            ).trace  # fmt: skip
+            gaps[name] = evidence - trace.elbo
+    return gaps
+
+
+gaps = [gap_on_the_way(seed, 30 if SMOKE else 150) for seed in (3, 4, 5)]
+for from_one in gaps:
+    prior, mended = from_one["from the prior"], from_one["from the encoder"]
+    print(f"encoder alone {mended[0]:.2f} nats, 10 steps more {mended[10]:.2f};", end=" ")
+    print(f"30 steps from the prior {prior[29]:.2f}")
+    if not SMOKE:
+        assert mended[10] < prior[30]
+        assert mended[0] > 3 * mended[-1]
 
 with styled():
     fig = new_figure(9, 4.4)
     axes = fig.subplots()
-    for number, (name, gap_on_the_way) in enumerate(gaps.items()):
-        axes.plot(gap_on_the_way, color=COLORS[number], ls=LINES[number], label=f"Step 1 {name}")
-    axes.axhline(gaps["from the encoder"][0], color="black", lw=1, ls=":", label="encoder alone")
+    for number, name in enumerate(gaps[0]):
+        for model_number, from_one in enumerate(gaps):
+            label = f"Step 1 {name}" if model_number == 0 else None
+            axes.plot(from_one[name], color=COLORS[number], ls=LINES[number], label=label)
+    for from_one in gaps:
+        axes.axhline(from_one["from the encoder"][0], color="black", lw=1, ls=":")
+    axes.plot([], color="black", lw=1, ls=":", label="encoder alone")
     axes.set(yscale="log", xlabel="steps of Step 1", ylabel="log p(x) - ELBO (nats per digit)")
     axes.set_title("The encoder saves the first steps; Step 1 closes what is left")
     axes.legend()

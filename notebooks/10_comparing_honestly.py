@@ -206,7 +206,7 @@ with styled():
     for place, shares in enumerate(coverage.values()):
         axes.barh(-place, 100 * np.mean(shares), color=COLORS[place], height=0.65)
         axes.text(
-            100 * np.mean(shares) - 1,
+            100 * min(np.mean(shares), 0.95) - 1,
             -place,
             f"{np.mean(shares):.0%}",
             ha="right",

@@ -175,6 +175,7 @@ with styled():
         axes.axvline(mode, color=COLORS[3], ls=":", label="MAP")
         axes.set(xlabel="μ", ylabel="density", title=f"N = {num}")
         axes.margins(y=0.3)
+        axes.set_ylim(bottom=0)
         axes.legend(loc="upper left", fontsize=10)
 fig
 

@@ -74,34 +74,6 @@ def slides(
     return drawn
 
 
-def figure(
-    rows: Sequence[Row],
-    summary: Sequence[Row],
-    curves: Sequence[Row],
-    posteriors: Sequence[Any],
-    x_test: Array | Mapping[int, Array],
-    image_shape: tuple[int, int] | None,
-    title: str,
-) -> Figure:
-    """All of `slides` in one figure, for a page rather than a projector."""
-    methods = [str(line["method"]) for line in summary]
-    low = 1.0 + 2.4 * len({posterior.row for posterior in posteriors})
-    with styled():
-        fig = new_figure(20, 6.4 + low)
-        above, below = np.asarray(fig.subfigures(2, 1, height_ratios=[6.4, low]))
-        fig.suptitle(title, fontsize=18)
-        by_evaluations, by_seconds, held_out, gaps = above.subplots(1, 4)
-        learning_curves(by_evaluations, curves, methods, "evaluations")
-        learning_curves(by_seconds, curves, methods, "seconds")
-        held_out_dots(held_out, rows, summary)
-        gap_bars(gaps, summary)
-        above.legend(
-            *by_evaluations.get_legend_handles_labels(), loc="outside lower center", ncols=3
-        )
-        _posterior_panels(below, posteriors, methods, x_test, image_shape)
-    return fig
-
-
 def _learning(
     curves: Sequence[Row], methods: Sequence[str], title: str, seconds_curves: Sequence[Row] | None
 ) -> Figure:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from bbvi.plotting.lectures import draw_components
 from bbvi.plotting.style import COLORS, new_figure, styled
@@ -63,6 +64,7 @@ def codes_figure(rows: Sequence[Row], views: Sequence[Any], labels: Array) -> Fi
         panels = fig.subplots(2, len(views), height_ratios=[2.4, 1])
         for (above, below), view, row in zip(panels.T, views, rows):
             draw_latent_space(above, view.codes, labels)
+            above.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             above.set_xlabel("first coordinate of the code")
             above.set_ylabel("second coordinate" if above is panels[0, 0] else "")
             above.set_title(f"{view.method}: {_summary(row)}", fontsize=12.5)
