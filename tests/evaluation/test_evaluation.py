@@ -23,7 +23,7 @@ from bbvi.estimators import ESTIMATORS
 from bbvi.evaluation import elbo, inference_gap, log_evidence_is, log_evidence_quadrature
 from bbvi.evaluation.exact import linear_gaussian_elbo
 from bbvi.evaluation.grid_sums import moments_of
-from bbvi.evaluation.quadrature import find_boxes, trapezoids
+from bbvi.evaluation.quadrature import find_boxes, halve_spacing, trapezoids
 from bbvi.inference import NotConvergedWarning
 
 
@@ -151,6 +151,16 @@ def test_quadrature_on_digits_is_below_1e_6_shown_by_doubling(digits_model):
     # Too few nodes are seen to be too few.
     coarse = trapezoids(backends.kernel.target(model, theta, x), low, high, 12)
     assert np.abs(coarse - found.value).max() > 1e-3
+
+
+def test_half_the_spacing_adds_the_nodes_between(digits_model):
+    model, theta, x = digits_model
+    target = backends.kernel.target(model, theta, x)
+    low, high = np.full((25, 2), -3.0), np.array([4.0, 2.0]) + np.arange(25)[:, None] / 10
+    halved = halve_spacing(trapezoids(target, low, high, 11), target, low, high, 11)
+    whole = trapezoids(target, low, high, 21)
+    np.testing.assert_allclose(halved, whole, rtol=0, atol=1e-11)
+    assert np.abs(halved - trapezoids(target, low, high, 22)).max() > 1e-9
 
 
 def test_quadrature_agrees_with_importance_sampling_from_the_prior(digits_model):
