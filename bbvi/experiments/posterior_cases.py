@@ -66,6 +66,11 @@ def load_cases(what: Sequence[str], data: str | None = None) -> list[Case]:
     """
     if not what:
         data = os.environ.get("BBVI_DATA") if data is None else data
+        if data and not Path(data).is_dir():
+            raise FileNotFoundError(
+                f"BBVI_DATA is {data}, which is no folder; "
+                "expected the data folder, or no such variable."
+            )
         folder = Path(data) / "posteriordb" if data else None
         what = [str(folder)] if folder is not None and folder.is_dir() else [BUILT_IN]
     return [case for word in what for case in _load(word)]

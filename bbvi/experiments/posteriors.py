@@ -29,7 +29,6 @@ from bbvi.families import DiagonalGaussian, FullCovarianceGaussian
 from bbvi.families.diagonal_gaussian import GaussianMoments
 from bbvi.importance_weights import psis
 from bbvi.inference import infer
-from bbvi.inference.verdict import RIVAL
 from bbvi.limits import TooMuchError, shape_that_fits
 from bbvi.logs import log_mean_exp
 from bbvi.models.posterior import Posterior
@@ -223,7 +222,7 @@ def _fit(
     fit, _ = heard(lambda: infer(posterior, family, rng=rng, progress=False))
     seconds = time.perf_counter() - start
     judged = fit.verdict
-    modes = bool((judged.rival < RIVAL).any())
+    modes = bool(judged.several_modes.any())
     said = "" if judged.all_converged or modes else "not converged"
     if said and np.isfinite(judged.nats_left).any():
         said += f" ({np.nanmax(judged.nats_left):.2g} nats seem left)"

@@ -11,8 +11,16 @@ from bbvi.estimators import sticking_the_landing
 from bbvi.families import DiagonalGaussian, FullCovarianceGaussian
 from bbvi.inference.counting import Counter
 from bbvi.inference.fit import Fit, as_trace
-from bbvi.inference.settings import check_lam, check_parts, prepare, progress_bar
-from bbvi.inference.solvers import Solver, Targets, ascend, natural_gradient, stochastic
+from bbvi.inference.settings import check_dimensions, check_lam, check_parts, prepare, progress_bar
+from bbvi.inference.solvers import (
+    Solver,
+    Targets,
+    ascend,
+    deterministic,
+    natural_gradient,
+    stochastic,
+)
+from bbvi.inference.starts import laplace
 from bbvi.inference.verdict import Verdict, verdict, warn_unless_converged
 from bbvi.models.posterior import Posterior
 from bbvi.optimizers import Optimizer
@@ -154,6 +162,7 @@ def step_1(
     theta = {} if theta is None and _without_theta(model) else theta
     check_theta(theta)
     x, theta = prepare(model, x, theta, rng)
+    check_dimensions(model, family)
     solver = _chosen(family, solver, estimator, num_samples, num_steps, optimizer)
     counter = Counter()
     backends.resolve(backend, model)
@@ -168,6 +177,9 @@ def step_1(
         raise TypeError("infer got both lam and start; expected one place to start at.")
     lam = check_lam(family, family.init(len(x)).astype(x.dtype) if lam is None else lam, x)
     if start is not None:
+        if not callable(start) or start is laplace:
+            told = "the function laplace" if start is laplace else repr(start)
+            raise TypeError(f"start is {told}; expected a start, e.g. laplace(), with brackets.")
         lam = check_lam(family, start(family, targets, lam, rng), x)
     rows: list[tuple[int, float, float, int]] = []
     begun = time.perf_counter()
@@ -228,4 +240,7 @@ def _chosen(
         raise TypeError(
             f"solver is {solver!r}; expected a solver, e.g. bbvi.inference.natural_gradient()."
         )
+    if solver in (natural_gradient, deterministic, stochastic):
+        name = solver.__name__
+        raise TypeError(f"solver is the function {name}; expected what it returns: {name}().")
     return solver

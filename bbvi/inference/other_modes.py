@@ -1,8 +1,10 @@
 """Modes of the posterior that q does not cover: whatever the family and the solver.
 
 No draw of q comes near them, so neither the ELBO nor k-hat can tell.  Hence log p is climbed from
-places all around q and around the neutral start.  An end beyond a barrier, where p / q is far
-above its mean under q, is weighed by draws of the Laplace approximation there.
+places all around q and around the neutral start, and from kinks of log p along rays from q's mean:
+what falls from one peak falls ever faster, and where log p lies above the line through the two
+points before, another peak's slope or a heavy tail begins.  An end beyond a barrier, where p / q is
+far above its mean under q, is weighed by draws of the Laplace approximation there.
 """
 
 from typing import Any, NamedTuple
@@ -21,6 +23,9 @@ NEAR, FAR = 1.0, 32.0
 """Times the distance of a draw from its mean at which a climb begins."""
 CLIMBS = 8
 """From one side of q, as many from the other, and from around the neutral start."""
+RAYS, RADII, KINKS = 1024, 32, 16
+"""Rays through draws of q, of all rows together; points on each, as far as climbs begin; and of a
+row the rays with the largest kinks, from where it is climbed too."""
 MAX_STEPS, TOLERANCE = 100, 0.01
 """Of a climb; nats of log p."""
 UNCOVERED = 3.0
@@ -34,6 +39,23 @@ BETWEEN, WEIGHED = 16, 256
 """Points on the way there, and draws there."""
 
 
+class Modes(NamedTuple):
+    """Of N rows the mode that q does not cover, and whose mass times distance^2 is the largest.
+
+    Attributes
+    ----------
+    rival : ndarray (N,)
+        log E_q[p / q] - log of its mass; infinite where none was seen.
+    distance : ndarray (N,)
+        From q's mean, in q's standard deviations, along the coordinate where it is farthest.
+    evaluations : int
+    """
+
+    rival: Array
+    distance: Array
+    evaluations: int
+
+
 class _Climbed(NamedTuple):
     """Ends z (n, D) of n climbs, log p (n,) there, the row of each, and sd * d log p / dz."""
 
@@ -45,8 +67,8 @@ class _Climbed(NamedTuple):
 
 def other_modes(
     family: Any, targets: Targets, lam: Array, z: Array, log_w: Array, rng: np.random.Generator
-) -> tuple[Array, int]:
-    """Nats by which the mass elsewhere is less than what q's own draws find, and evaluations.
+) -> Modes:
+    """Modes elsewhere than q's own draws: none in families without a path, or above 16 rows.
 
     Parameters
     ----------
@@ -58,30 +80,30 @@ def other_modes(
         log p - log q of them.
     rng : numpy Generator
         For the climbs' beginnings, and the draws at their ends.
-
-    Returns
-    -------
-    rival : ndarray (N,)
-        log E_q[p / q] - log of the mass at the heaviest mode that q does not cover; infinite where
-        none was seen, in families without a path, and in more than 16 rows.
-    evaluations : int
     """
     N = len(lam)
-    rival = np.full(N, np.inf)
+    rival, distance = np.full(N, np.inf), np.zeros(N)
     if N > FEW_ROWS or not isinstance(family, Reparameterizable):
-        return rival, 0
+        return Modes(rival, distance, 0)
     with np.errstate(all="ignore"):
         log_z = log_mean_exp(np.where(np.isnan(log_w), -np.inf, log_w))
-        ends, cost = _climb(targets, _beginnings(family, lam, z, rng), z)
+        kinks, cost = _kinks(targets, z)
+        start = np.concatenate([_beginnings(family, lam, z, rng), kinks])
+        ends, more = _climb(targets, start, z)
         height = ends.log_p - _log_q(family, lam, ends.row, ends.z[None])[0] - log_z[ends.row]
         seen = np.isfinite(ends.log_p) & ~(height < UNCOVERED)
         ends = _Climbed(*(part[seen] for part in ends))
         if len(ends.row):
-            mass = _mass(family, targets, lam, log_z, z.std(axis=0), ends, rng)
+            sd = z.std(axis=0)
+            mass = _mass(family, targets, lam, log_z, sd, ends, rng)
             mass[~_beyond_a_barrier(targets, z, log_w, family, lam, ends)] = -np.inf
-            np.minimum.at(rival, ends.row, log_z[ends.row] - mass)
-            cost += len(ends.row) * (WEIGHED + 2 * z.shape[2] + BETWEEN)
-    return np.where(np.isnan(rival), np.inf, rival), cost
+            less = np.where(np.isnan(mass), np.inf, log_z[ends.row] - mass)
+            away = np.abs((ends.z - z.mean(axis=0)[ends.row]) / sd[ends.row]).max(axis=1)
+            # The last one written to a row is the one that counts.
+            order = np.argsort(2 * np.log(away) - less)
+            rival[ends.row[order]], distance[ends.row[order]] = less[order], away[order]
+            more += len(ends.row) * (WEIGHED + 2 * z.shape[2] + BETWEEN)
+    return Modes(rival, distance, cost + more)
 
 
 def _beginnings(family: Any, lam: Array, z: Array, rng: np.random.Generator) -> Array:
@@ -94,6 +116,28 @@ def _beginnings(family: Any, lam: Array, z: Array, rng: np.random.Generator) -> 
         mean = draws.mean(axis=0)
         around += [mean + scale * (draws[:CLIMBS] - mean) for scale in scales]
     return np.concatenate(around)
+
+
+def _kinks(targets: Targets, z: Array) -> tuple[Array, int]:
+    """The highest places beyond a row's largest kinks (KINKS, N, D), q's mean for small ones.
+
+    On m + t (z_k - m), t from NEAR to FAR.
+    """
+    _, N, D = z.shape
+    mean = z.mean(axis=0)
+    t, rays = np.geomspace(NEAR, FAR, RADII), z[: max(KINKS, RAYS // N)] - mean
+    at = (mean + t[:, None, None, None] * rays).reshape(-1, N, D)
+    log_p = _value(targets(np.arange(N)), at).reshape(len(t), len(rays), N)
+    log_p = np.where(np.isnan(log_p), -np.inf, log_p)
+    slope = np.diff(log_p, axis=0) / np.diff(t)[:, None, None]
+    kink = np.nan_to_num(np.diff(slope, axis=0) * np.diff(t)[1:, None, None], nan=0, posinf=np.inf)
+    first = (kink > BARRIER).argmax(axis=0)
+    beyond = np.arange(len(t))[:, None, None] >= first + 2
+    highest = np.where(beyond, log_p, -np.inf).argmax(axis=0)
+    kink, row = kink.max(axis=0), np.arange(N)
+    sharpest = np.argsort(-kink, axis=0)[:KINKS]
+    places = mean + t[highest[sharpest, row]][..., None] * rays[sharpest, row]
+    return np.where((kink[sharpest, row] > BARRIER)[..., None], places, mean), log_p.size
 
 
 def _climb(targets: Targets, start: Array, z: Array) -> tuple[_Climbed, int]:

@@ -21,6 +21,7 @@ from bbvi.inference.fit import Fit, State, as_trace
 from bbvi.inference.loop import Step, copy_state, encode_all, next_batch, not_finite
 from bbvi.inference.settings import (
     begin_with_encoder,
+    check_dimensions,
     check_encoder,
     check_parts,
     prepare,
@@ -88,6 +89,7 @@ def begin(
     if state is not None and theta is not None:
         theta = learning.point(theta)
     x, theta = prepare(model, x, theta, rng)
+    check_dimensions(model, family)
     S, optimizer = as_count("num_samples", num_samples), optimizer or adam(0.003)
     backends.resolve(backend, model)
     state = start(learning.start(theta), x, optimizer) if state is None else copy_state(state)

@@ -45,6 +45,16 @@ def check_parts(family: Any, estimator: Any, **optimizers: Optimizer | None) -> 
     check_optimizers(**optimizers)
 
 
+def check_dimensions(model: Any, family: Any) -> None:
+    """Raise ValueError unless q is of as many latent variables as the model."""
+    if family.latent_dim != model.latent_dim:
+        raise ValueError(
+            f"family has latent_dim {family.latent_dim}, {type(model).__name__} has "
+            f"{model.latent_dim}; expected q of the same z: "
+            f"{type(family).__name__}({model.latent_dim}, ...)."
+        )
+
+
 def check_optimizers(**optimizers: Optimizer | None) -> None:
     """Raise TypeError unless each is an `Optimizer` or None."""
     for name, optimizer in optimizers.items():

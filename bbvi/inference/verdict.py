@@ -8,7 +8,7 @@ import numpy as np
 
 from bbvi.inference.importance_check import weigh
 from bbvi.inference.nats_left import look
-from bbvi.inference.other_modes import other_modes
+from bbvi.inference.other_modes import Modes, other_modes
 from bbvi.inference.solvers.solution import Solution, Targets
 from bbvi.inference.tails import tail_ratio
 from bbvi.types import Array, Reparameterizable
@@ -17,12 +17,14 @@ CHECKED_ROWS, CHECK_SAMPLES = 50, 1000
 """Rows whose q is looked at under fresh noise, and the samples for each."""
 MANY = 8000
 """Samples of all rows together, where the rows are few: k-hat is noisy."""
-DOUBT_SAMPLES = 64
-"""For each row beyond these that the solver's criterion leaves in doubt."""
+SCREEN_SAMPLES = 64
+"""For each row beyond these; where they promise more than `NATS_LEFT`, it is looked at as well."""
 NATS_LEFT = 0.1
 """Nats that a converged row may seem to gain under fresh noise."""
 RIVAL = 5.0
 """Nats below a row's end, from where another optimum has less than 1 per cent of its mass."""
+FELT = 0.15
+"""Part of q's variance that a mode of mass w at d standard deviations may add, w d^2."""
 BELIEVED = 0.7
 """k-hat up to which importance weights, and so q's tails, can be trusted."""
 MOVED = 0.07
@@ -43,14 +45,17 @@ class Verdict(NamedTuple):
     Attributes
     ----------
     converged : ndarray of bool (N,)
-        Whether fresh noise promises at most 0.1 nats more, or, where the family does not tell
-        that, the solver's criterion is met; and no optimum of comparable mass was seen elsewhere.
+        Whether fresh noise promises at most 0.1 nats more (64 samples in the rows beyond ``rows``,
+        and 1000 where these promise more), or, where the family does not tell that, the solver's
+        criterion is met; and no optimum of comparable mass was seen elsewhere.
     seen_by : str
         The solver's criterion, in words.
     best_elbo, last_elbo : ndarray (N,)
         The highest ELBO that the solver saw and the last, by its few samples, nats.
     rival : ndarray (N,)
         Nats by which another optimum of the row is worse; infinite where none was seen.
+    rival_distance : ndarray (N,)
+        How far it is, in q's standard deviations; 0 where the solver, which does not tell, saw it.
     rows : ndarray of int (R,)
         The rows looked at under fresh noise, 1000 samples each or 8000 together: all up to 50,
         else 50 evenly spread.
@@ -85,6 +90,7 @@ class Verdict(NamedTuple):
     best_elbo: Array
     last_elbo: Array
     rival: Array
+    rival_distance: Array
     rows: Array
     elbo: Array
     elbo_error: Array
@@ -113,6 +119,15 @@ class Verdict(NamedTuple):
         """Rows whose moments the weights change: (R,).  What is no number counts as changed."""
         near = (np.abs(self.mean_error) <= MOVED) & (np.abs(self.sd_ratio - 1) <= MOVED)
         return ~near.all(axis=1)
+
+    @property
+    def several_modes(self) -> Array:
+        """Rows with another optimum of 1 per cent of the mass, or of less so far away that it
+        changes the posterior's variance by 15 per cent: (N,).
+        """
+        with np.errstate(divide="ignore"):
+            felt = 2 * np.log(self.rival_distance) - np.log(FELT)
+        return self.rival < np.maximum(RIVAL, felt)
 
     @property
     def all_converged(self) -> bool:
@@ -151,11 +166,11 @@ class Verdict(NamedTuple):
             )
         if (self.tail_ratio < NARROW).any():
             text += f".  Along rays q's sd are {self.tail_ratio.min():.2f} of the posterior's"
-        near = self.rival < RIVAL
+        near = self.several_modes
         if near.any():
             text += (
-                f".  Another optimum within {RIVAL:g} nats in {int(near.sum())} rows: the "
-                "posterior has several modes, and q covers one"
+                f".  Another optimum, {self.rival[near].min():.2g} nats below q or more, in "
+                f"{int(near.sum())} rows: the posterior has several modes, and q covers one"
             )
         return text + "."
 
@@ -175,6 +190,7 @@ def by_course(
         best_elbo=solution.best_elbo,
         last_elbo=solution.last_elbo,
         rival=solution.rival,
+        rival_distance=np.zeros(len(solution.lam)),
         rows=np.zeros(0, dtype=np.int64),
         elbo=nothing,
         elbo_error=nothing,
@@ -214,21 +230,19 @@ def verdict(
     seen = look(family, target, lam, fresh, many)
     converged, cost = solution.settled.copy(), seen.evaluations
     converged[rows] = np.where(np.isnan(seen.left), converged[rows], seen.left <= NATS_LEFT)
-    # Where fresh noise contradicts the solver in some rows, it is asked in all others too.
-    doubted_rows = ~converged | bool((solution.settled[rows] & ~converged[rows]).any())
-    unsettled = np.setdiff1d(np.flatnonzero(doubted_rows), rows)
-    if len(unsettled):
-        some = family, targets(unsettled), solution.lam[unsettled], fresh, DOUBT_SAMPLES
-        again = look(*some)
-        known = ~np.isnan(again.left)
-        converged[unsettled[known]] = again.left[known] <= NATS_LEFT
-        cost += again.evaluations
-    rival, more = _rival(family, targets, solution, rows, z, log_w, fresh)
+    others = np.setdiff1d(np.arange(N), rows)
+    for samples in (SCREEN_SAMPLES, CHECK_SAMPLES):
+        if len(others):
+            again = look(family, targets(others), solution.lam[others], fresh, samples)
+            known, near = ~np.isnan(again.left), again.left <= NATS_LEFT
+            converged[others[known]] = near[known]
+            others, cost = others[known & ~near], cost + again.evaluations
+    modes = _modes(family, targets, solution, rows, z, log_w, fresh)
     weighed = weigh(family, z, log_w, of, lam.dtype)
     tails, along = _tails(family, target, z, fresh)
-    return by_course(family, targets, solution, rng)._replace(
-        converged=converged & ~(rival < RIVAL),
-        rival=rival,
+    judged = by_course(family, targets, solution, rng)._replace(
+        rival=modes.rival,
+        rival_distance=modes.distance,
         rows=rows,
         elbo=log_w.mean(axis=0),
         elbo_error=error,
@@ -237,18 +251,24 @@ def verdict(
         response_ratio=seen.response_ratio,
         **weighed._asdict(),
         tail_ratio=tails,
-        evaluations=log_w.size + cost + more + along,
+        evaluations=log_w.size + cost + modes.evaluations + along,
     )
+    return judged._replace(converged=converged & ~judged.several_modes)
 
 
-def _rival(
+def _modes(
     family: Any, targets: Targets, solution: Solution, rows: Array, z: Array, log_w: Array, rng: Any
-) -> tuple[Array, int]:
-    """The solver's rivals, or where it saw none those of a search; and its evaluations."""
-    if len(rows) < len(solution.lam):
-        return solution.rival, 0
-    searched, cost = other_modes(family, targets, solution.lam, z, log_w, rng)
-    return np.where(solution.rival < RIVAL, solution.rival, searched), cost
+) -> Modes:
+    """The solver's rivals, or where it saw none those of a search."""
+    N = len(solution.lam)
+    if len(rows) < N:
+        return Modes(solution.rival, np.zeros(N), 0)
+    searched = other_modes(family, targets, solution.lam, z, log_w, rng)
+    known = solution.rival < RIVAL
+    return searched._replace(
+        rival=np.where(known, solution.rival, searched.rival),
+        distance=np.where(known, 0, searched.distance),
+    )
 
 
 def _tails(family: Any, target: Any, z: Array, rng: Any) -> tuple[Array, int]:
@@ -260,7 +280,7 @@ def _tails(family: Any, target: Any, z: Array, rng: Any) -> tuple[Array, int]:
 
 def advice(verdict: Verdict) -> str:
     """What to do about rows that have not converged."""
-    if (verdict.rival < RIVAL).any():
+    if verdict.several_modes.any():
         return (
             "Start at each mode (lam=...) and compare the ELBOs, or take a family of several modes."
         )

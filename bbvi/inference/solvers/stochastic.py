@@ -14,7 +14,7 @@ from bbvi.types import Array, Estimate, Estimator, Family, Target
 from bbvi.validation import as_count, as_steps
 
 LOOKS = 4
-"""Times the samples of a step, for the last look at the end."""
+"""Times the samples of a step, for a look at the start and one at the end."""
 
 
 def ascend(
@@ -64,9 +64,9 @@ def stochastic(
 ) -> Solver:
     """Noisy gradients of all rows, a fixed number of steps: a solver for every family.
 
-    Where a window of steps has a lower ELBO than the best before it, by more than the noise of the
-    two, the row goes back to the end of that best window and takes half as long steps.  At the
-    end lam is held against an earlier one once more, under common noise.
+    Where a window of steps has a lower ELBO than the best before it, or than the start, by more
+    than the noise of the two, the row goes back to the end of that best window and takes half as
+    long steps.  At the end lam is held against an earlier one once more, under common noise.
 
     Parameters
     ----------
@@ -118,7 +118,9 @@ def _solve(
     target = targets(np.arange(len(lam)))
     optimizer = optimizer or adam(cosine_decay(default_rate(family), num_steps))
     moments = optimizer.init(lam, rows=True)
-    windows = Windows(lam, moments, num_steps)
+    aside = rng.spawn(1)[0]
+    eps = family.noise(aside, LOOKS * num_samples, target.num_data, target.dtype)
+    windows = Windows(lam, moments, num_steps, _elbos(family, target, lam, eps))
     for step in range(1, num_steps + 1):
         # The total gradient's noise is bounded where q is far from p; the path derivative's is not.
         early = reparameterized if 2 * step <= num_steps else sticking_the_landing
@@ -136,7 +138,7 @@ def _solve(
         observe(estimate.elbo)
     elbos = np.array(windows.elbos)
     return Solution(
-        lam=_undone(family, target, lam, windows, LOOKS * num_samples, rng.spawn(1)[0]),
+        lam=_undone(family, target, lam, windows, eps),
         settled=~rising(elbos),
         criterion="rise of the ELBO from the third quarter of the steps to the last",
         best_elbo=windows.best_elbo,
@@ -145,25 +147,25 @@ def _solve(
     )
 
 
-def _undone(
-    family: Family, target: Target, lam: Array, windows: Windows, S: int, rng: np.random.Generator
-) -> Array:
+def _undone(family: Family, target: Target, lam: Array, windows: Windows, eps: Array) -> Array:
     """lam, or where a row was one to two windows earlier, if its last steps threw it far below.
 
     No window has seen those steps whole.  Under common noise, beyond the noise of the difference.
     """
     earlier = windows.ends[0]
-    eps = family.noise(rng, S, target.num_data, target.dtype)
-
-    def elbos(at: Array) -> Array:
-        z = family.transform(at, eps)
-        return (target.value(z) - family.log_prob(at, z)).astype(np.float64)
-
     # What is not finite at the end is worse than anything that is.
     with np.errstate(all="ignore"):
-        mean, error = mean_and_error(elbos(lam) - elbos(earlier))
+        gain = _elbos(family, target, lam, eps) - _elbos(family, target, earlier, eps)
+        mean, error = mean_and_error(gain)
         level = mean >= -ERRORS * error - UNSEEN
     return np.where((level | np.isinf(windows.best_elbo))[:, None], lam, earlier)
+
+
+def _elbos(family: Family, target: Target, lam: Array, eps: Array) -> Array:
+    """log p - log q of each draw (S, N), of whatever size."""
+    with np.errstate(all="ignore"):
+        z = family.transform(lam, eps)
+        return (target.value(z) - family.log_prob(lam, z)).astype(np.float64)
 
 
 def _of_this_step(earlier: Any, moments: Any) -> Any:

@@ -25,7 +25,7 @@ class Windows:
     elbos : list of ndarray (N,)
         One per step.
     best_elbo, best_lam : ndarray (N,), (N, P)
-        Of the best window: its mean ELBO, and lam at its end.
+        Of the best window: its mean ELBO, and lam at its end.  The start counts as one.
     best_moments
         The optimizer's moments there.
     ends : tuple of ndarray (N, P)
@@ -34,11 +34,13 @@ class Windows:
         Halved whenever a row went back.
     """
 
-    def __init__(self, lam: Array, moments: Any, num_steps: int) -> None:
+    def __init__(self, lam: Array, moments: Any, num_steps: int, start: Array) -> None:
+        """``start``: ELBOs of lam before the first step (S, N)."""
         self.length = max(5, num_steps // 20)
         self.elbos: list[Array] = []
-        self.best_elbo = np.full(len(lam), -np.inf)
-        self.best_error = np.zeros(len(lam))
+        mean, error = mean_and_error(start)
+        known = np.isfinite(mean) & np.isfinite(error)
+        self.best_elbo, self.best_error = np.where(known, mean, -np.inf), np.where(known, error, 0)
         self.best_lam = lam.copy()
         self.ends = self.best_lam, self.best_lam
         self.best_moments = take_rows(moments, np.arange(len(lam)))

@@ -8,10 +8,16 @@ import autograd.numpy as anp
 import numpy as np
 import pytest
 
-from bbvi import DiagonalGaussian, FullCovarianceGaussian, LinearGaussian, infer
+from bbvi import DiagonalGaussian, FullCovarianceGaussian, LinearGaussian, Posterior, infer
 from bbvi.backends import autodiff
 from bbvi.families import Gamma
-from bbvi.inference import NotConvergedWarning, NotFiniteError, natural_gradient
+from bbvi.inference import (
+    NotConvergedWarning,
+    NotFiniteError,
+    laplace,
+    natural_gradient,
+    stochastic,
+)
 from bbvi.inference.solvers.quadratic import (
     FLAT,
     Gaussians,
@@ -269,3 +275,10 @@ def test_bad_arguments_are_named():
             solver=natural_gradient(), num_steps=3)  # fmt: skip
     with pytest.raises(TypeError, match=r"solver is 'adam'; expected a solver"):
         fit(lambda z: -anp.sum(z**2, -1), DiagonalGaussian(1), 0, solver="adam")
+    with pytest.raises(TypeError, match=r"solver is the function stochastic; .*: stochastic\(\)"):
+        fit(lambda z: -anp.sum(z**2, -1), DiagonalGaussian(1), 0, solver=stochastic)
+    with pytest.raises(TypeError, match=r"start is the function laplace; expected .* laplace\(\)"):
+        fit(lambda z: -anp.sum(z**2, -1), DiagonalGaussian(1), 0, start=laplace)
+    posterior = Posterior(lambda z: -anp.sum(z**2, -1), 1)
+    with pytest.raises(ValueError, match=r"family has latent_dim 2, Posterior has 1"):
+        infer(posterior, DiagonalGaussian(2), rng=np.random.default_rng(0))

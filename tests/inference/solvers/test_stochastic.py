@@ -1,9 +1,10 @@
 """Noisy gradients: a row that fell goes back, and its step size goes on falling."""
 
+import autograd.numpy as anp
 import numpy as np
 import pytest
 
-from bbvi import DiagonalGaussian, LinearGaussian
+from bbvi import DiagonalGaussian, FullCovarianceGaussian, LinearGaussian, Posterior
 from bbvi.inference import step_1, stochastic
 from bbvi.inference.solvers.windows import rising
 from bbvi.optimizers import Optimizer, adam, cosine_decay
@@ -45,6 +46,26 @@ def test_a_row_that_went_back_is_not_behind_in_its_rate(problem, at):
     sd = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
     off = np.abs(q.moments(fit.lam).mean - mean) / sd
     assert off.max() < 0.1
+
+
+def test_a_start_that_the_first_steps_leave_is_gone_back_to():
+    """From the optimum of narrow, correlated axes: Adam's first step moves all covariances."""
+    D = 7
+    q, rng = FullCovarianceGaussian(D), np.random.default_rng(0)
+    factor = np.linalg.qr(rng.standard_normal((D, D)))[0] * np.geomspace(1e-3, 1, D)
+    covariance = factor @ factor.T
+    precision = np.linalg.inv(covariance)
+    posterior = Posterior(lambda z: -0.5 * anp.sum(anp.dot(z, precision) * z, -1), D)
+    best = q.from_moments(np.zeros((1, D)), covariance[None])
+    best_elbo = 0.5 * D * np.log(2 * np.pi) + 0.5 * np.linalg.slogdet(covariance)[1]
+    for seed in range(3):
+        fit = step_1(
+            posterior, q, None, posterior.x, np.random.default_rng(seed), lam=best,
+            solver=stochastic(), progress=False,
+        )  # fmt: skip
+        assert fit.trace.elbo.min() < best_elbo - 100
+        assert fit.verdict.elbo[0] > best_elbo - 0.5
+        assert fit.verdict.best_elbo[0] > best_elbo - 0.01
 
 
 def test_what_noise_hides_is_not_called_converged():
