@@ -1,4 +1,4 @@
-"""The command line: argparse shells without logic of their own.
+"""The command line: argparse in front of the experiments.
 
 Each module here is one command with ``add_parser(subparsers)``; the parser's ``run`` default is
 called with the parsed arguments and returns the exit status.

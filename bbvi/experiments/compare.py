@@ -1,4 +1,4 @@
-"""Three ways to infer, side by side, at the same number of log-joint evaluations."""
+"""Ways to infer, side by side, one run each at the same number of log-joint evaluations."""
 
 import time
 import warnings
@@ -96,7 +96,7 @@ def compare(
 
     Every method starts from the same theta and stops at the same number of evaluations.  The
     numbers of one method do not depend on which others are run.  One run tells nothing of
-    others: `bbvi.experiments.seeds` repeats it and compares in pairs.
+    others: `bbvi.experiments.compare_seeds` repeats it and compares in pairs.
 
     Parameters
     ----------

@@ -92,7 +92,7 @@ def run_sweep(
     settings : mapping of plain values, optional
         What else determines the rows; with cells, seed and version it is the folder's identity.
     executor : concurrent.futures.Executor, optional
-        Any executor, e.g. that of `bbvi.experiments.executors.cluster`; it is left open.
+        Any executor, e.g. that of `bbvi.experiments.cluster`; it is left open.
     workers : int, optional
         Without an executor: worker processes, by default one per CPU; 1 computes in this process.
     progress : bool, optional

@@ -60,7 +60,7 @@ def fit_amortized(
     Returns
     -------
     Fit
-        ``phi`` is the encoder's parameters; ``local`` is f_phi(x).
+        ``phi`` is the encoder's parameters; ``lam`` is f_phi(x).
 
     Notes
     -----

@@ -6,10 +6,10 @@ import numpy as np
 
 from bbvi import backends
 from bbvi.estimators.elbo import log_likelihood
+from bbvi.inference.arguments import begin_with_encoder, check_optimizers, prepare, progress_bar
 from bbvi.inference.course import Iterates, course, warn_unless_settled
 from bbvi.inference.fit import Fit, as_trace
 from bbvi.inference.loop import check_finite, mean_gradient, next_batch
-from bbvi.inference.settings import begin_with_encoder, check_optimizers, prepare, progress_bar
 from bbvi.models import DeepLatentModel
 from bbvi.optimizers import Optimizer, adam
 from bbvi.protocols import EncoderLike
@@ -53,7 +53,7 @@ def fit_autoencoder(
     Returns
     -------
     Fit
-        ``local`` (N, D) are the codes; ``trace.elbo`` is the mean log p(x | z), with no KL.
+        ``lam`` (N, D) are the codes; ``trace.elbo`` is the mean log p(x | z), with no KL.
 
     Raises
     ------

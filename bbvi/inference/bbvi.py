@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from bbvi.estimators import reparameterized
+from bbvi.inference.arguments import check_parts
 from bbvi.inference.fit import Fit, State
 from bbvi.inference.inner_loop import ascend
 from bbvi.inference.loop import check_finite, mean_gradient
 from bbvi.inference.procedure import begin, run
-from bbvi.inference.settings import check_parts
 from bbvi.inference.step_2 import Learning, maximum_likelihood
 from bbvi.optimizers import Optimizer, adam, advance, put_rows, take_rows
 from bbvi.protocols import EncoderLike
@@ -88,7 +88,7 @@ def fit_bbvi(
     Returns
     -------
     Fit
-        ``local`` is the table; rows never visited are as ``family.init`` made them.
+        ``lam`` is the table; rows never visited are as ``family.init`` made them.
 
     Raises
     ------

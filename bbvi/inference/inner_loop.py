@@ -9,9 +9,9 @@ import numpy as np
 from bbvi import backends
 from bbvi.estimators import sticking_the_landing
 from bbvi.families import DiagonalGaussian, FullCovarianceGaussian
+from bbvi.inference.arguments import check_dimensions, check_lam, check_parts, prepare, progress_bar
 from bbvi.inference.counting import Counter
 from bbvi.inference.fit import Fit, as_trace
-from bbvi.inference.settings import check_dimensions, check_lam, check_parts, prepare, progress_bar
 from bbvi.inference.solvers import (
     Solver,
     Targets,
@@ -80,7 +80,7 @@ def infer(
     Returns
     -------
     Fit
-        ``local`` is lam; ``trace`` has one entry per step; ``verdict`` is a `Verdict`.
+        ``lam`` is (N, P); ``trace`` has one entry per step; ``verdict`` is a `Verdict`.
 
     Warns
     -----

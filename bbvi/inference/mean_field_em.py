@@ -75,7 +75,7 @@ def fit_mean_field_em(
     Returns
     -------
     Fit
-        ``local`` is the table lam, at its optimum for the theta before the last M step.
+        ``lam`` is the table, at its optimum for the theta before the last M step.
 
     Raises
     ------

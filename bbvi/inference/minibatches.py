@@ -8,11 +8,11 @@ import numpy as np
 
 from bbvi import backends
 from bbvi.estimators import reparameterized
+from bbvi.inference.arguments import check_lam, check_parts, prepare
 from bbvi.inference.counting import Counter
 from bbvi.inference.course import course, warn_unless_settled
 from bbvi.inference.fit import Fit, NotFiniteError, as_trace
 from bbvi.inference.inner_loop import ascend
-from bbvi.inference.settings import check_lam, check_parts, prepare
 from bbvi.optimizers import Optimizer, adam
 from bbvi.targets import hold_theta
 from bbvi.types import Array, Estimator, Family, Model, Theta
@@ -53,7 +53,7 @@ def infer_minibatches(
     Returns
     -------
     Fit
-        ``local`` is lam; ``trace`` has one entry per minibatch.
+        ``lam`` is (N, P); ``trace`` has one entry per minibatch.
 
     Raises
     ------

@@ -59,7 +59,7 @@ def fit_monte_carlo_em(
     model : Model
         Differentiable in z.
     family : DiagonalGaussian or FullCovarianceGaussian
-        Used for ``local`` and the trace only: the Gaussian with the chains' mean and variances.
+        Used for ``lam`` and the trace only: the Gaussian with the chains' mean and variances.
     num_samples : int
         S chains of each datapoint.
     inner_steps, num_leapfrog : int
@@ -79,7 +79,7 @@ def fit_monte_carlo_em(
     -------
     Fit
         ``trace.elbo`` is the ELBO of the Gaussian with the chains' moments, estimated by S draws,
-        which are counted; ``local`` is that Gaussian; ``state.lam_moments`` holds the `Chains`
+        which are counted; ``lam`` is that Gaussian; ``state.lam_moments`` holds the `Chains`
         with each row's acceptance.
 
     Notes

@@ -15,11 +15,7 @@ import numpy as np
 
 from bbvi import backends
 from bbvi.estimators.arguments import NotFiniteArgument
-from bbvi.inference.counting import Counter
-from bbvi.inference.course import Iterates, course, warn_unless_settled
-from bbvi.inference.fit import Fit, State, as_trace
-from bbvi.inference.loop import Step, copy_state, encode_all, next_batch, not_finite
-from bbvi.inference.settings import (
+from bbvi.inference.arguments import (
     begin_with_encoder,
     check_dimensions,
     check_encoder,
@@ -28,6 +24,10 @@ from bbvi.inference.settings import (
     progress_bar,
     state_or_start,
 )
+from bbvi.inference.counting import Counter
+from bbvi.inference.course import Iterates, course, warn_unless_settled
+from bbvi.inference.fit import Fit, State, as_trace
+from bbvi.inference.loop import Step, copy_state, encode_all, next_batch, not_finite
 from bbvi.inference.step_2 import Learning
 from bbvi.limits import table_shape
 from bbvi.optimizers import Optimizer, adam

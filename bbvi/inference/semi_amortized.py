@@ -7,11 +7,11 @@ import numpy as np
 
 from bbvi import backends
 from bbvi.estimators import reparameterized
+from bbvi.inference.arguments import check_parts
 from bbvi.inference.fit import Fit, State
 from bbvi.inference.inner_loop import ascend
 from bbvi.inference.loop import check_finite, mean_gradient, move_both
 from bbvi.inference.procedure import begin_encoded, run
-from bbvi.inference.settings import check_parts
 from bbvi.inference.step_2 import Learning, maximum_likelihood
 from bbvi.optimizers import Optimizer, adam
 from bbvi.protocols import EncoderLike
@@ -63,7 +63,7 @@ def fit_semi_amortized(
     Returns
     -------
     Fit
-        ``phi`` is the encoder's parameters; ``local`` is f_phi(x), from where `bbvi.infer` goes on.
+        ``phi`` is the encoder's parameters; ``lam`` is f_phi(x), from where `bbvi.infer` goes on.
 
     Notes
     -----

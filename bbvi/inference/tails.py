@@ -9,9 +9,11 @@ covariance of q, |u| = 1, the mean of |L^-1 (z - m)|^2 under p is, in polar coor
 It is D where p has q's covariance.
 """
 
+from typing import Any
+
 import numpy as np
 
-from bbvi.types import Array, Target
+from bbvi.types import Array, Reparameterizable, Target
 
 RAYS = 16
 """And as many in the opposite directions."""
@@ -23,13 +25,15 @@ FEW_ROWS = 16
 """Up to so many rows are looked at."""
 
 
-def tail_ratio(target: Target, z: Array, rng: np.random.Generator) -> tuple[Array, int]:
+def tail_ratio(
+    family: Any, target: Target, z: Array, rng: np.random.Generator
+) -> tuple[Array, int]:
     """Standard deviation of q, as a part of that of p along rays, at most 1: (N,).
 
     Parameters
     ----------
-    target : Target
-        log p of N rows.
+    family, target
+        q, and log p of N rows.
     z : ndarray (S, N, D)
         Draws of q.
     rng : numpy Generator
@@ -38,11 +42,12 @@ def tail_ratio(target: Target, z: Array, rng: np.random.Generator) -> tuple[Arra
     Returns
     -------
     ratio : ndarray (N,)
-        1 where the rays do not tell p from q, in more than 16 rows, and for fewer than 20 D draws.
+        1 where the rays do not tell p from q, in more than 16 rows, for fewer than 20 D draws, and
+        for families without a path.
     evaluations : int
     """
     S, N, D = z.shape
-    if N > FEW_ROWS or S < 20 * D:
+    if N > FEW_ROWS or S < 20 * D or not isinstance(family, Reparameterizable):
         return np.ones(N), 0
     mean, factor = _moments(z)
     # No wider than the shell where most of a Gaussian lies.

@@ -11,7 +11,7 @@ from bbvi.inference.nats_left import look
 from bbvi.inference.other_modes import Modes, other_modes
 from bbvi.inference.solvers.solution import Solution, Targets
 from bbvi.inference.tails import tail_ratio
-from bbvi.types import Array, Reparameterizable
+from bbvi.types import Array
 
 CHECKED_ROWS, CHECK_SAMPLES = 50, 1000
 """Rows whose q is looked at under fresh noise, and the samples for each."""
@@ -239,7 +239,7 @@ def verdict(
             others, cost = others[known & ~near], cost + again.evaluations
     modes = _modes(family, targets, solution, rows, z, log_w, fresh)
     weighed = weigh(family, z, log_w, of, lam.dtype)
-    tails, along = _tails(family, target, z, fresh)
+    tails, along = tail_ratio(family, target, z, fresh)
     judged = by_course(family, targets, solution, rng)._replace(
         rival=modes.rival,
         rival_distance=modes.distance,
@@ -269,13 +269,6 @@ def _modes(
         rival=np.where(known, solution.rival, searched.rival),
         distance=np.where(known, 0, searched.distance),
     )
-
-
-def _tails(family: Any, target: Any, z: Array, rng: Any) -> tuple[Array, int]:
-    """`tail_ratio` of families with a path; 1 for others, and its evaluations."""
-    if not isinstance(family, Reparameterizable):
-        return np.ones(z.shape[1]), 0
-    return tail_ratio(target, z, rng)
 
 
 def advice(verdict: Verdict) -> str:

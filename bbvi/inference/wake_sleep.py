@@ -71,7 +71,7 @@ def fit_wake_sleep(
     Returns
     -------
     Fit
-        ``trace.elbo`` is the ELBO of the wake phase, though no phase climbs it; ``local`` is
+        ``trace.elbo`` is the ELBO of the wake phase, though no phase climbs it; ``lam`` is
         f_phi(x).
 
     Notes

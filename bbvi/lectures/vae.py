@@ -16,7 +16,7 @@ from bbvi.experiments.checkpoints import NAME, foreign_files, load_checkpoint, s
 from bbvi.experiments.estimates import check_network, check_training
 from bbvi.experiments.store import MANIFEST, check_folder, claim, is_claimed, visible
 from bbvi.inference import Course, State, as_trace, course, fit_amortized, fixed_budget
-from bbvi.inference.settings import begin_with_encoder
+from bbvi.inference.arguments import begin_with_encoder
 from bbvi.lectures.networks import Network, lecture_objective, parameter_norm
 from bbvi.limits import DAY
 from bbvi.nets import astype

@@ -13,7 +13,7 @@ from bbvi.experiments.checkpoints import (
     save_checkpoint,
     unflatten_state,
 )
-from bbvi.inference.settings import begin_with_encoder
+from bbvi.inference.arguments import begin_with_encoder
 from bbvi.lectures.networks import lecture_network
 from bbvi.nets import astype
 from bbvi.optimizers import adam, sgd

@@ -205,7 +205,7 @@ def test_another_run_is_not_continued(images, tmp_path, change, match):
 
 def test_the_state_on_disk_is_the_whole_state(images, tmp_path):
     run = train(images, tmp_path, epochs=1)
-    from bbvi.inference.settings import begin_with_encoder
+    from bbvi.inference.arguments import begin_with_encoder
     from bbvi.optimizers import adam
 
     rng = np.random.default_rng(0)
