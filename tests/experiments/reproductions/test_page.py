@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bbvi.experiments.reproductions.agreement import summary
+from bbvi.experiments.reproductions.belief_network import NAMES, OTHER_RATES
 from bbvi.experiments.reproductions.catalogue import REPRODUCTIONS
 from bbvi.experiments.reproductions.page import page
 from bbvi.experiments.reproductions.run import reproduce, store, stored
@@ -59,3 +60,15 @@ def test_aevb_is_ahead_of_wake_sleep_in_as_many_stored_runs_as_the_page_says():
         30000: (24, 25),
         60000: (25, 25),
     }
+
+
+def test_each_estimator_of_the_belief_network_has_one_run_and_its_epochs():
+    """Of one seed a number that stands twice is another run under a wrong name."""
+    rows = stored("belief-network", FOLDER).rows
+    assert len({row["quantity"] for row in rows}) == len(rows)
+    last = {}
+    for row in rows:
+        last[row["series"]] = max(row["x"], last.get(row["series"], 0))
+    names = set(NAMES.values()) - {"MuProp"}
+    assert {name: last[name] for name in names} == dict.fromkeys(names, 130)
+    assert set(last) - names == {f"REBAR, scale 1 with step {rate:g}" for rate in OTHER_RATES}
