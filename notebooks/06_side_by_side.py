@@ -193,8 +193,9 @@ pictures["compare_posteriors"]
 # * **log p(x)** tells how good the *model* is, whatever became of $q$; the **ELBO** counts both.
 #   Three seeds tell little: a sentence above says "ahead" only where the interval of the *paired*
 #   difference excludes zero, over seeds and digits, for all pairs together.
-# * The **VAE**'s training curve is the highest of all, and its ELBO on new digits is not: the
-#   encoder has learned its training digits. Look at the amortization gap, which only new data show.
+# * The **VAE** is ahead of per-datapoint BBVI by far on its training digits, and by less on new
+#   ones, at every seed: the encoder has learned its training digits. Look at the amortization gap,
+#   which only new data show.
 # * **Per-datapoint BBVI** leaves next to no amortization gap, because Step 1 is run to its end for
 #   every new digit, at a thousand times the encoder's price and more.
 # * **Semi-amortized** inference starts at the encoder's answer and mends it by Step 1.
@@ -209,7 +210,8 @@ if not SMOKE:
     for seed in sorted({row["seed"] for row in result.rows}):
         line = {row["method"]: row for row in result.rows if row["seed"] == seed}
         vae, bbvi = line["amortized-reparameterized"], line["bbvi-reparameterized"]
-        assert vae["train_elbo"] == max(row["train_elbo"] for row in line.values())
+        ahead = {part: vae[part] - bbvi[part] for part in ("train_elbo", "test_elbo")}
+        assert ahead["train_elbo"] > max(0.5, ahead["test_elbo"] + 0.2)
         assert vae["test_elbo"] < vae["train_elbo"] - 0.5
         assert bbvi["amortization_gap"] < 0.1 < vae["amortization_gap"]
         assert line["semi-amortized"]["amortization_gap"] < vae["amortization_gap"]
