@@ -26,8 +26,7 @@ def as_float_array(name: str, value: Any, ndim: int) -> Array:
     ValueError
         If the number of axes is wrong, or there are no elements, or NaN or infinite values.
     """
-    if isinstance(value, np.ma.MaskedArray):
-        raise _masked(name)
+    check_unmasked(**{name: value})
     try:
         array = np.asarray(value)
     except ValueError:
@@ -48,20 +47,23 @@ def as_float_array(name: str, value: Any, ndim: int) -> Array:
     if array.size == 0:
         raise ValueError(f"{name} is empty (shape {array.shape}); expected at least one row.")
     if not np.isfinite(array).all():
-        bad = int(np.count_nonzero(~np.isfinite(array)))
-        row = int(np.argwhere(~np.isfinite(array))[0][0])
+        bad = np.argwhere(~np.isfinite(array))
         raise ValueError(
-            f"{name} has {bad} NaN or infinite value(s), the first in row {row}; "
+            f"{name} has {len(bad)} NaN or infinite value(s), the first in row {bad[0][0]}; "
             "expected finite numbers." + (" Drop or impute those rows." if name == "x" else "")
         )
     return array
 
 
-def _masked(name: str) -> TypeError:
-    return TypeError(
-        f"{name} is a masked array; expected one without a mask, whose hidden values would be "
-        f"used as data. Drop the masked rows, or fill them: {name}.filled(value)."
-    )
+def check_unmasked(**values: Any) -> None:
+    """Raise TypeError if a value is a masked array, or a list or tuple of some."""
+    for name, value in values.items():
+        parts = value if isinstance(value, list | tuple) else (value,)
+        if any(isinstance(part, _MASKED) for part in parts):
+            raise TypeError(
+                f"{name} is a masked array; expected one without a mask, whose hidden values would "
+                f"be used as data. Drop the masked rows, or fill them: {name}.filled(value)."
+            )
 
 
 def check_rng(rng: Any) -> None:
@@ -114,8 +116,7 @@ def check_theta(theta: Any) -> None:
             "model.init(rng)."
         )
     for key, value in theta.items():
-        if isinstance(value, np.ma.MaskedArray):
-            raise _masked(f"theta[{key!r}]")
+        check_unmasked(**{f"theta[{key!r}]": value})
         array = np.asarray(value)
         if array.dtype not in _FLOATS:
             raise TypeError(
@@ -243,7 +244,7 @@ def check_rows(family: Any, lam: Array, **points: Array) -> None:
     """
     N, D, P = len(lam), family.latent_dim, family.num_params
     if type(lam) is _MASKED:
-        raise _masked("lam")
+        check_unmasked(lam=lam)
     if lam.shape != (N, P):
         raise ValueError(
             f"lam has shape {lam.shape}; expected (N, P) with P = {P} for "
@@ -251,7 +252,7 @@ def check_rows(family: Any, lam: Array, **points: Array) -> None:
         )
     for name, point in points.items():
         if type(point) is _MASKED:
-            raise _masked(name)
+            check_unmasked(**{name: point})
         if point.shape[-2:] != (N, D):
             raise ValueError(
                 f"{name} has shape {point.shape}: its last axis is {point.shape[-1]}; expected "
@@ -268,7 +269,7 @@ def check_pair(
     broadcasting could hide; a theta that autograd traces comes from a `Target`, which checked it.
     """
     if type(x) is _MASKED or type(z) is _MASKED:
-        raise _masked("x" if type(x) is _MASKED else "z")
+        check_unmasked(x=x, z=z)
     if x.ndim != 2 or x.shape[1] != width:
         if x.ndim == 2 and isinstance(model, ChecksData):
             model.check_data(x)  # says more of where the width comes from

@@ -8,16 +8,21 @@ import numpy as np
 
 from bbvi.cli.output import (
     add_images,
+    add_max_hours,
     add_picture_options,
     arguments_of,
+    max_seconds,
     output,
     save_pictures,
 )
 from bbvi.cli.parser import examples
 from bbvi.experiments.csv_and_json import environment, format_table, write_csv
+from bbvi.experiments.estimates import check_training
 from bbvi.experiments.store import finish
 from bbvi.lectures.dense_and_convolutional import dense_and_convolutional
 from bbvi.lectures.images import load_images
+from bbvi.lectures.networks import lecture_network
+from bbvi.nets import astype
 from bbvi.plotting.vae import networks_figure
 from bbvi.validation import as_count
 
@@ -49,6 +54,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--images", type=int, default=500, help="held out, for log p(x)")
     parser.add_argument("--samples", type=int, default=1000, help="of z for each of them")
     parser.add_argument("--seed", type=int, default=0, help="the first of the seeds (default 0)")
+    add_max_hours(parser)
     parser.add_argument("--out", type=Path, help="(default bbvi-out/networks-DATASET)")
     add_picture_options(parser)
     parser.set_defaults(run=run)
@@ -62,6 +68,11 @@ def run(args: argparse.Namespace) -> int:
     images = load_images(
         args.dataset, np.random.default_rng(first), root=args.root, download=args.download
     )
+    x = images.train.x
+    network = lecture_network(x.shape[1], latent_dim=args.latent_dim)
+    rng, what = np.random.default_rng(first), f"{len(seeds)} seeds of {args.epochs} epochs"
+    told = network.model, network.family, astype(network.model.init(rng), x.dtype), x[:512], what
+    check_training(*told, 2 * len(seeds) * args.epochs * len(x), max_seconds(args))
     with output(args, out):
         rows: list[dict[str, Any]] = []
 

@@ -1,7 +1,6 @@
 """The results folder of a command: claimed before its work begins."""
 
 import argparse
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bbvi.experiments.csv_and_json import environment, version_of
+from bbvi.experiments.identity import source_digest
 from bbvi.experiments.store import MANIFEST, claimed, finish
 from bbvi.plotting.style import PICTURES, Figure, save
 
@@ -139,7 +139,7 @@ def files_of(told: dict[str, Any]) -> dict[str, str]:
                 continue
             path = Path(text.rpartition(":")[0] if ".py:" in text else text)
             if path.is_file():
-                digests[text] = hashlib.sha256(path.read_bytes()).hexdigest()
+                digests[text] = source_digest(path)
     return digests
 
 

@@ -17,6 +17,7 @@ class SafeStream:
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
+        self.lost: OSError | None = None
 
     def write(self, text: str) -> int:
         """Write what can be written; characters that the encoding lacks become ?."""
@@ -25,16 +26,16 @@ class SafeStream:
         except UnicodeEncodeError:
             encoding = self.stream.encoding or "ascii"
             self.write(text.encode(encoding, "replace").decode(encoding))
-        except (OSError, ValueError, AttributeError):
-            self._lose()
+        except (OSError, ValueError, AttributeError) as error:
+            self._lose(error)
         return len(text)
 
     def flush(self) -> None:
         """Flush what can be flushed."""
         try:
             self.stream.flush()
-        except (OSError, ValueError, AttributeError):
-            self._lose()
+        except (OSError, ValueError, AttributeError) as error:
+            self._lose(error)
 
     def isatty(self) -> bool:
         """Whether a person may be reading."""
@@ -46,9 +47,10 @@ class SafeStream:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
 
-    def _lose(self) -> None:
+    def _lose(self, error: Exception) -> None:
         """Send what is still in the stream's buffer nowhere, so that Python can end in peace."""
         stream, self.stream = self.stream, None
+        self.lost = self.lost or (error if isinstance(error, OSError) else None)
         if stream is None:
             return
         with suppress(OSError, ValueError, AttributeError):
@@ -70,6 +72,17 @@ def safe_printing() -> Iterator[None]:
         for stream in safe:
             stream.flush()
         sys.stdout, sys.stderr = before
+
+
+def check_printed(what: str) -> None:
+    """Raise OSError where printing is the work, and a file did not take all of it.
+
+    A reader that has gone away has what it wanted.
+    """
+    sys.stdout.flush()
+    lost = getattr(sys.stdout, "lost", None)
+    if lost is not None and not isinstance(lost, BrokenPipeError):
+        raise OSError(f"{what} could not be written whole: {lost.strerror or lost}.")
 
 
 def _open_the_closed() -> None:

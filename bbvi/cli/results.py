@@ -4,8 +4,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from bbvi.cli.output import add_picture_options, save_pictures
+from bbvi.cli.output import add_picture_options, output, save_pictures
 from bbvi.cli.parser import examples
+from bbvi.cli.printing import check_printed
 from bbvi.experiments.results import FORMATS, Results, read_results, select
 from bbvi.experiments.store import check_folder
 from bbvi.plotting.again import figures_of
@@ -53,8 +54,10 @@ def run(args: argparse.Namespace) -> int:
                 continue
         print(_tables(select(results, tables, args.columns), args.format))
     if args.figures is not None:
-        for results in read:
-            _draw(args, results, results.folder.name if len(read) > 1 else "")
+        with output(args, args.figures):
+            for results in read:
+                _draw(args, results, results.folder.name if len(read) > 1 else "")
+    check_printed("the tables")
     return 0
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from bbvi.datasets.tables import load_array
 from bbvi.types import Array
-from bbvi.validation import check_rng
+from bbvi.validation import check_rng, check_unmasked
 
 
 class Dataset(NamedTuple):
@@ -118,7 +118,7 @@ def binarize(x: Any, rule: str = "threshold", rng: np.random.Generator | None = 
     Raises
     ------
     TypeError
-        If x is neither uint8 nor float, or rng is missing where it is needed.
+        If x is neither uint8 nor float, or masked, or rng is missing where it is needed.
     ValueError
         If a value is outside the range, or the rule is unknown.
 
@@ -155,7 +155,7 @@ def train_test_split(
     Raises
     ------
     TypeError
-        If rng is not a Generator.
+        If rng is not a Generator, or x or labels are masked.
     ValueError
         If x and labels differ in length, the fraction is not inside (0, 1), or there are fewer
         than 2 rows.
@@ -167,6 +167,7 @@ def train_test_split(
     ((8, 1), (2, 1))
     """
     check_rng(rng)
+    check_unmasked(x=x, labels=labels)
     x, labels = np.asarray(x), None if labels is None else np.asarray(labels)
     if not 0 < test_fraction < 1:
         raise ValueError(f"test_fraction is {test_fraction}; expected a number inside (0, 1).")
@@ -186,6 +187,7 @@ def train_test_split(
 
 
 def _as_grey(x: Any) -> Array:
+    check_unmasked(x=x)
     x = np.asarray(x)
     if x.dtype == np.uint8:
         return x / 255

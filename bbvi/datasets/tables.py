@@ -12,6 +12,7 @@ import contextlib
 import csv
 import math
 import os
+import re
 from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,6 +27,9 @@ from bbvi.validation import as_float_array
 LONGEST_LINE = 2**24
 """Characters of a line of a .csv file: over a million numbers in a row is no table of text."""
 YEARS = (1500, 2200)
+MISSING = ("na", "n/a", "nan", "null", "none", "?", "-", ".")
+ODD_NUMBER = re.compile(r"[-+\u2212$\u20ac\u00a3(]?\d[\d.,:/-]*([dDeE][-+\u2212]?\d+)?[%)]?")
+"""A currency's sign, thousands with commas, a typographic minus, an exponent of Fortran, a date."""
 
 
 class Table(NamedTuple):
@@ -179,7 +183,9 @@ def _is_header(first: Sequence[str], name: str, header: bool | None) -> bool:
     if len(texts) == len(first):
         odd = [field for field in first if _is_odd_number(field)]
         if odd:
-            raise ValueError(_no_number(name, 1, odd[0]))
+            raise ValueError(
+                f"{_no_number(name, 1, odd[0])} If it is a name, say header=True (--header)."
+            )
         return True
     if texts:
         raise ValueError(
@@ -230,7 +236,9 @@ def _number(field: str) -> float | None:
 
 
 def _is_odd_number(field: str) -> bool:
-    """Whether Python reads a number where the file's author may not have meant one."""
+    """Whether a field is a number, or the lack of one, that no name of a column looks like."""
+    if field.strip().lower() in MISSING or ODD_NUMBER.fullmatch(field.strip()):
+        return True
     try:
         return math.isfinite(float(field))
     except ValueError:

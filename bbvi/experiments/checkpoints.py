@@ -153,8 +153,11 @@ def _load(
         )
     arrays = _read_arrays(folder, record, template)
     try:
-        return unflatten_state(template, arrays, folder), record
-    except (KeyError, TypeError, OverflowError) as error:
+        state = unflatten_state(template, arrays, folder)
+        if state.position < 0:
+            raise ValueError(f"its position is {state.position}")
+        return state, record
+    except (KeyError, TypeError, OverflowError, ValueError) as error:
         raise ValueError(f"the checkpoint in {folder} is damaged: {error!r}.") from None
 
 

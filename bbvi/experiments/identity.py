@@ -1,5 +1,6 @@
 """What a run is: everything that its numbers depend on, in plain values."""
 
+import ast
 import dataclasses
 import hashlib
 import json
@@ -40,6 +41,35 @@ def code_digest() -> str:
         content = path.read_bytes()
         total.update(f"{path.relative_to(top).as_posix()} {len(content)}\n".encode() + content)
     return total.hexdigest()[:16]
+
+
+def source_digest(path: Path) -> str:
+    """SHA-256 of a file; of a .py, with the modules beside it that it imports, and theirs."""
+    contents: dict[Path, bytes] = {}
+    waiting = [path]
+    while waiting:
+        file = waiting.pop()
+        if file not in contents:
+            contents[file] = file.read_bytes()
+            names = _imported_names(file, contents[file])
+            beside = (file.with_name(f"{name}.py") for name in sorted(names))
+            waiting += [other for other in beside if other.is_file()]
+    first, *others = contents.values()
+    digests = sorted(hashlib.sha256(other).hexdigest() for other in others)
+    return hashlib.sha256(first + "".join(digests).encode()).hexdigest()
+
+
+def _imported_names(file: Path, content: bytes) -> set[str]:
+    """The modules that a source file names in its imports, without their packages' parts."""
+    if file.suffix != ".py":
+        return set()
+    try:
+        nodes = list(ast.walk(ast.parse(content)))
+    except (SyntaxError, ValueError, RecursionError):
+        return set()
+    modules = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    modules += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    return {module.partition(".")[0] for module in modules} - {""}
 
 
 def this_bbvi() -> dict[str, str]:

@@ -5,7 +5,6 @@ put at the end of the search path, so that worker processes can import it under 
 nothing of the folder can take the place of another module.
 """
 
-import hashlib
 import importlib
 import importlib.util
 import inspect
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from bbvi.datasets import train_test_split
+from bbvi.experiments.identity import source_digest
 from bbvi.experiments.methods import Method, by_encoder
 from bbvi.experiments.problem import Problem
 from bbvi.families import DiagonalGaussian
@@ -63,8 +63,8 @@ def load_object(text: str) -> Any:
 
 
 def sha256_of(text: str) -> str:
-    """SHA-256 of the file of ``FILE.py:NAME``."""
-    return hashlib.sha256(Path(text.rpartition(":")[0]).read_bytes()).hexdigest()
+    """SHA-256 of the file of ``FILE.py:NAME``, and of what it imports from its folder."""
+    return source_digest(Path(text.rpartition(":")[0]))
 
 
 def _imported(path: Path) -> Any:

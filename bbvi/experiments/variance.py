@@ -1,6 +1,5 @@
 """Bias, variance and cost of gradient estimators, side by side."""
 
-import hashlib
 import inspect
 import warnings
 from collections.abc import Iterable, Mapping
@@ -22,7 +21,7 @@ from bbvi.estimators.table import ESTIMATORS
 from bbvi.evaluation.gradients import BlockStatistics, GradientStatistics, gradient_statistics
 from bbvi.evaluation.tail_index import InfiniteVarianceWarning
 from bbvi.experiments.estimates import worker_count
-from bbvi.experiments.identity import cell_rng, described
+from bbvi.experiments.identity import cell_rng, described, source_digest
 from bbvi.experiments.sweep import Cell, CellFunction, PerCell, Sweep, run_sweep
 from bbvi.experiments.trajectory import Trajectory, trajectory
 from bbvi.experiments.user_files import is_from_file, sha256_of
@@ -231,7 +230,7 @@ def _source_of(estimator: Any) -> str | None:
     path = inspect.getsourcefile(inner) if inspect.isroutine(inner) else None
     if path is None or not Path(path).is_file():
         return None
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    return source_digest(Path(path))
 
 
 def _trajectories(

@@ -11,12 +11,13 @@ from bbvi.inference.fit import State
 from bbvi.nets import astype
 from bbvi.optimizers import Optimizer
 from bbvi.protocols import EncoderLike
-from bbvi.types import Array, Model, Theta
+from bbvi.types import Array, Estimate, Model, Theta
 from bbvi.validation import (
     as_float_array,
     check_inputs,
     check_members,
     check_rng,
+    check_unmasked,
     same_dtype,
 )
 
@@ -43,6 +44,19 @@ def check_parts(family: Any, estimator: Any, **optimizers: Optimizer | None) -> 
             "Estimate, e.g. bbvi.reparameterized (the function, not its name)."
         )
     check_optimizers(**optimizers)
+
+
+def check_estimate(estimate: Any) -> None:
+    """Raise TypeError unless an estimator returned an `Estimate` of floating-point arrays."""
+    if not isinstance(estimate, Estimate) or np.asarray(estimate.grad).dtype.kind != "f":
+        told = type(estimate).__name__
+        if isinstance(estimate, Estimate):
+            told = f"an Estimate whose grad is {np.asarray(estimate.grad).dtype}"
+        raise TypeError(
+            f"the estimator returned {told}; expected Estimate(elbo (N,), grad (N, P), grad_theta) "
+            "of floating-point arrays."
+        )
+    check_unmasked(grad=estimate.grad, **(estimate.grad_theta or {}))
 
 
 def check_dimensions(model: Any, family: Any) -> None:

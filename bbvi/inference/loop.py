@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from bbvi import backends
+from bbvi.inference.arguments import check_estimate
 from bbvi.inference.fit import NotFiniteError, State
 from bbvi.optimizers import Optimizer, advance, tree_map
 from bbvi.protocols import EncoderLike
@@ -60,7 +61,11 @@ def mean_gradient(gradient: Theta | None, batch: Array) -> Theta:
 
 
 def check_finite(estimate: Estimate, state: State, name: str) -> None:
-    """Raise NotFiniteError, holding the state before this step, unless the estimate is finite."""
+    """Raise NotFiniteError, holding the state before this step, unless the estimate is finite.
+
+    TypeError if it is no estimate.
+    """
+    check_estimate(estimate)
     values = {"the ELBO": estimate.elbo, "its gradient in lam": estimate.grad}
     values |= {f"its gradient in theta[{k!r}]": v for k, v in (estimate.grad_theta or {}).items()}
     for what, array in values.items():

@@ -85,6 +85,10 @@ def begin(
         If an argument is not as `bbvi.fit_bbvi` describes it.
     """
     check_parts(family, estimator, optimizer=optimizer)
+    if not isinstance(learning, Learning):
+        raise TypeError(
+            f"learning is {learning!r}; expected how theta is learned, e.g. maximum_likelihood()."
+        )
     theta = state_or_start(state, x, theta, part)
     if state is not None and theta is not None:
         theta = learning.point(theta)

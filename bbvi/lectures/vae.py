@@ -240,8 +240,16 @@ def _continue(
         claim(folder, settings, beside=visible(folder))
         return state, logs
     state, record = load_checkpoint(folder, settings, state)
-    rng.bit_generator.state = record["rng"]
-    return state, {name: record[name] for name in logs}
+    for name in logs:
+        rows = record.get(name)
+        if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
+            raise ValueError(f"the checkpoint in {folder} is damaged: no {name}. Begin anew.")
+        logs[name] = rows
+    try:
+        rng.bit_generator.state = record["rng"]
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"the checkpoint in {folder} is damaged: rng, {error!r}.") from None
+    return state, logs
 
 
 def _settings(

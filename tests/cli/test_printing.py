@@ -35,6 +35,26 @@ def test_output_that_goes_nowhere_ends_nothing(tmp_path, command, redirection):
     assert (tmp_path / last).exists()
 
 
+@pytest.mark.parametrize(
+    ("redirection", "code"), [("> /dev/full", 2), ("| head -c 1", 0), ("> /dev/null", 0)]
+)
+def test_tables_that_a_full_disk_cuts_off_are_told(tmp_path, redirection, code):
+    # Printing is all that this command does.
+    results = tmp_path / "results"
+    results.mkdir()
+    (results / "manifest.json").write_text("{}")
+    (results / "rows.csv").write_text("a,b\n" + 3000 * "1,2\n")
+    command = f'"$0" -c "$1" results "$2" --format csv {redirection}'
+    line = ["bash", "-o", "pipefail", "-c", command, sys.executable, START, str(results)]
+    done = subprocess.run(line, capture_output=True, text=True)
+    assert done.returncode == code
+    assert done.stderr == (
+        "bbvi results: the tables could not be written whole: No space left on device.\n"
+        if code
+        else ""
+    )
+
+
 def test_an_ascii_terminal_gets_what_it_can_show(tmp_path):
     code, told = shell("", COMPARE, tmp_path, PYTHONIOENCODING="ascii")
     assert (code, told) == (0, "")

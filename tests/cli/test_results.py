@@ -94,6 +94,13 @@ def test_figures_are_drawn_again_to_the_byte_and_in_other_kinds(folder, tmp_path
     assert (tmp_path / "compare.png").stat().st_size > 1.5 * small
 
 
+def test_a_users_picture_is_not_drawn_over(folder, tmp_path, capsys):
+    (tmp_path / "compare.png").write_text("mine")
+    assert main(["results", str(folder), "--figures", str(tmp_path)]) == 2
+    assert "holds files but no manifest.json" in capsys.readouterr().err
+    assert (tmp_path / "compare.png").read_text() == "mine"
+
+
 def test_figures_of_variance_are_drawn_again_to_the_byte(tmp_path, capsys):
     out, drawn = tmp_path / "variance", tmp_path / "drawn"
     assert main([*VARIANCE, "--out", str(out)]) == 0

@@ -121,6 +121,15 @@ def test_a_forged_record_is_the_documented_error(tmp_path, change):
         load_checkpoint(tmp_path, SETTINGS, begin())
 
 
+def test_a_negative_position_is_the_documented_error(tmp_path):
+    state = begin()
+    save_checkpoint(
+        tmp_path, state._replace(position=-3), np.random.default_rng(0), 1, settings=SETTINGS
+    )
+    with pytest.raises(ValueError, match="its position is -3"):
+        load_checkpoint(tmp_path, SETTINGS, begin())
+
+
 def test_a_record_nested_too_deep_is_the_documented_error(tmp_path):
     save(tmp_path)
     (tmp_path / NAME).write_text("[" * 100_000)

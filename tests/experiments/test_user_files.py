@@ -10,7 +10,12 @@ from bbvi import Bernoulli, DiagonalGaussian, Laplace
 from bbvi.cli import main
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.experiments.problem import Problem
-from bbvi.experiments.user_files import load_object, methods_of_file, problem_of_file
+from bbvi.experiments.user_files import (
+    load_object,
+    methods_of_file,
+    problem_of_file,
+    sha256_of,
+)
 from bbvi.experiments.user_integrand import check_entropy
 
 MINE = """
@@ -174,3 +179,16 @@ def test_the_folder_of_the_file_takes_nobody_s_place(file, tmp_path):
     import json
 
     assert json.dumps([1]) == "[1]"
+
+
+def test_what_a_file_imports_from_its_folder_is_part_of_it(tmp_path):
+    (tmp_path / "mine.py").write_text("import numpy\nfrom helper import C\n")
+    alone = sha256_of(f"{tmp_path}/mine.py:C")
+    (tmp_path / "helper.py").write_text("import deeper\nC = 1\n")
+    (tmp_path / "deeper.py").write_text("import mine\n")
+    (tmp_path / "other.py").write_text("")
+    both = sha256_of(f"{tmp_path}/mine.py:C")
+    (tmp_path / "other.py").write_text("D = 3")
+    assert sha256_of(f"{tmp_path}/mine.py:C") == both != alone
+    (tmp_path / "deeper.py").write_text("import mine, os\n")
+    assert sha256_of(f"{tmp_path}/mine.py:C") not in (both, alone)

@@ -27,6 +27,7 @@ from bbvi.inference import stochastic
 from bbvi.inference.counting import Counter
 from bbvi.inference.loop import next_batch
 from bbvi.optimizers import cosine_decay
+from bbvi.types import Estimate
 
 PROCEDURES = [fit_bbvi, fit_amortized, fit_semi_amortized]
 
@@ -359,6 +360,29 @@ def test_a_missing_or_wrong_encoder_is_named(small):
             procedure(model, family, x, np.random.default_rng(0))
         with pytest.raises(ValueError, match=r"expected 64 inputs .* and 4 outputs"):
             procedure(model, family, x, np.random.default_rng(0), encoder=MLP((64, 8, 3)))
+
+
+@pytest.mark.parametrize("procedure", PROCEDURES)
+def test_a_word_for_learning_and_what_is_no_estimate_are_named(small, procedure):
+    model, family, x, encoder = small
+    settings = {} if procedure is fit_bbvi else {"encoder": encoder}
+    rng = np.random.default_rng(0)
+    with pytest.raises(TypeError, match=r"learning is 'map'; expected .* maximum_likelihood\(\)"):
+        procedure(model, family, x, rng, learning="map", num_steps=2, **settings)
+
+    def whole(family, target, lam, eps):
+        return Estimate(np.zeros(len(lam)), np.ones(lam.shape, dtype=int), {})
+
+    def masked(family, target, lam, eps):
+        return Estimate(np.zeros(len(lam)), np.ma.masked_equal(np.zeros(lam.shape), 0), {})
+
+    for estimator, match in (
+        (lambda *arguments: None, "the estimator returned NoneType; expected Estimate"),
+        (whole, "the estimator returned an Estimate whose grad is int64"),
+        (masked, "grad is a masked array"),
+    ):
+        with pytest.raises(TypeError, match=match):
+            procedure(model, family, x, rng, estimator=estimator, num_steps=2, **settings)
 
 
 def test_a_wrong_theta_or_lam_is_named(small):

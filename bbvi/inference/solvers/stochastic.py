@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from bbvi.estimators import reparameterized, sticking_the_landing
+from bbvi.inference.arguments import check_estimate
 from bbvi.inference.fit import NotFiniteError
 from bbvi.inference.solvers.solution import Observe, Solution, Solver, Targets
 from bbvi.inference.solvers.windows import ERRORS, UNSEEN, Windows, mean_and_error, rising
@@ -49,6 +50,7 @@ def ascend(
     for number in range(num_steps):
         eps = family.noise(rng, num_samples, target.num_data, target.dtype)
         estimate = estimator(family, target, lam, eps)
+        check_estimate(estimate)
         lam, moments = optimizer.update(estimate.grad, moments, lam)
         if number == 0:
             first = estimate
