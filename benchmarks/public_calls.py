@@ -137,7 +137,7 @@ def constructors() -> dict[str, Call]:
 
     network = (bbvi.Dense((1, 4, 4)), bbvi.TransposedConv(1, 2))
     nets = {
-        "MLP": bbvi.MLP((DX, 3, 2)),
+        "MLP": bbvi.MLP((DX, 3, 2), init_scale=0.5),
         "ConvNet": bbvi.ConvNet((1, 4, 4), (bbvi.Conv(2, 2), bbvi.Dense(3))),
         "upward ConvNet": bbvi.ConvNet(2, network),
     }
