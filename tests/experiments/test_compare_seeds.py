@@ -192,9 +192,9 @@ def test_the_report_says_what_the_intervals_say(result):
     assert "One seed says nothing" in conclusions([level._replace(num_seeds=1)])[0]
 
 
-def test_the_figure_has_a_line_a_band_and_dots_for_each_method(result):
+def test_the_slides_have_a_line_a_band_and_dots_for_each_method(result):
     problem = IRIS()
-    figure = plotting.figure(
+    drawn = plotting.slides(
         result.rows,
         result.summary,
         result.curves,
@@ -203,11 +203,13 @@ def test_the_figure_has_a_line_a_band_and_dots_for_each_method(result):
         None,
         "title",
     )
-    axes = [axes for part in [*figure.subfigs] for axes in part.axes]
-    assert len(axes[0].lines) == len(axes[0].collections) == len(TWO)
-    assert len(axes[2].lines) == 3 * len(TWO)
-    assert len(axes[3].patches) == 2 * len(TWO)
-    assert len(axes) == 4 + 2 * len(TWO)
+    learning, new_data, posteriors = (figure.axes for figure in drawn.values())
+    for axes in learning:
+        assert len(axes.lines) == len(axes.collections) == len(TWO)
+    held_out, gaps = new_data
+    assert len(held_out.lines) == 3 * len(TWO)
+    assert len(gaps.patches) == 2 * len(TWO)
+    assert len(posteriors) == 2 * len(TWO)
 
 
 @pytest.mark.slow
