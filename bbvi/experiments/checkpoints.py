@@ -13,7 +13,7 @@ import io
 import json
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -80,6 +80,11 @@ def _keep_as_previous(folder: Path, settings: Any) -> set[str]:
     write_atomically(folder / PREVIOUS, (folder / NAME).read_bytes())
     named = {Path(str(record.get("arrays"))).name for record in records.values()}
     return {name for name in named if _OURS.fullmatch(name)} - {records[NAME]["arrays"]}
+
+
+def has_checkpoint(folder: Path) -> bool:
+    """Whether there is one, or the one before it."""
+    return any((folder / name).exists() for name in (NAME, PREVIOUS))
 
 
 def foreign_files(folder: Path) -> list[str]:
@@ -159,6 +164,27 @@ def _load(
         return state, record
     except (KeyError, TypeError, OverflowError, ValueError) as error:
         raise ValueError(f"the checkpoint in {folder} is damaged: {error!r}.") from None
+
+
+def resume_logs(
+    folder: Path, record: Mapping[str, Any], names: Iterable[str], rng: np.random.Generator
+) -> dict[str, list[dict[str, Any]]]:
+    """The record's logs by name, and ``rng`` as it was.
+
+    Raises
+    ------
+    ValueError
+        If a log is no list of rows, or the generator's state none.
+    """
+    logs = {name: record.get(name) for name in names}
+    for name, rows in logs.items():
+        if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
+            raise ValueError(f"the checkpoint in {folder} is damaged: no {name}. Begin anew.")
+    try:
+        rng.bit_generator.state = record["rng"]
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"the checkpoint in {folder} is damaged: rng, {error!r}.") from None
+    return logs  # type: ignore[return-value]
 
 
 def flatten_state(state: State) -> dict[str, Array]:

@@ -12,7 +12,14 @@ import numpy as np
 from bbvi import backends
 from bbvi.estimators import reparameterized_mc
 from bbvi.evaluation.monte_carlo import log_weights
-from bbvi.experiments.checkpoints import NAME, foreign_files, load_checkpoint, save_checkpoint
+from bbvi.experiments.checkpoints import (
+    NAME,
+    foreign_files,
+    has_checkpoint,
+    load_checkpoint,
+    resume_logs,
+    save_checkpoint,
+)
 from bbvi.experiments.estimates import check_network, check_training
 from bbvi.experiments.store import MANIFEST, check_folder, claim, is_claimed, visible
 from bbvi.inference import Course, State, as_trace, course, fit_amortized, fixed_budget
@@ -235,21 +242,14 @@ def _continue(
     logs: dict[str, list[Row]] = {"iterations": [], "epochs": []}
     if folder is None:
         return state, logs
-    if not (folder / NAME).exists():
+    if not has_checkpoint(folder):
         # Now rather than after an epoch, in case it cannot be had, or two begin at once.
         claim(folder, settings, beside=visible(folder))
         return state, logs
     state, record = load_checkpoint(folder, settings, state)
-    for name in logs:
-        rows = record.get(name)
-        if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
-            raise ValueError(f"the checkpoint in {folder} is damaged: no {name}. Begin anew.")
-        logs[name] = rows
-    try:
-        rng.bit_generator.state = record["rng"]
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"the checkpoint in {folder} is damaged: rng, {error!r}.") from None
-    return state, logs
+    # A manifest that is damaged is told before the training, one that is lost is made again.
+    claim(folder, settings, beside=visible(folder))
+    return state, resume_logs(folder, record, logs, rng)
 
 
 def _settings(
@@ -270,7 +270,7 @@ def _refuse_to_overwrite(folder: Path | None, resume: bool) -> None:
     if folder is None:
         return
     check_folder(folder)
-    begun = (folder / NAME).exists()
+    begun = has_checkpoint(folder)
     if begun and not resume:
         raise ValueError(
             f"{folder} holds a run already. Continue it with resume=True (--resume), or choose "

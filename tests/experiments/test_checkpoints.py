@@ -10,6 +10,7 @@ from bbvi.experiments.checkpoints import (
     flatten_state,
     foreign_files,
     load_checkpoint,
+    resume_logs,
     save_checkpoint,
     unflatten_state,
 )
@@ -119,6 +120,22 @@ def test_a_forged_record_is_the_documented_error(tmp_path, change):
     rewrite(tmp_path, **change)
     with pytest.raises((ValueError, FileNotFoundError), match=r"damaged|missing"):
         load_checkpoint(tmp_path, SETTINGS, begin())
+
+
+@pytest.mark.parametrize(
+    ("record", "what"),
+    [
+        ({"rng": None, "epochs": []}, "damaged: rng"),
+        ({"epochs": []}, "damaged: rng"),
+        ({"rng": np.random.default_rng(0).bit_generator.state, "epochs": None}, "no epochs"),
+        ({"rng": np.random.default_rng(0).bit_generator.state, "epochs": [3]}, "no epochs"),
+    ],
+)
+def test_a_sound_sum_over_a_record_without_its_parts_is_the_documented_error(
+    tmp_path, record, what
+):
+    with pytest.raises(ValueError, match=what):
+        resume_logs(tmp_path, record, ["epochs"], np.random.default_rng(1))
 
 
 def test_a_negative_position_is_the_documented_error(tmp_path):

@@ -119,6 +119,23 @@ def test_a_resumed_run_ends_on_the_same_numbers(images, tmp_path):
     assert numbers(train(images, epochs=5, seed=1)) != numbers(whole)
 
 
+def test_a_lost_file_of_the_folder_costs_an_epoch_and_a_damaged_manifest_is_told(images, tmp_path):
+    whole = train(images, epochs=5)
+    train(images, tmp_path, epochs=3)
+    (tmp_path / "checkpoint.json").unlink()
+    (tmp_path / "manifest.json").unlink()
+    with pytest.raises(ValueError, match="holds a run already"):
+        train(images, tmp_path, epochs=5)
+    with pytest.warns(UserWarning, match="Going on from the checkpoint before it"):
+        resumed = train(images, tmp_path, epochs=4, resume=True)
+    assert (tmp_path / "manifest.json").exists()
+    assert len(resumed.epochs) == 4
+    assert numbers(train(images, tmp_path, epochs=5, resume=True)) == numbers(whole)
+    (tmp_path / "manifest.json").write_text("[1]")
+    with pytest.raises(ValueError, match=r"manifest\.json cannot be read"):
+        train(images, tmp_path, epochs=7, resume=True, report=lambda row: pytest.fail("trained"))
+
+
 def test_resuming_where_there_is_nothing_begins(images, tmp_path):
     assert numbers(train(images, tmp_path, resume=True)) == numbers(train(images))
 
