@@ -114,7 +114,12 @@ def by_encoder(
     problem: Problem, learned: Learned, x: Array, rng: np.random.Generator, settings: Settings
 ) -> Array:
     """lam of new data by one pass through the encoder."""
-    assert learned.phi is not None
+    if learned.phi is None:
+        raise ValueError(
+            "the procedure has learned no encoder (phi is None), so it cannot infer new data by "
+            "one; expected a Method that says how it does: from bbvi.experiments.methods, e.g. "
+            'Method(bbvi.fit_bbvi, "reparameterized", by_step_1).'
+        )
     return backends.encode(problem.encoder, learned.phi, x)[0]
 
 

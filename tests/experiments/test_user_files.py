@@ -150,6 +150,17 @@ def test_an_error_names_the_method_that_made_it(file, tmp_path, capsys):
     assert capsys.readouterr().err == told
 
 
+def test_a_procedure_without_an_encoder_is_told_what_to_give(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "my_plain.py").write_text("import bbvi\nplain = bbvi.fit_bbvi\n")
+    methods = ["--methods", f"{tmp_path}/my_plain.py:plain"]
+    out = ["--out", str(tmp_path / "x"), "--quick", "--dataset", "iris", "--workers", "1"]
+    assert main(["compare", *methods, *out]) != 0
+    told = capsys.readouterr()
+    assert "has learned no encoder" in told.err + told.out
+    assert 'Method(bbvi.fit_bbvi, "reparameterized", by_step_1)' in told.err + told.out
+
+
 def test_an_estimator_without_the_entropy_is_refused(file, tmp_path, capsys):
     out = ["--out", str(tmp_path / "x"), "--quick", "--dataset", "iris"]
     assert main(["compare", "--methods", f"{file}:without_entropy", *out]) == 2

@@ -14,8 +14,8 @@ With t the quantile of K - 1 degrees of freedom, the reach of a comparison is
 * agrees: |m - theirs| <= reach; of "above": m > theirs + reach;
 * differs by m - theirs: otherwise;
 * cannot be compared: the interval of "above" holds the limit; the source does not tell what is
-  needed; ours was not measured, has a single seed or is not finite; or the reach is wider than the
-  resolution that the entry asks for.
+  needed; ours was not measured, has a single seed (of "within" one is enough) or is not finite; or
+  the reach is wider than the resolution that the entry asks for.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
