@@ -20,8 +20,8 @@ Ours is a mean over seeds; intervals of one section hold together at 95 %. A ver
   single run ("run"); a stated tolerance ("within"). The rounding of the printed number is added.
   Where only an order was published, the interval of our difference is above 0 ("above").
 * "differs": it is not.
-* "cannot be compared": nothing was measured, or too roughly to mean anything; or with one seed, which
-  has no interval, where no tolerance is stated.
+* "cannot be compared": nothing was measured, or too roughly to mean anything; or with one seed,
+  which has no interval, where no tolerance is stated.
 
 The page is written by `python benchmarks/reproductions.py` from the CSV and JSON files in
 `benchmarks/reproductions/`.
