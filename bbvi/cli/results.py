@@ -72,7 +72,13 @@ def _tables(results: Results, form: str) -> str:
 
 
 def _draw(args: argparse.Namespace, results: Results, prefix: str) -> None:
-    figures = figures_of(results)
+    try:
+        figures = figures_of(results)
+    except (KeyError, IndexError, StopIteration) as error:
+        raise ValueError(
+            f"{results.folder} cannot be drawn: its tables lack {error!r}; expected those that the "
+            "command wrote."
+        ) from None
     for name, figure in figures.items():
         save_pictures(args, figure, args.figures / prefix / f"{name}.png")
     what = ", ".join(figures) or "no figure can be drawn from its tables alone"

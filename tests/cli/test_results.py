@@ -94,6 +94,15 @@ def test_figures_are_drawn_again_to_the_byte_and_in_other_kinds(folder, tmp_path
     assert (tmp_path / "compare.png").stat().st_size > 1.5 * small
 
 
+def test_a_table_without_a_column_is_one_line(folder, tmp_path, capsys):
+    damaged = tmp_path / "damaged"
+    shutil.copytree(folder, damaged)
+    table = (damaged / "curves.csv").read_text()
+    (damaged / "curves.csv").write_text(table.replace("elbo", "zzz", 1))
+    assert main(["results", str(damaged), "--figures", str(tmp_path / "drawn")]) == 2
+    assert "cannot be drawn: its tables lack KeyError('elbo')" in capsys.readouterr().err
+
+
 def test_a_users_picture_is_not_drawn_over(folder, tmp_path, capsys):
     (tmp_path / "compare.png").write_text("mine")
     assert main(["results", str(folder), "--figures", str(tmp_path)]) == 2
