@@ -23,6 +23,7 @@ import numpy as np
 import threadpoolctl
 
 from bbvi.experiments.csv_and_json import environment
+from bbvi.limits import check_time
 
 VARIABLE = "OPENBLAS_CORETYPE"
 AVX512_KERNELS = ("SkylakeX", "Cooperlake", "SapphireRapids")
@@ -72,7 +73,8 @@ def examine(seconds: float = 0.5) -> Report:
     Raises
     ------
     ValueError
-        If the time is not positive and finite.
+        If the time is not positive and finite, or the measurements would take more than a day
+        (`bbvi.limits.TooMuchError`).
 
     Examples
     --------
@@ -84,6 +86,7 @@ def examine(seconds: float = 0.5) -> Report:
         raise ValueError(
             f"seconds is {seconds}; expected a positive, finite time for each measurement."
         )
+    check_time(f"seconds is {seconds:g}", len(MATRIX_SIZE) * seconds, advice="Ask for less.")
     system = environment()
     blas = system["blas"]
     threads = max((library["num_threads"] for library in blas), default=1)

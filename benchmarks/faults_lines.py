@@ -43,7 +43,7 @@ COMMANDS = (
     (["figures", "elbo-gap", "--quick"], "elbo_gap.png"),
 )
 """Words, and a file that their run leaves."""
-START = "import sys; from bbvi.cli import main; sys.exit(main())"
+START = "import sys; from bbvi.__main__ import command; sys.exit(command())"
 SURROUNDINGS: dict[str, tuple[str, dict[str, str | None]]] = {
     "stdout closed": (">&-", {}),
     "stdout and stderr closed": (">&- 2>&-", {}),
@@ -60,6 +60,7 @@ SURROUNDINGS: dict[str, tuple[str, dict[str, str | None]]] = {
     "no variables": ("", {"PATH": None, "HOME": None, "LANG": None, "TERM": None}),
     "python -O": ("", {"PYTHONOPTIMIZE": "2"}),
     "a random hash": ("", {"PYTHONHASHSEED": "12345"}),
+    "settings that ask for a LaTeX": ("", {"MATPLOTLIBRC": "FOLDER"}),
 }
 """Name -> redirections of the shell and variables of the environment; None: without it."""
 
@@ -98,6 +99,8 @@ def surroundings(rng: np.random.Generator, count: int) -> Iterator[tuple[str, st
         for key in (k for k, v in variables.items() if v is None):
             environment.pop(key, None)
         with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+            Path(folder, "matplotlibrc").write_text("text.usetex: True\n")
+            environment = {key: of.replace("FOLDER", folder) for key, of in environment.items()}
             shell = f'"$0" -c "$1" "${{@:2}}" {redirection}'
             line = ["/bin/bash", "-o", "pipefail", "-c", shell, sys.executable, START, *words]
             line += ["--out", f"{folder}/out"]
@@ -134,7 +137,7 @@ def interrupted(rng: np.random.Generator, count: int) -> Iterator[tuple[str, str
             pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.DEVNULL}
             with heard(), subprocess.Popen(line, start_new_session=True, **pipes) as process:
                 # Python itself starts first, for which bbvi cannot answer.
-                time.sleep(0.5 + 5 * float(rng.random()))
+                time.sleep(0.1 + 5 * float(rng.random()))
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGINT)
                 told = process.stderr.read().decode() if process.stderr else ""

@@ -164,6 +164,10 @@ def constructors() -> dict[str, Call]:
     return calls
 
 
+def print_nothing(*args: Any) -> None:
+    """A callback."""
+
+
 def procedures() -> dict[str, Call]:
     """What fits and what evaluates a fit."""
     model, q = bbvi.LinearGaussian(D, DX), bbvi.DiagonalGaussian(D)
@@ -174,6 +178,7 @@ def procedures() -> dict[str, Call]:
     common = {"model": model, "family": q, "x": x}
     settings = {"num_steps": 2, "num_samples": 2, "batch_size": 5, "optimizer": step}
     settings |= {"estimator": bbvi.reparameterized, "backend": "auto", "progress": False}
+    settings |= {"learning": bbvi.maximum_likelihood, "callback": print_nothing}
     fits = {
         "fit_bbvi": {**settings, "inner_steps": 2, "local_optimizer": step, "theta": theta},
         "fit_amortized": {**settings, "encoder": encoder, "theta": theta},

@@ -11,7 +11,7 @@ import pytest
 
 import bbvi
 from bbvi import limits
-from bbvi.cli import main
+from bbvi.cli import compare, main
 from bbvi.evaluation import elbo
 from bbvi.experiments import decomposition, variance
 from bbvi.limits import DAY, TooMuchError, check_memory, check_time, shape_that_fits
@@ -31,8 +31,10 @@ REFUSED = {
     "compare --evaluations 10**30": "evaluations is 10+,",
     "compare --evaluations 10**400": "evaluations is 10+,",
     "compare --evaluations 1e30": "evaluations",
-    "compare --seeds 10**9": "seeds is 10+:",
-    "compare --seeds 10**6 --evaluations 10**9": "seeds 10+,",
+    "compare --seeds 10**9": "10+ runs of each of 6 methods: .* memory",
+    "compare --seeds 10**6 --evaluations 10**9": "in 10+ runs of each",
+    "compare --tune --seeds 10**6 --evaluations 10**9": "in 10+ runs of each",
+    "compare --cross --seeds 2 --evaluations 10**10": "in (2|12) runs of each",
     "compare --samples 10**12": "samples is 10+,",
     "compare --latent-dim 10**9": "latent_dim 10+:",
     "compare --budget 900000s": "at least .* (days|years)",
@@ -81,6 +83,24 @@ def test_a_run_that_fits_is_not_refused(tmp_path):
     )
     for number, line in enumerate(lines):
         assert main([*line.split(), "--out", str(tmp_path / str(number))]) == 0
+
+
+def test_the_doctor_measures_no_longer_than_a_day(capsys):
+    assert main(["doctor", "--seconds", "1e10"]) == 2
+    assert "seconds is 1e+10: at the measured rate" in capsys.readouterr().err
+
+
+def test_no_step_size_is_tried_before_a_refusal(tmp_path, capsys, monkeypatch):
+    def trial(*args, **named):
+        raise AssertionError("tried")
+
+    monkeypatch.setattr(compare, "tune", trial)
+    out = ["--quick", "--tune", "--out", str(tmp_path)]
+    for part in ("--seeds 1000", "--cross --seeds 30", "--budget 2000s"):
+        assert main(["compare", *part.split(), *out, "--max-hours", "0.01"]) == 2
+        assert "at the measured rate" in capsys.readouterr().err
+    with pytest.raises(AssertionError, match="tried"):
+        main(["compare", *out, "--max-hours", "1"])
 
 
 def test_nothing_is_learned_before_a_refusal(tmp_path, capsys, monkeypatch):

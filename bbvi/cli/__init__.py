@@ -6,8 +6,9 @@ called with the parsed arguments and returns the exit status.
 
 import argparse
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 
 import bbvi
@@ -48,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     name = next((f"bbvi {word}" for word in given if word in COMMANDS), "bbvi")
     with safe_printing():
         try:
+            _check_text(given)
             args = _parser(given).parse_args(given)
             if args.blas_kernel not in ("auto", "off"):
                 _start_over(args.blas_kernel, given)
@@ -59,7 +61,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         except ERRORS as error:
             print(f"{name}: {one_line(error)}", file=sys.stderr)
             return 2
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, RuntimeError) as error:
+            # Python 3.11 makes a RuntimeError of Ctrl-C in a class that is being made.
+            if not isinstance(error.__cause__ or error, KeyboardInterrupt):
+                raise
             print(f"{name}: interrupted", file=sys.stderr)
             return 130
 
@@ -101,7 +106,7 @@ def _start_over(kernel: str, argv: Sequence[str]) -> None:
     if plan is not None:
         command, variables = plan
         print(f"bbvi: starting over with {VARIABLE}={kernel}", file=sys.stderr, flush=True)
-        os.execve(command[0], command, variables)
+        _become(command, variables)
 
 
 def _choose(command: str, argv: Sequence[str]) -> None:
@@ -113,7 +118,29 @@ def _choose(command: str, argv: Sequence[str]) -> None:
     plan = restart(choice.kernel, argv, os.environ) if choice and choice.kernel else None
     if choice is not None and plan is not None:
         print(announcement(choice), file=sys.stderr, flush=True)
-        os.execve(plan[0][0], *plan)
+        _become(*plan)
+
+
+def _become(command: list[str], variables: Mapping[str, str]) -> None:
+    """Replace this process; Ctrl-C waits until `bbvi.__main__` can answer it in one line."""
+    if os.name == "posix":
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        os.execve(command[0], command, variables)
+    finally:  # the system refused
+        if os.name == "posix":
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def _check_text(given: Sequence[str]) -> None:
+    """Raise ValueError for a word that cannot be printed, drawn or stored."""
+    for word in given:
+        try:
+            word.encode("utf-8")
+        except UnicodeEncodeError:
+            raise ValueError(
+                f"{word!a} is not UTF-8; expected text. Rename the file or folder."
+            ) from None
 
 
 def _tell(command: str, argv: Sequence[str]) -> None:

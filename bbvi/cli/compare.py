@@ -21,12 +21,14 @@ from bbvi.cli.parser import examples
 from bbvi.datasets import load_table
 from bbvi.experiments.catalogue import CATALOGUE, Entry, entry_of, problem_of
 from bbvi.experiments.cluster import cluster
+from bbvi.experiments.compare import check_methods
 from bbvi.experiments.compare_results import report
 from bbvi.experiments.compare_seeds import compare_seeds
 from bbvi.experiments.cross import cross_table, learn_shared
 from bbvi.experiments.csv_and_json import write_csv
 from bbvi.experiments.estimates import check_comparison, worker_count
 from bbvi.experiments.methods import DEFAULT, METHODS, QUICK, Method, Settings
+from bbvi.experiments.problem import Problem
 from bbvi.experiments.store import check_folder
 from bbvi.experiments.tuning import tune
 from bbvi.experiments.user_files import with_methods_of_files
@@ -140,7 +142,7 @@ def run(args: argparse.Namespace) -> int:
     for doubt in problem.cautions:
         print(f"caution: {problem.name}: {doubt}", file=sys.stderr)
     start = time.perf_counter()
-    num_seeds = (2 if args.quick else 5) if args.seeds is None else args.seeds
+    num_seeds = (2 if args.quick else 5) if args.seeds is None else as_count("--seeds", args.seeds)
     timed = theta = None
     with contextlib.ExitStack() as stack:
         stack.enter_context(output(args, args.out))
@@ -149,7 +151,11 @@ def run(args: argparse.Namespace) -> int:
             executor = stack.enter_context(cluster(args.scheduler))
         places: dict[str, Any] = {"executor": executor, "workers": args.workers}
         common = {"seed": args.seed, "methods": methods, **places}
-        common["max_seconds"] = longest = max_seconds(args)
+        common["max_seconds"] = max_seconds(args)
+        equal_seconds = settings._replace(seconds=args.budget)
+        check_methods(methods, table)
+        chosen = {name: table[name] for name in methods}
+        check_runs(args, problem, settings, chosen, num_seeds, worker_count(**places))
         if args.tune:
             trial = settings._replace(evaluations=max(1, settings.evaluations // 3))
             tuned = tune(source, settings=trial, table=table, folder=args.out / "tune", **common)
@@ -157,11 +163,6 @@ def run(args: argparse.Namespace) -> int:
             table = table | tuned.table
         if args.theta == "shared":
             theta = learn_shared(source, table, methods, settings, args.seed)
-        equal_seconds = settings._replace(seconds=args.budget)
-        if args.budget:
-            # Told before the runs of equal evaluations.
-            chosen, at_once = {m: table[m] for m in methods}, worker_count(**places)
-            check_comparison(problem, chosen, equal_seconds, num_seeds, at_once, longest)
         common |= {"table": table, "theta": theta, "num_seeds": num_seeds}
         compare = partial(compare_seeds, source, **common)
         result = compare(settings=settings, folder=args.out / "runs")
@@ -176,6 +177,24 @@ def run(args: argparse.Namespace) -> int:
     print(report(problem, result))
     print(f"\n{seconds:.0f} s; rows, curves, fits, manifest and figure are in {args.out}")
     return 1 if result.failures else 0
+
+
+def check_runs(
+    args: argparse.Namespace,
+    problem: Problem,
+    settings: Settings,
+    chosen: dict[str, Method],
+    num_seeds: int,
+    at_once: int | None,
+) -> None:
+    """Raise TooMuchError if a part of the comparison does not fit, before its first part."""
+    parts = [(settings, num_seeds)]
+    if args.budget:
+        parts.append((settings._replace(seconds=args.budget), num_seeds))
+    if args.cross:
+        parts.append((settings, num_seeds * len(chosen)))
+    for of_one_run, runs in parts:
+        check_comparison(problem, chosen, of_one_run, runs, at_once, max_seconds(args))
 
 
 def source_of(args: argparse.Namespace, entry: Entry | None) -> Any:

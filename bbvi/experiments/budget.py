@@ -17,6 +17,8 @@ from bbvi.validation import as_count
 
 PILOT_STEPS = 4
 """Steps that tell what one costs."""
+PILOT_SHARE = 0.05
+"""Of a budget of seconds: so long the steps take at least that tell what one costs."""
 
 
 def checked(settings: Settings) -> Settings:
@@ -76,7 +78,11 @@ def learn(
     with random numbers of their own, tell what one costs.
     """
     procedure = partial(_procedure, problem, method, theta, settings, known)
-    trial = procedure(False, PILOT_STEPS, None)(rng.spawn(1)[0]).trace
+    steps, trial_rng = PILOT_STEPS, rng.spawn(1)[0]
+    trial = procedure(False, steps, None)(trial_rng).trace
+    while settings.seconds is not None and trial.seconds[-1] < PILOT_SHARE * settings.seconds:
+        steps *= 2
+        trial = procedure(False, steps, None)(trial_rng).trace
     if settings.seconds is not None:
         # The first steps are slower: memory is touched for the first time.
         half = len(trial.step) // 2

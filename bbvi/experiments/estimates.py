@@ -73,17 +73,18 @@ def check_comparison(
     problem: Problem,
     table: Mapping[str, Method],
     settings: Settings,
-    num_seeds: int,
+    runs_of_each: int,
     workers: int | None,
     longest: float = DAY,
 ) -> None:
     """Raise TooMuchError if a comparison does not fit this machine, or not the time.
 
+    ``runs_of_each`` is how often each method runs: once a seed, or once a trial of a step size;
     ``workers`` is the number of processes; None where it is not known, on a cluster: then each
     run has a worker for itself.
     """
-    S, runs = settings.num_samples, num_seeds * len(table)
-    check_cells(f"seeds is {num_seeds}", runs)
+    S, runs = settings.num_samples, runs_of_each * len(table)
+    check_cells(f"{runs_of_each} runs of each of {len(table)} methods", runs)
     x, D = problem.train.x, problem.model.latent_dim
     differentiated = 200 * min(50, settings.test_rows, len(problem.test.x))
     held = NOISE_COPIES * S * differentiated * D * x.itemsize
@@ -98,9 +99,10 @@ def check_comparison(
     }
     at_once = runs if workers is None else min(workers, runs)
     told = f"evaluations is {settings.evaluations}, samples {S}, inner_steps "
-    told += f"{settings.inner_steps or 'of each method'}, seeds {num_seeds}, methods {len(table)}"
+    told += f"{settings.inner_steps or 'of each method'}, "
+    told += f"in {runs_of_each} runs of each of {len(table)} methods"
     check_time(told, max(each.values()), longest)
-    check_time(told, product(num_seeds, sum(each.values()), 1 / at_once), longest)
+    check_time(told, product(runs_of_each, sum(each.values()), 1 / at_once), longest)
 
 
 def _seconds_of_run(

@@ -3,9 +3,11 @@
 import ast
 import dataclasses
 import hashlib
+import inspect
 import json
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,9 @@ from typing import Any
 import numpy as np
 
 from bbvi.experiments.csv_and_json import version_of
+
+SOURCE = "bbvi_source"
+"""The name, in the spec of a user's module, of the digest of its source."""
 
 
 def digest(value: Any) -> str:
@@ -59,6 +64,39 @@ def source_digest(path: Path) -> str:
     return hashlib.sha256(first + "".join(digests).encode()).hexdigest()
 
 
+def source_when_imported(module: Any) -> str:
+    """`source_digest` of a user's module, as it was when this process first asked.
+
+    A worker that lives long has the code that it imported, whatever its file holds by now.  The
+    digest is kept by the module's spec, which a reload makes anew.
+    """
+    kept = vars(module.__spec__)
+    if SOURCE not in kept:
+        kept[SOURCE] = source_digest(Path(module.__file__))
+    return str(kept[SOURCE])
+
+
+def user_sources() -> dict[str, str]:
+    """Name -> digest of the user's modules that this process has marked."""
+    # sys.modules may hold anything, and asking some of it for a name would import.
+    specs = {
+        name: vars(module).get("__spec__")
+        for name, module in sys.modules.items()
+        if inspect.ismodule(module)
+    }
+    return {
+        name: vars(spec)[SOURCE] for name, spec in specs.items() if spec and SOURCE in vars(spec)
+    }
+
+
+def other_sources(expected: Mapping[str, str]) -> list[str]:
+    """Those of a user's modules that this process imported from another source than expected."""
+    imported = {name: sys.modules[name] for name in expected if name in sys.modules}
+    return [
+        name for name, module in imported.items() if source_when_imported(module) != expected[name]
+    ]
+
+
 def _imported_names(file: Path, content: bytes) -> set[str]:
     """The modules that a source file names in its imports, without their packages' parts."""
     if file.suffix != ".py":
@@ -75,6 +113,28 @@ def _imported_names(file: Path, content: bytes) -> set[str]:
 def this_bbvi() -> dict[str, str]:
     """Version and code of the package that computes in this process."""
     return {"version": version_of("bbvi"), "code": code_digest()}
+
+
+def check_worker(bbvi: Any, other_files: Sequence[str]) -> None:
+    """Raise ValueError if a worker says that it has another bbvi, or another of a user's files."""
+    again = "start the workers anew, and run this again."
+    if bbvi != this_bbvi():
+        raise ValueError(
+            f"a worker computes with another bbvi: {_version(bbvi)}, this process has "
+            f"{_version(this_bbvi())}. Nothing of it was kept. Install the same on every machine, "
+            + again
+        )
+    if other_files:
+        raise ValueError(
+            f"a worker computes with another {', '.join(other_files)} than this process has. "
+            f"Nothing of it was kept. Give all machines the same files, {again}"
+        )
+
+
+def _version(bbvi: Any) -> str:
+    if not isinstance(bbvi, dict):
+        return "an earlier one"
+    return f"version {bbvi.get('version')}, code {bbvi.get('code')}"
 
 
 def described(value: Any) -> Any:

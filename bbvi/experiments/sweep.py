@@ -22,7 +22,15 @@ from tqdm import tqdm
 
 from bbvi.experiments.csv_and_json import blas_names, plain
 from bbvi.experiments.executors import compute
-from bbvi.experiments.identity import cell_rng, digest, this_bbvi, words_of
+from bbvi.experiments.identity import (
+    cell_rng,
+    check_worker,
+    digest,
+    other_sources,
+    this_bbvi,
+    user_sources,
+    words_of,
+)
 from bbvi.experiments.store import MANIFEST, claim, sweep_strays
 from bbvi.experiments.sweep_files import Outcome, read_cell, write_cell
 from bbvi.limits import check_memory
@@ -108,7 +116,7 @@ def run_sweep(
         If a parameter is not plain, or the function cannot be sent to workers.
     ValueError
         If there are no cells, two are equal, the folder holds another experiment, or a worker has
-        another bbvi than this process.
+        another bbvi, or another of a user's files, than this process.
 
     Notes
     -----
@@ -140,8 +148,9 @@ def run_sweep(
         for note in notes:
             bar.write(note, file=sys.stderr)
         of = function.of if isinstance(function, PerCell) else lambda _: function
+        task = partial(_run_unit, seed, user_sources())
         todo = [(unit, of(json.loads(unit.cell))) for unit in units if unit not in outcomes]
-        for (unit, _), result in compute(partial(_run_unit, seed), todo, executor, workers):
+        for (unit, _), result in compute(task, todo, executor, workers):
             outcomes[unit] = _outcome(unit, result)
             if home is not None:
                 write_cell(home, outcomes[unit], run)
@@ -157,7 +166,7 @@ class Unit(NamedTuple):
     replicate: int
 
 
-def _run_unit(seed: int, parcel: tuple[Unit, CellFunction]) -> str:
+def _run_unit(seed: int, sources: dict[str, str], parcel: tuple[Unit, CellFunction]) -> str:
     """Compute one cell where BLAS has one thread: its rows or its traceback, as JSON."""
     threadpool_limits(1)
     unit, function = parcel
@@ -165,7 +174,8 @@ def _run_unit(seed: int, parcel: tuple[Unit, CellFunction]) -> str:
     try:
         rows = [dict(row) for row in function(cell, cell_rng(seed, cell, unit.replicate))]
         _check_names(rows, {**cell, "replicate": unit.replicate})
-        return json.dumps({"rows": rows, "bbvi": this_bbvi()}, default=_plain_number)
+        answer = {"rows": rows, "bbvi": this_bbvi(), "others": other_sources(sources)}
+        return json.dumps(answer, default=_plain_number)
     except (Exception, SystemExit) as error:
         inner = error.__traceback__.tb_next if error.__traceback__ else None
         lines = traceback.format_exception(type(error), error, inner)
@@ -189,20 +199,8 @@ def _outcome(unit: Unit, result: Any) -> Outcome:
     if isinstance(result, BaseException):
         return {**parameters, "error": "".join(traceback.format_exception(result))}
     answer = json.loads(result)
-    other, mine = answer.pop("bbvi", None), this_bbvi()
-    if other != mine:
-        raise ValueError(
-            f"a worker computes with another bbvi: {_named(other)}, this process has "
-            f"{_named(mine)}. Nothing of it was kept. Install the same on every machine, start the "
-            "workers anew, and run this again."
-        )
+    check_worker(answer.pop("bbvi", None), answer.pop("others", ()))
     return {**parameters, **answer}
-
-
-def _named(bbvi: Any) -> str:
-    if not isinstance(bbvi, dict):
-        return "an earlier one"
-    return f"version {bbvi.get('version')}, code {bbvi.get('code')}"
 
 
 def _plain_number(value: Any) -> Any:

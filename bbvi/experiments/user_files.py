@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from bbvi.datasets import train_test_split
-from bbvi.experiments.identity import source_digest
+from bbvi.experiments.identity import source_digest, source_when_imported
 from bbvi.experiments.methods import Method, by_encoder
 from bbvi.experiments.problem import Problem
 from bbvi.families import DiagonalGaussian
@@ -53,6 +53,7 @@ def load_object(text: str) -> Any:
     if not path.is_file():
         raise FileNotFoundError(f"{text}: no file {path_text}; expected FILE.py:NAME.")
     module = _imported(path)
+    source_when_imported(module)
     if not hasattr(module, name):  # a foreign module: its names are what is asked for
         names = [key for key, value in vars(module).items() if _is_of(module, key, value)]
         raise ValueError(

@@ -31,6 +31,8 @@ STYLE: Any = {
     "legend.fontsize": 11,
     "image.cmap": "gray_r",
     "savefig.dpi": 120,
+    # A matplotlibrc may ask for a LaTeX that is not installed; formulas are drawn without one.
+    "text.usetex": False,
 }
 
 
@@ -69,7 +71,7 @@ def save(figure: Figure, path: Path, dpi: float | None = None) -> None:
     """
     kind, buffer = path.suffix.removeprefix("."), io.BytesIO()
     # Without a salt the names inside an SVG are drawn at random.
-    with matplotlib.rc_context({"svg.hashsalt": "bbvi"}):
+    with matplotlib.rc_context({"svg.hashsalt": "bbvi", "text.usetex": False}):
         figure.savefig(
             buffer,
             format=kind,

@@ -230,7 +230,7 @@ def test_options_that_contradict_each_other_are_refused(tmp_path, capsys):
     for arguments, message in (
         (["--tune", "--rate", "0.1"], "--tune chooses the step sizes, but --rate is given too"),
         (["--rate", "-1"], "rate is -1.0; expected a positive number"),
-        (["--seeds", "0"], "num_seeds is 0; expected at least 1"),
+        (["--seeds", "0"], "--seeds is 0; expected at least 1"),
     ):
         out = str(tmp_path / "x")
         assert main(["compare", "--quick", *arguments, "--out", out]) == 2

@@ -1,6 +1,7 @@
 """A user's own problem, method and estimator from the command line, all the way to the figure."""
 
 import csv
+import importlib
 import sys
 
 import numpy as np
@@ -10,6 +11,7 @@ from bbvi import Bernoulli, DiagonalGaussian, Laplace
 from bbvi.cli import main
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.experiments.problem import Problem
+from bbvi.experiments.sweep import run_sweep
 from bbvi.experiments.user_files import (
     load_object,
     methods_of_file,
@@ -203,3 +205,25 @@ def test_what_a_file_imports_from_its_folder_is_part_of_it(tmp_path):
     assert sha256_of(f"{tmp_path}/mine.py:C") == both != alone
     (tmp_path / "deeper.py").write_text("import mine, os\n")
     assert sha256_of(f"{tmp_path}/mine.py:C") not in (both, alone)
+
+
+def test_a_worker_with_another_copy_of_the_file_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    path = tmp_path / "my_cells.py"
+    source = "def cell(cell, rng):\n    return [{'value': float(rng.random()) + 1}]\n"
+    path.write_text(source)
+    function = load_object(f"{path}:cell")
+    cells = [{"a": 1}, {"a": 2}]
+    alone = run_sweep(function, cells, experiment="cells", seed=0, workers=1)
+    together = run_sweep(function, cells, experiment="cells", seed=0, workers=2)
+    assert together.rows == alone.rows
+    # Another machine's file, or this one's that was edited meanwhile.
+    path.write_text(source.replace("+ 1", "+ 2"))
+    folder = tmp_path / "out"
+    with pytest.raises(ValueError, match="a worker computes with another my_cells than"):
+        run_sweep(function, cells, experiment="cells", seed=0, workers=2, folder=folder)
+    assert not list(folder.rglob("cells/*"))
+    function = importlib.reload(sys.modules["my_cells"]).cell
+    load_object(f"{path}:cell")
+    run_sweep(function, cells, experiment="cells", seed=0, workers=2, folder=tmp_path / "again")
+    monkeypatch.delitem(sys.modules, "my_cells")
