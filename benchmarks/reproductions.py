@@ -1,7 +1,7 @@
-"""Write benchmarks/reproductions.md from the stored results, or check that it is written.
+"""Write benchmarks/reproductions.md from the stored rows, or check that it is written.
 
 bbvi reproduce NAME --out benchmarks/reproductions     # measure and store
-python benchmarks/reproductions.py                     # write the page and the pictures
+python benchmarks/reproductions.py                     # write verdicts, pictures and page
 python benchmarks/reproductions.py --check             # fail if the page differs
 """
 
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from bbvi.experiments.reproductions.page import page
-from bbvi.experiments.reproductions.run import find, stored
+from bbvi.experiments.reproductions.run import find, judge_again
 from bbvi.plotting.reproductions import figure_of
 from bbvi.plotting.style import save
 
@@ -27,7 +27,7 @@ def main() -> int:
             print(f"{PAGE.name} is not up to date; run benchmarks/reproductions.py")
         return 0 if same else 1
     for path in sorted(FOLDER.glob("*.csv")):
-        result = stored(path.stem, FOLDER)
+        result = judge_again(path.stem, FOLDER)
         picture = figure_of(find(result.name), result.rows, result.comparisons)
         save(picture, FOLDER / f"{result.name}.png")
     PAGE.write_text(page(FOLDER), "utf-8")

@@ -1,21 +1,22 @@
 """The rule that compares our number with a published one, and what the rule says in words.
 
-Ours are y_1 .. y_K, one a seed, with mean m and standard deviation s.  With M comparisons in a
-reproduction, each is made at the level 1 - 0.05 / M, so that all of them together hold at 95 %.
-With t the quantile of K - 1 degrees of freedom, the reach of a comparison is
+Ours are y_1 .. y_K, one a seed, with mean m and standard deviation s.  With M comparisons that can
+be made in a reproduction, each is made at the level 1 - 0.05 / M, so that all of them together hold
+at 95 %.  With t the quantile of K - 1 degrees of freedom, the reach of a comparison is
 
     "mean"    t s sqrt(1/K) + t_inf error + rounding       theirs is an expectation
     "run"     t s sqrt(1/K + 1) + rounding                 theirs is one more run, like ours
-    "within"  tolerance                                    stated; of several seeds m's interval
-                                                           must be shorter than it
+    "within"  tolerance                                    stated, and asked of every run
     "above"   t s sqrt(1/K)                                theirs is a lower limit, as 0 of a
                                                            difference whose sign was published
 
-* agrees: |m - theirs| <= reach; of "above": m > theirs + reach;
-* differs by m - theirs: otherwise;
-* cannot be compared: the interval of "above" holds the limit; the source does not tell what is
-  needed; ours was not measured, has a single seed (of "within" one is enough) or is not finite; or
-  the reach is wider than the resolution that the entry asks for.
+* agrees: |m - theirs| <= reach; of "within": |y_k - theirs| <= tolerance for every k; of "above":
+  m > theirs + reach;
+* differs by m - theirs: otherwise; of "within": no y_k is so near;
+* cannot be compared: some of the y_k of "within" are near and some are not; the interval of "above"
+  holds the limit; the source does not tell what is needed, or ours is not built for it; ours was
+  not measured, has a single seed (of "within" one is enough) or is not finite; or the reach is
+  wider than the resolution, so that the comparison could hardly have failed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,6 +33,8 @@ EXACT_RESOLUTION = 0.25
 """The widest interval, relative to an exact value or to its scale, that still is a check of it."""
 EXACT_DIGITS = 1e-9
 """Relative rounding of quadratures and closed forms in float64."""
+NOT_MEASURED = "it was not measured"
+TOO_WIDE = "it could hardly have failed"
 
 
 class Comparison(NamedTuple):
@@ -89,7 +92,9 @@ def compare(published: Sequence[Published], rows: Iterable[Mapping[str, Any]]) -
         if row.get("exact") not in (None, ""):
             exact[row["quantity"]] = _exact(row)
     theirs = [*published, *exact.values()]
-    level = 1 - (1 - LEVEL) / max(len(theirs), 1)
+    # What is listed only, with its obstacle, makes no interval of the others wider.
+    made = sum(not one.obstacle and one.quantity in values for one in theirs)
+    level = 1 - (1 - LEVEL) / max(made, 1)
     return [_compare(one, np.array(values.get(one.quantity, [])), level) for one in theirs]
 
 
@@ -110,7 +115,7 @@ def _compare(theirs: Published, ours: np.ndarray[Any, Any], level: float) -> Com
     K = len(ours)
     if K == 0:
         nothing = (np.nan, np.nan, np.nan, 0, np.nan)
-        return _said(theirs, nothing, "cannot be compared", "it was not measured")
+        return _said(theirs, nothing, "cannot be compared", theirs.obstacle or NOT_MEASURED)
     mean, low, high = mean_interval(ours, level)
     reach = _reach(theirs, K, low, high, level)
     measured = (mean, low, high, K, reach)
@@ -120,18 +125,30 @@ def _compare(theirs: Published, ours: np.ndarray[Any, Any], level: float) -> Com
         return _said(theirs, measured, "cannot be compared", "ours is not finite")
     if not np.isfinite(reach):
         return _said(theirs, measured, "cannot be compared", "one seed has no interval")
-    if theirs.kind == "within" and K > 1 and high - low > 2 * theirs.tolerance:
-        because = f"our interval is wider than the tolerance, {theirs.tolerance:.3g}"
-        return _said(theirs, measured, "cannot be compared", because)
     if reach > theirs.resolution:
-        because = f"the reach {reach:.2g} is wider than {theirs.resolution:.2g}"
+        because = f"the reach {reach:.2g} is wider than {theirs.resolution:.2g}: {TOO_WIDE}"
         return _said(theirs, measured, "cannot be compared", because)
     difference = mean - theirs.value
     if theirs.kind == "above":
         return _above(theirs, measured, difference)
+    if theirs.kind == "within":
+        return _within(theirs, measured, ours)
     if abs(difference) <= reach:
         return _said(theirs, measured, "agrees", f"{difference:+.2g}, within {reach:.2g}")
     return _said(theirs, measured, "differs", f"by {difference:+.3g}, more than {reach:.2g}")
+
+
+def _within(theirs: Published, measured: Any, ours: np.ndarray[Any, Any]) -> Comparison:
+    """Of a tolerance: every run is near, none is, or no telling."""
+    difference, K = measured[0] - theirs.value, len(ours)
+    near = int(np.sum(np.abs(ours - theirs.value) <= theirs.tolerance))
+    reach = f"{theirs.tolerance:.2g}"
+    if near == K:
+        return _said(theirs, measured, "agrees", f"{difference:+.2g}, within {reach}")
+    if near == 0:
+        return _said(theirs, measured, "differs", f"by {difference:+.3g}, more than {reach}")
+    because = f"{difference:+.2g}, but {near} of {K} runs are within {reach}"
+    return _said(theirs, measured, "cannot be compared", because)
 
 
 def _above(theirs: Published, measured: Any, difference: float) -> Comparison:

@@ -28,9 +28,11 @@ class Published(NamedTuple):
     tolerance : float
         Of "within".
     resolution : float
-        The widest comparison that still means something; a wider one is no agreement.
+        The widest comparison that still means something; a wider one is no agreement. Of a "run"
+        it is the distance to what would have been measured if the method had no effect, or were
+        its neighbour in the source's table.
     obstacle : str
-        What the source does not tell and a comparison would need.
+        What the source does not tell, or ours does not have, and a comparison would need.
     place : tuple of (str, str, float), optional
         Panel, series and x of a point of a published curve, drawn even where ours ends before it.
     """
@@ -77,7 +79,7 @@ class Reproduction(NamedTuple):
     measure : callable
         (cell, rng) -> rows with ``quantity`` and ``value``; where the truth is known also
         ``exact``, whose interval is judged against ``scale``; for a picture ``panel``, ``series``
-        and ``x``, or ``drawn`` = False.  Several rows of one quantity are independent seeds.
+        and ``x``.  Several rows of one quantity are independent seeds.
     cells, quick_cells : sequence of dict
         The cells of the whole reproduction, and of the short one (empty: none).
     seeds, quick_seeds : int
@@ -87,13 +89,15 @@ class Reproduction(NamedTuple):
     time : str
         Of the whole reproduction, two cores.
     axes : tuple of str
-        Labels of x and of the value.
+        Labels of x and of the value, of a picture with curves.
     logarithmic : str
         "", "x", "y" or "xy": the scales of the picture.
     floor : float, optional
         Where some values run away: those below are drawn at it.
     not_run : str
         Why parts are not stored, where that is so.
+    panel_of : callable, optional
+        Panel of a quantity that is drawn, where it is not the one stored with the row.
     """
 
     title: str
@@ -111,3 +115,4 @@ class Reproduction(NamedTuple):
     logarithmic: str = ""
     floor: float | None = None
     not_run: str = ""
+    panel_of: Callable[[str], str] | None = None

@@ -1,8 +1,9 @@
 """The page of all reproductions, from what is stored and from nothing else."""
 
+from math import isfinite
 from pathlib import Path
 
-from bbvi.experiments.reproductions.agreement import Comparison, summary
+from bbvi.experiments.reproductions.agreement import NOT_MEASURED, Comparison, summary
 from bbvi.experiments.reproductions.catalogue import REPRODUCTIONS
 from bbvi.experiments.reproductions.entries import Reproduction
 from bbvi.experiments.reproductions.run import Result, stored
@@ -17,11 +18,16 @@ Ours is a mean over seeds; intervals of one section hold together at 95 %. A ver
 
 * "agrees": the difference is within the reach. The reach is the interval of our mean where the
   published number is an expectation or exact ("mean"); the interval of one more run where it is a
-  single run ("run"); a stated tolerance ("within"). The rounding of the printed number is added.
-  Where only an order was published, the interval of our difference is above 0 ("above").
-* "differs": it is not.
-* "cannot be compared": nothing was measured, or too roughly to mean anything; or with one seed,
-  which has no interval, where no tolerance is stated.
+  single run ("run"); a stated tolerance, which every run must keep ("within"). The rounding of the
+  printed number is added. Where only an order was published, the interval of our difference is
+  above 0 ("above").
+* "differs": it is not; of a tolerance: no run keeps it.
+* "cannot be compared": nothing was measured; some runs keep a tolerance and some do not; the source
+  does not tell what is needed, or ours is not built for it; one seed, which has no interval, where
+  no tolerance is stated; or a reach so wide that a run without any effect would have agreed.
+
+Pictures: lines and bands are ours, the mean and the range of all seeds; a filled star is a
+published number that was compared, a hollow one a number that was not.
 
 The page is written by `python benchmarks/reproductions.py` from the CSV and JSON files in
 `benchmarks/reproductions/`.
@@ -48,8 +54,8 @@ def page(folder: Path) -> str:
 
 def section(name: str, entry: Reproduction, result: Result | None, folder: Path) -> str:
     """One reproduction: source, set-up, assumptions, picture, table, verdict."""
-    parts = [f"## {name}", f"{entry.title}.", f"Source: {entry.source}."]
-    parts += [f"Set-up: {entry.setup}", f"Time on two cores: {entry.time}."]
+    parts = [f"## {name}", _sentence(entry.title), f"Source: {_sentence(entry.source)}"]
+    parts += [f"Set-up: {entry.setup}", f"Time on two cores: {_sentence(entry.time)}"]
     if entry.assumptions:
         parts.append("\n".join(f"* {text}" for text in entry.assumptions))
     if result is None:
@@ -65,8 +71,14 @@ def section(name: str, entry: Reproduction, result: Result | None, folder: Path)
     if len(listed) > LARGEST_TABLE:
         listed = [one for one in listed if one.verdict != "agrees"]
     if listed:
+        if len(listed) < len(result.comparisons):
+            parts.append("Of many comparisons only those that do not agree are listed:")
         parts.append(table(listed))
     return "\n\n".join(parts) + "\n"
+
+
+def _sentence(text: str) -> str:
+    return text.removesuffix(".") + "."
 
 
 def table(comparisons: list[Comparison]) -> str:
@@ -75,15 +87,25 @@ def table(comparisons: list[Comparison]) -> str:
         "| quantity | by | theirs | ours | interval | seeds | kind | verdict |",
         "|" + " --- |" * 8,
     ]
-    for one in comparisons:
-        ours = ("", "")
-        if one.num_seeds:
-            ours = (f"{one.ours:.5g}", f"{one.low:.5g} to {one.high:.5g}")
-        lines.append(
-            f"| {one.quantity.replace('|', ' ')} | {one.by} | {one.theirs:.6g} | {ours[0]} | "
-            f"{ours[1]} | {one.num_seeds} | {one.kind} | {one.verdict}: {one.because} |"
-        )
+    lines += [
+        _line(one.quantity, one.by, f"{one.theirs:.6g}", *_ours(one), str(one.num_seeds), one.kind,
+              f"{one.verdict}: {one.because}")
+        for one in comparisons
+    ]  # fmt: skip
     return "\n".join(lines)
+
+
+def _ours(one: Comparison) -> tuple[str, str]:
+    """Mean and interval; one seed has none."""
+    if not one.num_seeds:
+        return "", ""
+    interval = f"{one.low:.5g} to {one.high:.5g}" if isfinite(one.low) else ""
+    return f"{one.ours:.5g}", interval
+
+
+def _line(*cells: str) -> str:
+    """A line of a table; a bar inside a cell, as in |x|, would begin another one."""
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
 
 
 def table_of_published(entry: Reproduction) -> str:
@@ -91,7 +113,7 @@ def table_of_published(entry: Reproduction) -> str:
     if not entry.published:
         return ""
     lines = ["| quantity | by | theirs | source |", "|" + " --- |" * 4]
-    lines += [f"| {p.quantity} | {p.by} | {p.printed} | {p.source} |" for p in entry.published]
+    lines += [_line(p.quantity, p.by, p.printed, p.source) for p in entry.published]
     return "\n".join(lines)
 
 
@@ -106,6 +128,8 @@ def _short(result: Result) -> str:
         )
         if verdict in counts
     )
+    missing = sum(one.because == NOT_MEASURED for one in result.comparisons)
+    words += f" ({missing} not measured)" if missing else ""
     return words or "nothing was measured"
 
 

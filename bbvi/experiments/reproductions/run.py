@@ -17,7 +17,7 @@ from bbvi.experiments.reproductions.entries import Reproduction
 from bbvi.experiments.sweep import Cell, run_sweep
 from bbvi.suggestions import did_you_mean
 
-COLUMNS = ("quantity", "value", "exact", "scale", "panel", "series", "x", "drawn")
+COLUMNS = ("quantity", "value", "exact", "scale", "panel", "series", "x")
 """Stored; the parameters of a cell are in the catalogue."""
 DIGITS = 8
 """Significant digits of a stored value."""
@@ -137,12 +137,31 @@ def store(result: Result, folder: Path) -> None:
         "name": result.name,
         "quick": result.quick,
         "seconds": round(result.seconds, 1),
-        "verdict": summary(result.comparisons),
-        "comparisons": [one._asdict() for one in _told(result.comparisons)],
+        **_judged(result.comparisons),
         "failures": len(result.failures),
         "environment": environment(),
     }
     write_json(folder / f"{result.name}.json", record)
+
+
+def judge_again(name: str, folder: Path) -> Result:
+    """Write today's verdicts on stored rows into NAME.json; cost and machine stay as they are.
+
+    Raises
+    ------
+    FileNotFoundError
+        If nothing is stored.
+    """
+    result, path = stored(name, folder), folder / f"{name}.json"
+    record = json.loads(path.read_text("utf-8")) | _judged(result.comparisons)
+    write_json(path, record)
+    return result
+
+
+def _judged(comparisons: list[Comparison]) -> dict[str, Any]:
+    """The part of NAME.json that follows from rows and catalogue."""
+    told = [one._asdict() for one in _told(comparisons)]
+    return {"verdict": summary(comparisons), "comparisons": told}
 
 
 def _told(comparisons: list[Comparison]) -> list[Comparison]:

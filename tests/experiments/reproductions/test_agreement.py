@@ -30,10 +30,17 @@ def test_a_run_is_compared_with_the_spread_of_runs_a_mean_with_the_interval_of_t
     assert verdict(published("1.4", kind="run"), OURS) == "differs"
 
 
-def test_a_tolerance():
-    assert verdict(published("1.9", kind="within", tolerance=1.0), OURS) == "agrees"
-    assert verdict(published("2.1", kind="within", tolerance=1.0), OURS) == "differs"
-    assert verdict(published("1.0", kind="within", tolerance=0.01), OURS) == "cannot be compared"
+def test_a_tolerance_is_asked_of_every_run():
+    theirs = published("1.9", kind="within", tolerance=1.0)
+    assert verdict(theirs, [1.0, 1.5, 2.8]) == "agrees"
+    assert verdict(theirs, [0.8, 0.7, 3.0]) == "differs"
+    assert verdict(theirs, [1.5]) == "agrees"
+    # Three runs of which one is far are no better evidence than one that is near.
+    (one,) = compare([theirs], rows([1.5, 2.0, 0.8]))
+    assert (one.verdict, one.because) == (
+        "cannot be compared",
+        "-0.47, but 2 of 3 runs are within 1",
+    )
 
 
 def test_an_order_needs_an_interval_on_one_side():
@@ -54,7 +61,17 @@ def test_what_cannot_be_compared(values, because):
 
 
 def test_a_wide_interval_is_no_agreement():
-    assert verdict(published(resolution=0.05), OURS) == "cannot be compared"
+    (one,) = compare([published(resolution=0.05)], rows(OURS))
+    assert one.verdict == "cannot be compared"
+    assert "could hardly have failed" in one.because
+
+
+def test_an_obstacle_is_told_without_rows_and_leaves_other_intervals_alone():
+    listed = [Published(f"q{k}", "1", "they", "table", obstacle="not built") for k in range(9)]
+    alone, *_ = compare([published()], rows(OURS))
+    first, *others = compare([published(), *listed], rows(OURS))
+    assert first == alone
+    assert {(one.verdict, one.because) for one in others} == {("cannot be compared", "not built")}
 
 
 def test_rounding_counts():

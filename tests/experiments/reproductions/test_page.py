@@ -1,6 +1,8 @@
 """The page and the stored verdicts are those of the stored rows."""
 
 import json
+import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from bbvi.experiments.reproductions.agreement import summary
 from bbvi.experiments.reproductions.belief_network import NAMES, OTHER_RATES
 from bbvi.experiments.reproductions.catalogue import REPRODUCTIONS
 from bbvi.experiments.reproductions.page import page
-from bbvi.experiments.reproductions.run import reproduce, store, stored
+from bbvi.experiments.reproductions.run import judge_again, reproduce, store, stored
 
 ROOT = Path(__file__).parents[3] / "benchmarks"
 FOLDER = ROOT / "reproductions"
@@ -29,6 +31,33 @@ def test_a_stored_verdict_is_that_of_the_stored_rows(name):
     assert (FOLDER / f"{name}.png").exists()
 
 
+def bars(line):
+    """Bars that begin a cell: not those after a backslash."""
+    return len(re.findall(r"(?<!\\)\|", line))
+
+
+def test_every_line_of_a_table_has_the_cells_of_its_head():
+    lines = (ROOT / "reproductions.md").read_text("utf-8").splitlines()
+    for before, line in pairwise(lines):
+        if line.startswith("|") and before.startswith("|"):
+            assert bars(line) == bars(before), line
+    assert any(r"best \|mean y\|" in line for line in lines)
+
+
+def test_the_rendered_page_keeps_the_bars_of_a_name():
+    markdown_it = pytest.importorskip("markdown_it")
+    text = (ROOT / "reproductions.md").read_text("utf-8")
+    html = markdown_it.MarkdownIt("gfm-like", {"linkify": False}).render(text)
+    assert "<td>best |mean y|</td>" in html
+    assert html.count("<table>") == text.count("| --- |\n")
+    assert "| ---" not in html
+    assert "<s>" not in html
+
+
+def test_an_interval_of_one_seed_is_left_blank():
+    assert not re.search(r"\b(inf|nan)\b", (ROOT / "reproductions.md").read_text("utf-8"))
+
+
 def test_changed_rows_change_the_page(tmp_path):
     result = stored("noisy-cone", FOLDER)
     store(result, tmp_path)
@@ -43,6 +72,15 @@ def test_every_entry_says_what_it_is():
     for name, entry in REPRODUCTIONS.items():
         assert all((entry.title, entry.source, entry.setup, entry.time)), name
         assert all(one.source and one.by for one in entry.published), name
+
+
+def test_todays_verdicts_are_written_beside_the_cost_of_the_stored_run(tmp_path):
+    store(stored("noisy-cone", FOLDER), tmp_path)
+    path = tmp_path / "noisy-cone.json"
+    record = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps(record | {"verdict": "old", "seconds": 123.0}))
+    judge_again("noisy-cone", tmp_path)
+    assert json.loads(path.read_text("utf-8")) == record | {"seconds": 123.0}
 
 
 def test_unknown_names_and_missing_short_versions_are_refused():
