@@ -220,6 +220,8 @@ BY = "Grathwohl et al."
 
 
 def _losses(t: float, printed: dict[str, str]) -> list[Published]:
+    """Where a run ends, to be told from the loss at the start."""
+    start = float(loss(np.zeros((1, 1)), t)[0])
     return [
         Published(
             f"{name}, loss, t = {t}, end",
@@ -227,17 +229,19 @@ def _losses(t: float, printed: dict[str, str]) -> list[Published]:
             BY,
             FIGURE,
             "within" if name == "exact gradient" else "run",
-            tolerance=READING * loss(np.zeros((1, 1)), t)[0] - READING * t**2,
+            tolerance=READING * (start - t**2),
+            resolution=start - float(value),
         )
         for name, value in printed.items()
     ]
 
 
 def _variance(name: str, start: str, end: str, obstacle: str = "") -> list[Published]:
-    quantity = f"{name}, log variance, t = 0.499"
+    """Both ends of a curve; the last is to be told from the first."""
+    quantity, change = f"{name}, log variance, t = 0.499", abs(float(end) - float(start))
     return [
-        Published(f"{quantity}, start", start, BY, FIGURE, obstacle=obstacle),
-        Published(f"{quantity}, end", end, BY, FIGURE, resolution=5.0),
+        Published(f"{quantity}, start", start, BY, FIGURE, obstacle=obstacle, resolution=1.0),
+        Published(f"{quantity}, end", end, BY, FIGURE, resolution=change),
     ]
 
 
@@ -254,7 +258,9 @@ ENTRY = Reproduction(
         "The exact gradient has no noise, so that only the reading of the figure separates the "
         "two: 0.3 % of a panel's height is allowed.",
         "The start of RELAX's net is not told: uniform, by Glorot and Bengio. Its variance at "
-        "step 0 depends on nothing else.",
+        "step 0 depends on nothing else: its log lies between -4.1 and -2.4 in 20 runs.",
+        "A comparison counts where its reach is shorter than what the published run learned, from "
+        "its first point to its last: at t = 0.499 20 runs of REINFORCE and REBAR spread more.",
     ),
     measure=measure,
     cells=[
@@ -266,6 +272,8 @@ ENTRY = Reproduction(
         {"estimator": name, "t": 0.45, "steps": 3000, "runs": 20} for name in SERIES
     ],
     published=[
+        Published("exact gradient, loss, t = 0.45, start", ".2525", BY, FIGURE, "within",
+                  tolerance=5e-5),
         *_losses(0.45, {"exact gradient": ".20277", "REINFORCE": ".20952", "REBAR": ".20683",
                         "RELAX": ".20321"}),
         *_losses(0.499, {"exact gradient": ".2490017", "REINFORCE": ".249597", "REBAR": ".249939",

@@ -55,6 +55,19 @@ def test_the_optimum_agrees_and_a_wrong_scale_differs(monkeypatch):
     assert {one.verdict for one in wrong if one.quantity == "log Z"} == {"differs"}
 
 
+def test_a_comparison_tells_a_bound_from_its_neighbour_in_the_table():
+    """Ours at the neighbour's value differs, or the comparison is none."""
+    resolution = {(p.by, p.quantity): p.resolution for p in noisy_cone.ENTRY.published}
+    assert resolution["GenJAX", "ELBO"] == pytest.approx(8.183 - 8.0760)
+    assert resolution["Pyro", "IWAE, K = 5"] == pytest.approx(8.0826 - 7.831)
+    (theirs,) = (p for p in noisy_cone.ENTRY.published if p.value == -7.831)
+    noise = np.random.default_rng(4).normal(0, 1, 20)
+    for sd, verdict in ((0.05, "differs"), (0.19, "cannot be compared")):
+        rows = [{"quantity": theirs.quantity, "value": -8.0826 + sd * v} for v in noise]
+        (one,) = compare([theirs], rows)
+        assert one.verdict == verdict
+
+
 @pytest.mark.slow
 def test_the_hierarchical_bound_agrees_and_an_iwae_without_log_n_differs(monkeypatch):
     cell = {**noisy_cone.ENTRY.quick_cells[-1], "seeds": 4, "steps": 2000, "rate": 2.5e-3}

@@ -66,6 +66,18 @@ def verdicts(cell):
     return compare([p for p in toys.ENTRY.published if p.quantity in names], rows)
 
 
+def test_a_toy_that_learns_nothing_never_agrees():
+    """Every run stays at l = 0, with as much spread as the stored runs have or with none."""
+    ends = [p for p in toys.ENTRY.published if p.quantity.endswith("end") and "loss" in p.quantity]
+    for spread in (0.0, 3e-4, 1e-3):
+        noise = spread * np.random.default_rng(5).normal(size=20)
+        for theirs in ends:
+            start = 0.2525 if "0.45" in theirs.quantity else 0.250001
+            rows = [{"quantity": theirs.quantity, "value": start + by} for by in noise]
+            (one,) = compare([theirs], rows)
+            assert one.verdict != "agrees", one
+
+
 def test_relax_agrees_and_a_wrong_sign_differs(monkeypatch):
     cell = {"estimator": "relax", "t": 0.45, "steps": 3000, "runs": 8}
     assert {one.verdict for one in verdicts(cell)} == {"agrees"}
