@@ -23,18 +23,51 @@ def test_the_ratio_of_known_numbers():
     assert snr.signal_to_noise(g) == pytest.approx(0.3 / np.sqrt(5), rel=0.05)
 
 
-def measured(monkeypatch=None):
-    """The rows of one seed with DReG, or with what stands in its place."""
+def test_a_quieter_gradient_with_the_same_mean_serves_for_the_signal():
+    rng = np.random.default_rng(1)
+    g, quiet = rng.normal(0.01, 1.0, (500, 20)), rng.normal(0.01, 0.01, (500, 20))
+    assert snr.signal_to_noise(g, quiet) == pytest.approx(0.01, rel=0.1)
+    assert snr.signal_to_noise(3 * g, quiet) == pytest.approx(0.01 / 3, rel=0.1)
+
+
+def test_slopes_of_known_lines_over_both_ranges():
+    """Slope 1 up to K = 100, then 0.5: the second range sees 0.5 alone."""
+    K = [10, 100, 1000]
+    rows = snr._rows("s", K, [1.0, 10.0, 10.0 * 10**0.5])
+    slopes = {row["quantity"]: row["value"] for row in rows if "slope" in row["quantity"]}
+    assert slopes == pytest.approx(
+        {snr.slope_name("s", 10, 1000): 0.75, snr.slope_name("s", 100, 1000): 0.5}
+    )
+
+
+def test_the_published_slopes_are_over_the_ranges_that_the_setup_tells():
+    ranges = {one.quantity.partition("K = ")[2] for one in snr.ENTRY.published}
+    assert ranges == {"3 to 1000", "100 to 1000"}
+    assert all(f"K = {one}" in snr.ENTRY.setup for one in ranges)
+    assert all(cell["K"] == [3, 10, 30, 100, 300, 1000] for cell in snr.ENTRY.cells)
+
+
+def measured(name="dreg", of="b", monkeypatch=None):
+    """The rows of one seed, or with another estimator in DReG's place."""
     if monkeypatch is not None:
         monkeypatch.setitem(snr.ESTIMATORS, "dreg", snr.ESTIMATORS["iwae"])
-    cell = snr._cell("dreg", 100, 8, (20, 200))
+    cell = snr._cell(name, of, 100, 8, (20, 200))
     return snr.measure(cell, np.random.default_rng(2))
+
+
+def verdict(series, rows):
+    (published,) = (
+        one
+        for one in snr.ENTRY.published
+        if one.quantity.startswith(f"slope, {series}, K = 100 to")
+    )
+    (row,) = (row for row in rows if row["quantity"].startswith("slope"))
+    (one,) = compare([published._replace(quantity=row["quantity"], tolerance=0.2)], [row])
+    return one.verdict
 
 
 @pytest.mark.slow
 def test_dreg_rises_and_the_plain_encoder_gradient_in_its_place_differs(monkeypatch):
-    (published,) = [p for p in snr.ENTRY.published if p.quantity == "slope, encoder, DReG"]
-    (one,) = compare([published._replace(tolerance=0.2)], measured())
-    assert one.verdict == "agrees"
-    (one,) = compare([published._replace(tolerance=0.2)], measured(monkeypatch))
-    assert one.verdict == "differs"
+    assert verdict("encoder, IWAE", measured("iwae")) == "agrees"
+    assert verdict("encoder, DReG", measured()) == "agrees"
+    assert verdict("encoder, DReG", measured(monkeypatch=monkeypatch)) == "differs"
