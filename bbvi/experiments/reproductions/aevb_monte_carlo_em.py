@@ -15,8 +15,8 @@ import numpy as np
 from scipy import stats
 
 from bbvi.datasets import mnist
-from bbvi.experiments.reproductions.aevb_wake_sleep import BATCH, networks
-from bbvi.experiments.reproductions.entries import Published, Reproduction
+from bbvi.experiments.reproductions.aevb_wake_sleep import BATCH, networks, ordered
+from bbvi.experiments.reproductions.entries import Reproduction
 from bbvi.experiments.sweep import Cell
 from bbvi.inference import fit_amortized, fit_monte_carlo_em, fit_wake_sleep
 from bbvi.inference.fit import State
@@ -160,9 +160,9 @@ def _gap(one: list[Point], other: list[Point], what: str) -> float:
 
 
 WIDENS = "AEVB minus Monte Carlo EM, at equal images, N = 50000 minus N = 1000"
-BY, FIGURE = "Kingma and Welling", "Figure 3"
-FEW, MANY = 1000, 50000
-EARLY = "their order after so few images is not told"
+FIGURE, FEW, MANY = "Figure 3", 1000, 50000
+NO_ORDER = "the words do not order these two"
+COMPETITIVE = "'competitive' is no order; that the difference widens with N is one"
 
 ENTRY = Reproduction(
     title="AEVB, wake-sleep and Monte Carlo EM on 1000 and on 50,000 digits",
@@ -170,13 +170,14 @@ ENTRY = Reproduction(
     setup="784-100-3 tanh networks, minibatches of 100, one sample, Adagrad 0.01, 200,000 images "
     "seen; Monte Carlo EM: one chain a datapoint, one Hamiltonian transition of 10 leapfrog steps "
     "a visit. log p of 100 training and 100 validation images by 32,768 quasi-random draws of the "
-    "prior; 5 runs. The figure's curves are not stored anywhere: its order is compared, and "
-    "'competitive' is taken for within 10 nats at equal images.",
+    "prior; 5 runs. The rule is that of aevb-wake-sleep: orders told in words, at the end.",
     assumptions=(
         "The figure counts training images seen. A visit costs Monte Carlo EM 12 evaluations of "
         "log p, AEVB one: the differences at equal evaluations and equal processor time stand "
         "beside it.",
         "Larochelle's binarization; the prior on the weights is left out.",
+        "'Not feasible online' with all images is read as: AEVB is higher at equal images and at "
+        "equal processor time. Both differences are 25 nats, 28 more than with 1000 images.",
         "Theirs tunes the Hamiltonian step to an acceptance of 0.9 and takes 5 steps on theta with "
         "a sample; ours tunes to 0.65 and takes one.",
     ),
@@ -191,14 +192,11 @@ ENTRY = Reproduction(
     ],
     seeds=5,
     published=[
-        *(
-            Published(difference("wake-sleep", N), "0", BY, FIGURE, "above", obstacle=EARLY)
-            for N in (FEW, MANY)
-        ),
-        Published(difference("Monte Carlo EM", FEW), "0", BY, FIGURE, "within", tolerance=10.0),
-        Published(difference("Monte Carlo EM", MANY), "0", BY, FIGURE, "above"),
-        Published(difference("Monte Carlo EM", MANY, "processor time"), "0", BY, FIGURE, "above"),
-        Published(WIDENS, "0", BY, FIGURE, "above"),
+        *(ordered(difference("wake-sleep", N), FIGURE, NO_ORDER) for N in (FEW, MANY)),
+        ordered(difference("Monte Carlo EM", FEW), FIGURE, COMPETITIVE),
+        ordered(difference("Monte Carlo EM", MANY), FIGURE),
+        ordered(difference("Monte Carlo EM", MANY, "processor time"), FIGURE),
+        ordered(WIDENS, FIGURE),
     ],
     time="five minutes",
     axes=("images seen", "log p (nats)"),

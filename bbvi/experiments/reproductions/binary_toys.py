@@ -124,6 +124,9 @@ ENTRY = Reproduction(
     setup="f(z) = (z - 0.49)^2, p from 0.1 to 0.9, N = 2 to 10 samples (N / 2 pairs for ARM and "
     "DisARM). Means and variances of 8 times 20,000 estimates against exact sums over outcomes.",
     assumptions=(
+        "'Dimensions 2 to 10' are those of the copula, the numbers of samples of one latent, as in "
+        "toy_problem.py: 2, 4, 6, 8 and 10. Several latents would need another f than the "
+        "program has.",
         "Their picture follows one run of gradient ascent and estimates each variance from 1000 "
         "draws; the points are exact sums, at fixed p.",
         "ARMS ties its samples by the Dirichlet copula (ARMS-D); the Gaussian copula is left out.",
