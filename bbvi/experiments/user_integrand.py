@@ -177,6 +177,12 @@ def try_estimator(
             f"{name} returned {got}; expected a bbvi.Estimate whose grad has the shape of lam, "
             f"{lam.shape}."
         )
+    if specification.bias == UNKNOWN:  # a user's own
+        check = check_no_entropy if plain else check_entropy
+        try:
+            check(estimator, family, S)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
 
 
 def check_entropy(estimator: Estimator, family: Any, S: int) -> None:
@@ -189,20 +195,50 @@ def check_entropy(estimator: Estimator, family: Any, S: int) -> None:
     ValueError
         If the mean of repeated estimates is -H[q], and not 0.
     """
-    lam, rng, repeats = family.init(1), np.random.Generator(np.random.PCG64(0)), 200
-    entropy, many = float(family.entropy(lam)[0]), np.repeat(lam, repeats, axis=0)
-    log_q = integrand_rows(
-        lambda z: family.log_prob(np.repeat(lam, z.shape[1], axis=0), z), family.latent_dim, repeats
-    )
-    try:
-        value = estimator(family, log_q, many, family.noise(rng, S, repeats, lam.dtype)).elbo.mean()
-    except (TypeError, ValueError):
-        return  # It asks for more than log p, such as a normal prior.
-    if abs(value + entropy) < 0.2 * abs(entropy):
+    if _is_near(-1, _mean_at(estimator, family, S, lambda lam, z: family.log_prob(lam, z)), family):
         raise ValueError(
             "it estimates E_q[log p] without the entropy of q; expected an estimator of the ELBO. "
             "Make it one by bbvi.estimators.of_elbo(...), and give that."
         )
+
+
+def check_no_entropy(estimator: Estimator, family: Any, S: int) -> None:
+    """Refuse the ELBO's estimator where one of E_q[f] is expected: it would look biased.
+
+    At f = 0 the expectation is 0; what adds the entropy says H[q].
+
+    Raises
+    ------
+    ValueError
+        If the mean of repeated estimates is H[q], and not 0.
+    """
+    if _is_near(1, _mean_at(estimator, family, S, lambda lam, z: 0.0 * z.sum(axis=-1)), family):
+        raise ValueError(
+            "it estimates the ELBO, with the entropy of q, and the integrand has none; expected an "
+            "estimator of E_q[f]. Give the one that bbvi.estimators.of_elbo was called with."
+        )
+
+
+def _mean_at(
+    estimator: Estimator, family: Any, S: int, f: Callable[[Array, Array], Array]
+) -> float | None:
+    """The mean of 200 estimates at the family's start; None where more than f is asked for."""
+    lam, rng, repeats = family.init(1), np.random.Generator(np.random.PCG64(0)), 200
+    many = np.repeat(lam, repeats, axis=0)
+    target = integrand_rows(
+        lambda z: f(np.repeat(lam, z.shape[1], axis=0), z), family.latent_dim, repeats
+    )
+    try:
+        eps = family.noise(rng, S, repeats, lam.dtype)
+        return float(estimator(family, target, many, eps).elbo.mean())
+    except (TypeError, ValueError):
+        return None  # It asks for a normal prior, say.
+
+
+def _is_near(sign: int, mean: float | None, family: Any) -> bool:
+    """Whether a mean is the entropy of the family's start with that sign, within a fifth."""
+    entropy = float(family.entropy(family.init(1))[0])
+    return mean is not None and abs(mean - sign * entropy) < 0.2 * abs(entropy)
 
 
 def points_of_file(path: str) -> dict[str, list[float]]:

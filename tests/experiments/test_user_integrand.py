@@ -24,7 +24,7 @@ MINE = """
 import autograd.numpy as anp
 import numpy as np
 from bbvi import Laplace, LinearGaussian, reparameterized
-from bbvi.estimators import expectations
+from bbvi.estimators import expectations, of_elbo
 from bbvi.estimators.specification import Specification
 from bbvi.experiments.user_integrand import Integrand
 
@@ -49,6 +49,9 @@ def halved(family, target, lam, eps):
 
 def pathwise(family, target, lam, eps):
     return expectations.pathwise(family, target, lam, eps)
+
+
+elbo_s = of_elbo(pathwise)
 
 
 def broken(family, target, lam, eps):
@@ -131,6 +134,11 @@ def test_an_own_integrand_is_measured_against_a_sum(file, name, tmp_path):
         (["--model", "{}:pca", "--estimators", "{}:broken"], "broken ends in ZeroDivisionError"),
         (["--model", "{}:pca", "--estimators", "{}:flat"], "flat returned (2,); expected a bbvi.E"),
         (["--model", "{}:pca", "--estimators", "{}:number"], "is int; expected an estimator"),
+        (
+            ["--model", "{}:wave", "--estimators", "{}:elbo_s"],
+            "elbo_s: it estimates the ELBO, with",
+        ),
+        (["--model", "{}:pca", "--estimators", "{}:pathwise"], "pathwise: it estimates E_q[log p]"),
         (["--model", "{}:peaked", "--dimensions", "3"], "has D = 2 of its own"),
         (["--model", "{}:pca", "quadratic", "--estimators", "{}:halved"], "of E_q[f], or of the"),
         (["--model", "quadratic", "--points", "none.csv"], "no such file"),
