@@ -24,7 +24,7 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     if not isinstance(name, str):
         return ""
     spelled = {_plain(one): one for one in reversed(list(known))}
-    near = get_close_matches(_plain(name), spelled, n=1, cutoff=0.7)
+    near = get_close_matches(_plain(name), spelled, n=1, cutoff=0.65)
     return f" Did you mean {spelled[near[0]]!r}?" if near else ""
 
 

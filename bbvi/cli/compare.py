@@ -144,6 +144,8 @@ def run(args: argparse.Namespace) -> int:
     start = time.perf_counter()
     num_seeds = (2 if args.quick else 5) if args.seeds is None else as_count("--seeds", args.seeds)
     timed = theta = None
+    trials: list[dict[str, Any]] = []
+    crossed: list[dict[str, Any]] = []
     with contextlib.ExitStack() as stack:
         stack.enter_context(output(args, args.out))
         executor = None
@@ -159,8 +161,8 @@ def run(args: argparse.Namespace) -> int:
         if args.tune:
             trial = settings._replace(evaluations=max(1, settings.evaluations // 3))
             tuned = tune(source, settings=trial, table=table, folder=args.out / "tune", **common)
-            write_csv(args.out / "tuning.csv", tuned.rows)
-            table = table | tuned.table
+            trials, table = tuned.rows, table | tuned.table
+            write_csv(args.out / "tuning.csv", trials)
         if args.theta == "shared":
             theta = learn_shared(source, table, methods, settings, args.seed)
         common |= {"table": table, "theta": theta, "num_seeds": num_seeds}
@@ -174,7 +176,7 @@ def run(args: argparse.Namespace) -> int:
             write_csv(args.out / "cross.csv", crossed)
         seconds = time.perf_counter() - start
         write(args, problem, settings, table, result, timed, seconds)
-    print(report(problem, result))
+    print(report(problem, result, timed, crossed, trials))
     print(f"\n{seconds:.0f} s; rows, curves, fits, manifest and figure are in {args.out}")
     return 1 if result.failures else 0
 

@@ -51,7 +51,7 @@ def write(
     }
     finish(out, manifest)
     if result.summary:
-        title = _title(problem, result)
+        title = _title(problem, result, args.theta == "shared")
         kept = {
             "title": title,
             "image_shape": problem.image_shape,
@@ -73,10 +73,12 @@ def write(
             save_pictures(args, figure, out / f"{name}.png")
 
 
-def _title(problem: Problem, result: SeedComparison) -> str:
+def _title(problem: Problem, result: SeedComparison, shared: bool) -> str:
     # A dollar sign would start a formula.
     name = problem.name.replace("$", r"\$")
-    title = f"Ways to infer on {name}, at equal evaluations, {result.summary[0]['seeds']} seeds"
+    at = "one theta, " if shared else ""
+    title = f"Ways to infer on {name}, at {at}equal evaluations, "
+    title += f"{result.summary[0]['seeds']} seeds"
     if problem.units != Problem._field_defaults["units"]:
         title += f"\nunits {problem.units}"
     return title

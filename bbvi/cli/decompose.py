@@ -13,6 +13,7 @@ from bbvi.experiments.catalogue import entry_of, problem_of
 from bbvi.experiments.cluster import cluster
 from bbvi.experiments.csv_and_json import format_table, write_csv, write_json
 from bbvi.experiments.decomposition import DEFAULT, QUICK, Plan, decompose
+from bbvi.experiments.failures import failures_in_words, write_failures
 from bbvi.experiments.methods import METHODS, Method
 from bbvi.experiments.store import check_folder
 from bbvi.experiments.sweep import Sweep
@@ -87,8 +88,7 @@ def run(args: argparse.Namespace) -> int:
             max_seconds=max_seconds(args),
         )
     write_csv(out / "decompose.csv", sweep.rows)
-    if sweep.failures:
-        write_csv(out / "failures.csv", sweep.failures)
+    write_failures(out, sweep.failures)
     seconds = time.perf_counter() - start
     write_json(out / "run.json", {"command": arguments_of(args), "seconds": seconds})
     if sweep.rows:
@@ -145,9 +145,8 @@ def report(sweep: Sweep) -> str:
             f"{len(misses)} of these numbers are known in closed form; they differ by at most "
             f"{max(misses):.1f} standard errors."
         )
-    for failure in sweep.failures:
-        where = ", ".join(f"{key} {value}" for key, value in failure.items() if key != "error")
-        parts.append(f"failed: {where}\n{failure['error']}")
+    if sweep.failures:
+        parts.append(failures_in_words(sweep.failures))
     return "\n\n".join(parts)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from bbvi.cli.output import add_picture_options, output, save_pictures
 from bbvi.cli.parser import examples
 from bbvi.cli.printing import check_printed
-from bbvi.experiments.results import FORMATS, Results, read_results, select
+from bbvi.experiments.results import FORMATS, Results, read_results, select, with_intervals
 from bbvi.experiments.store import check_folder
 from bbvi.plotting.again import figures_of
 
@@ -52,7 +52,11 @@ def run(args: argparse.Namespace) -> int:
             tables = [name for name in tables if name in results.tables] or None
             if tables is None:
                 continue
-        print(_tables(select(results, tables, args.columns), args.format))
+        chosen = select(results, tables, args.columns)
+        if args.columns is None and args.format != "csv":
+            merged = {name: with_intervals(rows) for name, rows in chosen.tables.items()}
+            chosen = chosen._replace(tables=merged)
+        print(_tables(chosen, args.format))
     if args.figures is not None:
         with output(args, args.figures):
             for results in read:

@@ -24,6 +24,7 @@ from bbvi.estimators.table import ESTIMATORS
 from bbvi.experiments.catalogue import CATALOGUE
 from bbvi.experiments.cluster import cluster
 from bbvi.experiments.csv_and_json import format_table, write_csv, write_json
+from bbvi.experiments.failures import failures_in_words, write_failures
 from bbvi.experiments.sweep import Sweep
 from bbvi.experiments.trajectory import INTEGRANDS, POINTS
 from bbvi.experiments.user_files import is_from_file, load_object
@@ -195,9 +196,8 @@ def report(sweep: Sweep) -> str:
         parts.append(
             f"var x eval: the evaluations beforehand are spread over {SPREAD_OVER:,} gradients."
         )
-    for failure in sweep.failures:
-        where = ", ".join(f"{key} {value}" for key, value in failure.items() if key != "error")
-        parts.append(f"failed: {where}\n{failure['error']}")
+    if sweep.failures:
+        parts.append(failures_in_words(sweep.failures))
     return "\n\n".join(parts)
 
 
@@ -223,8 +223,7 @@ def write(args: argparse.Namespace, out: Path, sweep: Sweep, seconds: float) -> 
     """variance.csv, the same without what a clock measured, failures, manifest and figures."""
     write_csv(out / "variance.csv", sweep.rows)
     write_csv(out / "reproducible.csv", without_clock(sweep.rows))
-    if sweep.failures:
-        write_csv(out / "failures.csv", sweep.failures)
+    write_failures(out, sweep.failures)
     record = {"command": arguments_of(args), "seconds": seconds, "notes": sweep.notes}
     write_json(out / "run.json", record)
     for name, block, rows in variance_rows.pictures(sweep.rows):

@@ -8,13 +8,42 @@ from typing import Any
 from bbvi.evaluation.paired import Difference
 from bbvi.experiments.compare_seeds import SeedComparison
 from bbvi.experiments.csv_and_json import format_table, write_csv
+from bbvi.experiments.failures import failures_in_words, write_failures
 from bbvi.experiments.problem import Problem
 
 
-def report(problem: Problem, result: SeedComparison) -> str:
-    """The table, the conclusions and the failures as text."""
-    if not result.summary:
-        return "\n".join(_failure(failure) for failure in result.failures)
+def report(
+    problem: Problem,
+    result: SeedComparison,
+    timed: SeedComparison | None = None,
+    crossed: Sequence[dict[str, Any]] = (),
+    trials: Sequence[dict[str, Any]] = (),
+) -> str:
+    """Tables, conclusions and failures as text.
+
+    Parameters
+    ----------
+    problem, result
+        Compared at equal evaluations.
+    timed : SeedComparison, optional
+        The same at equal seconds.
+    crossed : sequence of dict
+        Of `bbvi.experiments.cross.cross_table`.
+    trials : sequence of dict
+        Of `bbvi.experiments.tuning.tune`.
+    """
+    parts = [_chosen(trials)] if trials else []
+    if result.summary:
+        parts += _comparison(problem, result)
+    if timed is not None and timed.summary:
+        parts += ["At equal seconds:", _table(timed), *_pairs(timed)]
+    if crossed:
+        parts.append(_crossed(crossed))
+    failures = [*result.failures, *(() if timed is None else timed.failures)]
+    return "\n\n".join([*parts, *([failures_in_words(failures)] if failures else [])])
+
+
+def _table(result: SeedComparison) -> str:
     lines = [
         {
             "method": line["method"],
@@ -28,6 +57,11 @@ def report(problem: Problem, result: SeedComparison) -> str:
         }
         for line in result.summary
     ]
+    return format_table(lines, lines[0])
+
+
+def _comparison(problem: Problem, result: SeedComparison) -> list[str]:
+    """What was compared, the table, what was not converged, and the pairs."""
     held_out, evaluated = len(problem.test.x), result.rows[0]["test_rows"]
     of_all = "" if evaluated == held_out else f" of {held_out}"
     by = result.summary[0]["evidence_by"]
@@ -38,7 +72,7 @@ def report(problem: Problem, result: SeedComparison) -> str:
         f"{'' if by == 'exact' else 'by '}{by};\n"
         f"units: {problem.units}"
     )
-    parts = [head, format_table(lines, lines[0])]
+    parts = [head, _table(result)]
     parts += [f"Caution: {doubt}" for doubt in problem.cautions]
     moving = [line for line in result.summary if line["unconverged_fits"] > 0]
     if moving:
@@ -59,14 +93,47 @@ def report(problem: Problem, result: SeedComparison) -> str:
                 f"({rows} rows a seed)."
             )
         )
-    if result.differences:
-        level = f"{result.differences[0].level:.0%}"
-        parts.append(
-            f"Held-out ELBO in pairs (all intervals together {level}):\n"
-            + "\n".join(map(_wrapped, conclusions(result.differences)))
-        )
-    parts += [_failure(failure) for failure in result.failures]
-    return "\n\n".join(parts)
+    return [*parts, *_pairs(result)]
+
+
+def _pairs(result: SeedComparison) -> list[str]:
+    """The conclusions about pairs; nothing where there is no pair."""
+    if not result.differences:
+        return []
+    level = f"{result.differences[0].level:.0%}"
+    lines = "\n".join(map(_wrapped, conclusions(result.differences)))
+    return [f"Held-out ELBO in pairs (all intervals together {level}):\n{lines}"]
+
+
+def _chosen(trials: Sequence[dict[str, Any]]) -> str:
+    """The step sizes that --tune chose, and how many it had to choose from."""
+    lines = {
+        row["method"]: {
+            "method": row["method"],
+            "rate": f"{row['rate']:g}",
+            "local rate": "" if row["local_rate"] is None else f"{row['local_rate']:g}",
+            "inner steps": "" if row["inner_steps"] is None else str(row["inner_steps"]),
+        }
+        for row in trials
+        if row["chosen"]
+    }
+    points = {(row["rate"], row["local_rate"], row["inner_steps"]) for row in trials}
+    head = f"Step sizes chosen on validation rows, of {len(points)} points in all (tuning.csv):"
+    return f"{head}\n\n{format_table(list(lines.values()), next(iter(lines.values())))}"
+
+
+def _crossed(rows: Sequence[dict[str, Any]]) -> str:
+    """Held-out ELBO of every inference at every theta, means over seeds."""
+    names = list(dict.fromkeys(row["method"] for row in rows))
+    lines = []
+    for number, learned_by in enumerate(names, 1):
+        line = {"theta learned by": f"{number} {learned_by}"}
+        for other, method in enumerate(names, 1):
+            at = [row for row in rows if (row["learned_by"], row["method"]) == (learned_by, method)]
+            line[str(other)] = f"{sum(row['test_elbo'] for row in at) / len(at):.2f}"
+        lines.append(line)
+    head = "Held-out ELBO of the inference in a column at the theta in a row, means over seeds:"
+    return f"{head}\n\n{format_table(lines, lines[0])}"
 
 
 def conclusions(differences: Sequence[Difference]) -> list[str]:
@@ -92,6 +159,7 @@ def write_tables(out: Path, result: SeedComparison, timed: SeedComparison | None
     if timed is not None:
         write_csv(out / "compare_seconds.csv", timed.summary)
         write_csv(out / "curves_seconds.csv", timed.curves)
+    write_failures(out, [*result.failures, *(() if timed is None else timed.failures)])
     for (method, seed), fit in result.fits.items():
         path = out / "fits" / f"{method}-{seed}.npz"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -108,8 +176,3 @@ def _interval(line: dict[str, Any], key: str) -> str:
     if line["seeds"] < 2:
         return f"{line[key]:.2f}"
     return f"{line[key]:.2f} [{low:.2f}, {high:.2f}]"
-
-
-def _failure(failure: dict[str, Any]) -> str:
-    where = ", ".join(f"{key} {value}" for key, value in failure.items() if key != "error")
-    return f"failed: {where}\n{failure['error']}"

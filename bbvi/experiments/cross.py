@@ -16,6 +16,7 @@ import numpy as np
 from bbvi.experiments.budget import learn
 from bbvi.experiments.compare import evaluate_fit
 from bbvi.experiments.compare_seeds import Source, run_settings
+from bbvi.experiments.failures import first_failure
 from bbvi.experiments.identity import cell_rng
 from bbvi.experiments.methods import Method, Settings
 from bbvi.experiments.sweep import Cell, run_sweep
@@ -93,8 +94,7 @@ def cross_table(
         progress=progress,
     )
     if sweep.failures:
-        failure = sweep.failures[0]
-        raise ValueError(f"the cell of {failure['method']} failed:\n{failure['error']}")
+        raise ValueError(first_failure("the cell of", sweep.failures))
     return sweep.rows
 
 

@@ -144,6 +144,7 @@ METHODS: dict[str, Method] = {
     "reweighted-wake-sleep": Method(fit_amortized, reweighted_wake, by_encoder, 0.03),
     "wake-sleep": Method(fit_wake_sleep, "reparameterized", by_encoder, 0.03),
     "monte-carlo-em": Method(fit_monte_carlo_em, "reparameterized", by_step_1, 0.03, 0.1, 1),
+    "mean-field-em": Method(fit_mean_field_em, "reparameterized", by_step_1, 0.03, 0.1, 1),
 }
 """The methods of ``bbvi compare``; add a line to compare your own."""
 
@@ -171,12 +172,6 @@ LABEL_METHODS: dict[str, Method] = {
     "amortized-sampled-label": Method(fit_amortized, "leave-one-out", by_encoder),
 }
 """The methods for a label that can be summed out."""
-
-CONJUGATE_METHODS: dict[str, Method] = {
-    **METHODS,
-    "mean-field-em": Method(fit_mean_field_em, "reparameterized", by_step_1, inner_steps=1),
-}
-"""The methods for a model whose E and M step have closed forms."""
 
 
 def estimator_of(method: Method) -> Estimator:

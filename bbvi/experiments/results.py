@@ -142,6 +142,35 @@ def select(
     return results._replace(tables=cut)
 
 
+def with_intervals(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """``x``, ``x_low`` and ``x_high`` as one column: "x [low, high]".
+
+    Examples
+    --------
+    >>> with_intervals([{"method": "a", "elbo": -2.0, "elbo_low": -2.5, "elbo_high": -1.5}])
+    [{'method': 'a', 'elbo': '-2 [-2.5, -1.5]'}]
+    """
+    names = list(rows[0]) if rows else []
+    whole = [name for name in names if {f"{name}_low", f"{name}_high"} <= {*names}]
+    ends = {f"{name}_{end}" for name in whole for end in ("low", "high")}
+    return [
+        {
+            name: _interval(row, name) if name in whole else row[name]
+            for name in names
+            if name not in ends
+        }
+        for row in rows
+    ]
+
+
+def _interval(row: Row, name: str) -> Any:
+    """The value alone where it has no interval, or one of no width."""
+    ends = row[f"{name}_low"], row[f"{name}_high"]
+    if None in ends or ends == (row[name], row[name]):
+        return row[name]
+    return f"{shown(row[name])} [{shown(ends[0])}, {shown(ends[1])}]"
+
+
 def as_text(rows: Sequence[Row]) -> str:
     """Aligned columns of at most 100 characters; wider tables in parts, each with the first.
 

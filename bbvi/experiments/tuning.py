@@ -20,6 +20,7 @@ from bbvi.experiments.budget import checked, learn
 from bbvi.experiments.compare import check_methods
 from bbvi.experiments.compare_seeds import Source, run_settings
 from bbvi.experiments.estimates import check_comparison, worker_count
+from bbvi.experiments.failures import first_failure
 from bbvi.experiments.identity import cell_rng
 from bbvi.experiments.methods import DEFAULT, METHODS, Learned, Method, Settings
 from bbvi.experiments.problem import Problem
@@ -119,8 +120,7 @@ def tune(
         progress=progress,
     )
     if sweep.failures:
-        failure = sweep.failures[0]
-        raise ValueError(f"a trial of {failure['method']} failed:\n{failure['error']}")
+        raise ValueError(first_failure("a trial of", sweep.failures))
     return choose(sweep.rows, chosen)
 
 

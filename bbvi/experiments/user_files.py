@@ -118,6 +118,11 @@ def problem_of_file(text: str, rng: np.random.Generator, dtype: Any) -> Problem:
         If the object is none of these.
     """
     named = load_object(text)
+    if inspect.isclass(named):
+        raise TypeError(
+            f"{text} is a class; expected an object. Make one in the file, model = "
+            f"{named.__name__}(...), and give its name: {Path(text.rpartition(':')[0]).name}:model."
+        )
     if not isinstance(named, Problem) and not _is_model(named) and callable(named):
         try:
             named = named(rng, dtype)

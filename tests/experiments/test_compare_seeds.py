@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from functools import partial
 
 import numpy as np
@@ -20,6 +21,8 @@ from bbvi.plotting import compare as plotting
 
 TINY = Settings(evaluations=8_000, new_steps=30, optimum_steps=40, test_rows=10)
 IRIS = partial(problem_of, None, "iris", 0, 2, "float64")
+IRIS_PCA = partial(problem_of, "linear-gaussian", "", 0, 2, "float64")
+DIGITS = partial(problem_of, None, "digits", 0, 2, "float64")
 TWO = ("amortized-reparameterized", "semi-amortized")
 
 
@@ -212,12 +215,44 @@ def test_the_slides_have_a_line_a_band_and_dots_for_each_method(result):
     assert len(posteriors) == 2 * len(TWO)
 
 
+def test_the_report_has_equal_seconds_the_cross_table_and_the_chosen_step_sizes(result):
+    trial = {"method": TWO[0], "rate": 0.01, "local_rate": None, "inner_steps": None}
+    trials = [{**trial, "chosen": False}, {**trial, "rate": 0.03, "chosen": True}]
+    crossed = [
+        {"learned_by": a, "method": b, "seed": seed, "test_elbo": -10.0 * i - j - 0.5 * seed}
+        for i, a in enumerate(TWO, 1)
+        for j, b in enumerate(TWO, 1)
+        for seed in (0, 1)
+    ]
+    other = result._replace(summary=[row | {"train_elbo": -99.0} for row in result.summary])
+    text = report(IRIS(), result, other, crossed, trials)
+    assert re.search(f"{TWO[0]} +0.03 *\n", text)
+    assert "of 2 points" in text
+    assert text.index("3 seeds") < text.index("At equal seconds:") < text.index("-99.00")
+    assert re.search(f"1 {TWO[0]} +-11.25 +-12.25\n2 {TWO[1]} +-21.25 +-22.25", text)
+    lost = result._replace(
+        summary=[], failures=[{"method": "a", "seed": 1, "error": "KeyError: 3"}]
+    )
+    assert report(IRIS(), lost).startswith("failed: KeyError: 3\n    method a, seed 1\n")
+
+
+def test_a_conjugate_model_is_compared_with_its_closed_form(capsys):
+    names = ("mean-field-em", "bbvi-reparameterized")
+    seen = compare_seeds(IRIS_PCA, num_seeds=2, methods=names, settings=TINY, workers=1)
+    elbo = {line["method"]: line["test_elbo"] for line in seen.summary}
+    assert elbo["mean-field-em"] > elbo["bbvi-reparameterized"]
+    with pytest.raises(TypeError, match="method mean-field-em: model is DeepLatentModel, which"):
+        compare_seeds(DIGITS, num_seeds=1, methods=names[:1], settings=TINY, workers=1)
+
+
 @pytest.mark.slow
 def test_the_command_tunes_times_and_crosses(tmp_path, capsys):
     arguments = ["compare", "--dataset", "iris", "--methods", *TWO, "--evaluations", "3000"]
     arguments += ["--seeds", "2", "--quick", "--budget", "0.1s", "--cross", "--theta", "shared"]
     assert main([*arguments, "--out", str(tmp_path)]) == 0
-    assert "Held-out ELBO in pairs" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert told.count("Held-out ELBO in pairs") == 2
+    assert told.index("At equal seconds:") < told.index("at the theta in a row")
     for name in ("compare", "seeds", "curves", "differences", "compare_seconds", "cross"):
         with open(tmp_path / f"{name}.csv") as file:
             assert len(list(csv.DictReader(file))) >= 1

@@ -20,7 +20,7 @@ from bbvi.experiments.decomposition import (
     optimum_of_step_1,
 )
 from bbvi.experiments.identity import cell_rng
-from bbvi.experiments.methods import CONJUGATE_METHODS, METHODS, Method, by_encoder, by_step_1
+from bbvi.experiments.methods import METHODS, Method, by_encoder, by_step_1
 from bbvi.experiments.one_gradient import flat, gradient_of_step, train_until
 from bbvi.inference import fit_amortized, fit_bbvi, fit_semi_amortized
 from bbvi.plotting import decomposition as plotting
@@ -189,7 +189,7 @@ def test_what_has_no_reference_or_no_gradient():
     for procedure in (fit_bbvi, fit_amortized, fit_semi_amortized):
         assert has_reference(Method(procedure, "score-function", by_encoder))
     with pytest.raises(ValueError, match="follows no gradient"):
-        decompose(IRIS, Plan(methods=("mean-field-em",)), table=CONJUGATE_METHODS)
+        decompose(IRIS, Plan(methods=("mean-field-em",)), table=METHODS)
     with pytest.raises(TypeError, match="float32; expected float64"):
         decompose(partial(problem_of, "linear-gaussian", "", 0, 2, "float32"))
     with pytest.raises(ValueError, match="replicates is 1; expected at least 2"):

@@ -114,7 +114,10 @@ def test_what_a_file_may_hold(file):
     assert problem.train.x.dtype == np.float32
     assert len(problem.train.x) == 400
     assert list(methods_of_file(f"{file}:several")) == ["slow", "slower"]
-    for name, wanted in (("number", "a Problem, a model"), ("Counts", "cannot be called as")):
+    for name, wanted in (
+        ("number", "a Problem, a model"),
+        ("Counts", "is a class; expected an object"),
+    ):
         with pytest.raises(TypeError, match=wanted):
             problem_of_file(f"{file}:{name}", np.random.default_rng(0), np.float32)
     with pytest.raises(TypeError, match="is int; expected a Method"):
