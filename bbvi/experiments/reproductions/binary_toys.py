@@ -127,8 +127,8 @@ ENTRY = Reproduction(
         "'Dimensions 2 to 10' are those of the copula, the numbers of samples of one latent, as in "
         "toy_problem.py: 2, 4, 6, 8 and 10. Several latents would need another f than the "
         "program has.",
-        "Their picture follows one run of gradient ascent and estimates each variance from 1000 "
-        "draws; the points are exact sums, at fixed p.",
+        "No variance of the picture is stored anywhere: it follows one run of gradient ascent and "
+        "estimates each from 1000 draws. Ours stand beside exact sums, at fixed p.",
         "ARMS ties its samples by the Dirichlet copula (ARMS-D); the Gaussian copula is left out.",
     ),
     measure=measure,

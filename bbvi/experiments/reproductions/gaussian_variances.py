@@ -160,7 +160,11 @@ ENTRY = Reproduction(
     "estimates; every mean and variance against an integral.",
     assumptions=(
         "The derivative is in log sigma; at sigma = 1 it equals that in sigma.",
-        "Measure-valued: coupled variates, one Rayleigh length for both sides.",
+        "Measure-valued: coupled variates, one Rayleigh length for both sides. With two lengths "
+        "the variance of d/dmu is 10.0 instead of 17.5 for (x + 3)^2, and 1.3 instead of 0 for "
+        "(x - 1)^2.",
+        "No variance of the figures is stored anywhere: each point of ours stands beside the "
+        "integral over its own random numbers, and the values of k are ours.",
     ),
     measure=measure,
     cells=_cells(80000),

@@ -163,7 +163,7 @@ ENTRY = Reproduction(
     setup="784-200-200-50 tanh, k = 5, minibatches of 20, binarized at each visit, Adam with guard "
     f"1e-4 and step 0.001 * 10^(-i/7) for 3^i epochs, i = 0 to {LAST} of their 0 to 7: {EPOCHS} "
     "epochs instead of 3280; log p of 500 test digits by 5000 samples; 3 runs, float32, kernel. "
-    "Their order is compared; their numbers belong to 250 times more epochs.",
+    f"Their order is compared; their numbers belong to {3280 // EPOCHS} times more epochs.",
     assumptions=(
         "VAE: the mean of log w over the five samples; the same samples and network as IWAE's.",
         "The decoder's output biases start at the pixels' means, as in Burda's program.",

@@ -182,7 +182,7 @@ ENTRY = Reproduction(
     "should reach. Variances: one sample, all rows, 200 replicates, the mean over parameters.",
     assumptions=(
         "The ELBO is exact to the quadrature; theirs is a mean over 1000 samples.",
-        "Measure-valued: coupled, as in the program's default.",
+        "Measure-valued: coupled, as in the program's default; not coupled it was not measured.",
         "The step size falls along a quarter of a cosine, as in the program; half a cosine, the "
         "other reading of 'cosine decay', ends in the same place (pathwise -67.47 both, score "
         "function -69.3 and -69.0).",
