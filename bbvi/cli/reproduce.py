@@ -109,7 +109,7 @@ def report(result: Result) -> str:
         {
             "quantity": one.quantity,
             "by": one.by,
-            "theirs": f"{one.theirs:.6g}",
+            "theirs": one.printed,
             "ours": f"{one.ours:.6g}",
             "95% interval": f"{one.low:.5g} .. {one.high:.5g}",
             "seeds": one.num_seeds,

@@ -101,7 +101,7 @@ def _points(entry: Reproduction, comparisons: Sequence[Comparison]) -> Figure:
         away = float(np.clip((one.theirs - one.ours) / one.reach, -FARTHEST, FARTHEST))
         axes.plot(away, place, MARKERS[authors.index(one.by) % len(MARKERS)], markersize=11,
                   color=FACE[one.verdict], markeredgecolor="#222222", clip_on=False)  # fmt: skip
-        axes.text(1.01, place, f"{one.theirs:.6g}, ours {one.ours:.6g}", va="center",
+        axes.text(1.01, place, f"{one.printed}, ours {one.ours:.6g}", va="center",
                   fontsize=12, transform=axes.get_yaxis_transform())  # fmt: skip
     axes.set_yticks(range(len(shown)), [f"{one.quantity} ({one.by})" for one in shown[::-1]])
     axes.set_xlim(-FARTHEST, FARTHEST)

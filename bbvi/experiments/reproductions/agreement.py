@@ -45,6 +45,8 @@ class Comparison(NamedTuple):
     quantity, by : str
         What was measured, and whose number stands beside ours.
     theirs : float
+    printed : str
+        The same as its source prints it, with all digits.
     kind : str
         As in `Published`.
     ours, low, high : float
@@ -61,6 +63,7 @@ class Comparison(NamedTuple):
     quantity: str
     by: str
     theirs: float
+    printed: str
     kind: str
     ours: float
     low: float
@@ -182,7 +185,8 @@ def _reach(theirs: Published, num_seeds: int, low: float, high: float, level: fl
 
 def _said(theirs: Published, measured: Any, verdict: str, because: str) -> Comparison:
     """A comparison with its verdict."""
-    whose = (theirs.quantity, theirs.by, theirs.value, theirs.kind)
+    printed = f"{theirs.value:.6g}" if theirs.by == "exact" else theirs.printed
+    whose = (theirs.quantity, theirs.by, theirs.value, printed, theirs.kind)
     return Comparison._make((*whose, *measured, verdict, because))
 
 

@@ -248,7 +248,10 @@ ENTRY = Reproduction(
     ),
     quick_cells=(
         _cell(0, 1, variant="optimum", seeds=4),
-        _cell(0, 1, seeds=8), _cell(1, 1, seeds=8), _cell(5, 1, seeds=8)),
+        _cell(0, 1),
+        _cell(1, 1),
+        _cell(5, 1),
+    ),
     published=(
         *(_printed(by, bound) for by, bounds in TABLE.items() for bound in bounds),
         _printed("GenJAX", "ELBO", " (start sd e)"),

@@ -88,7 +88,7 @@ def table(comparisons: list[Comparison]) -> str:
         "|" + " --- |" * 8,
     ]
     lines += [
-        _line(one.quantity, one.by, f"{one.theirs:.6g}", *_ours(one), str(one.num_seeds), one.kind,
+        _line(one.quantity, one.by, one.printed, *_ours(one), str(one.num_seeds), one.kind,
               f"{one.verdict}: {one.because}")
         for one in comparisons
     ]  # fmt: skip

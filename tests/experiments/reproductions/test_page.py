@@ -54,6 +54,13 @@ def test_the_rendered_page_keeps_the_bars_of_a_name():
     assert "<s>" not in html
 
 
+def test_theirs_stands_as_it_is_printed():
+    """The last digits tell the rounding: -98.00 is not -98."""
+    text = (ROOT / "reproductions.md").read_text("utf-8")
+    for printed in ("-98.00", "-8.0760", "-97.620", "-111.20"):
+        assert f"| {printed} |" in text
+
+
 def test_an_interval_of_one_seed_is_left_blank():
     assert not re.search(r"\b(inf|nan)\b", (ROOT / "reproductions.md").read_text("utf-8"))
 
