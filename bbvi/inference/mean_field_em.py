@@ -10,7 +10,7 @@ from bbvi.estimators import reparameterized
 from bbvi.inference.fit import Fit, State
 from bbvi.inference.loop import check_finite
 from bbvi.inference.procedure import begin, run
-from bbvi.inference.step_2 import Learning, maximum_likelihood
+from bbvi.inference.step_2 import Learning, maximum_likelihood, moves_nothing
 from bbvi.optimizers import Optimizer
 from bbvi.protocols import EncoderLike
 from bbvi.types import Array, Conjugate, Estimate, Estimator, Family, Model, Target, Theta
@@ -66,7 +66,7 @@ def fit_mean_field_em(
     max_evaluations : int, optional
         A sweep is counted with the S evaluations of its ELBO.
     learning : Learning
-        ``maximum_likelihood`` only.
+        ``maximum_likelihood``, or ``known_theta(theta)``: then there is no M step.
     encoder, estimator, batch_size, optimizer, local_optimizer, warm_start
         Not used.
     others
@@ -113,9 +113,12 @@ def fit_mean_field_em(
         lam = state.lam
         # E step
         for _ in range(inner_steps):
-            lam = model.coordinate_update(family, state.theta, x, lam)  # type: ignore[attr-defined]
+            known = learning.point(state.theta)
+            lam = model.coordinate_update(family, known, x, lam)  # type: ignore[attr-defined]
         # M step
-        theta = model.maximize(family, state.theta, x, lam)  # type: ignore[attr-defined]
+        theta = state.theta
+        if not moves_nothing(learning):
+            theta = model.maximize(family, theta, x, lam)  # type: ignore[attr-defined]
         eps = family.noise(rng, S, len(x), x.dtype)
         z = family.transform(lam[batch], eps)
         elbo = target.value(z).mean(axis=0) + family.entropy(lam[batch])
@@ -136,10 +139,10 @@ def _check_conjugate(model: Any, family: Any, learning: Learning) -> None:
             "LogisticRegression, or one with these two methods (bbvi.types.Conjugate). For any "
             "other model use fit_bbvi or fit_amortized."
         )
-    if learning is not maximum_likelihood:
+    if learning is not maximum_likelihood and not moves_nothing(learning):
         raise ValueError(
-            "learning is not maximum_likelihood; expected maximum_likelihood: the M step maximizes "
-            "in closed form without a prior on theta. With a prior use fit_bbvi."
+            "learning is not maximum_likelihood; expected that, or known_theta(theta): the M step "
+            "maximizes in closed form without a prior on theta. With a prior use fit_bbvi."
         )
 
 

@@ -188,6 +188,17 @@ def known_theta(theta: Theta) -> Learning:
     return Learning(lambda start: {}, wrap, lambda eta: theta)
 
 
+def moves_nothing(learning: Learning) -> bool:
+    """Whether Step 2 has nothing to move, because theta is known.
+
+    Examples
+    --------
+    >>> moves_nothing(maximum_likelihood), moves_nothing(known_theta({"W": np.ones(2)}))
+    (False, True)
+    """
+    return not learning.start({"theta": np.zeros(1)})
+
+
 def posterior(fit: Any) -> tuple[Theta, Theta]:
     """Mean and standard deviation of q(theta) after a fit with `variational_bayes`.
 

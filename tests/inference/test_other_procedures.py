@@ -25,7 +25,10 @@ from bbvi import (
     fit_reweighted_wake_sleep,
     fit_wake_sleep,
     infer,
+    maximum_a_posteriori,
+    normal_prior,
 )
+from bbvi.inference import known_theta
 from bbvi.inference.posterior_draws import sample_posterior, start_chains
 from bbvi.optimizers import cosine_decay
 
@@ -84,6 +87,20 @@ def test_mean_field_em_reaches_the_maximum_without_noise(linear, family):
     )
     further = model.log_evidence(again.theta, x).mean()
     assert further >= model.log_evidence(fit.theta, x).mean() - 1e-12
+
+
+def test_mean_field_em_at_a_known_theta_is_the_posterior_alone(linear):
+    model, theta, x, _ = linear
+    q, rng = FullCovarianceGaussian(2), np.random.default_rng(1)
+    fit = fit_mean_field_em(model, q, x, rng, num_steps=3, learning=known_theta(theta))
+    assert fit.theta == theta
+    mean, covariance = model.posterior(theta, x)
+    moments = q.moments(fit.lam)
+    assert moments.mean == pytest.approx(mean, abs=1e-10)
+    assert moments.covariance == pytest.approx(np.broadcast_to(covariance, (len(x), 2, 2)))
+    prior = maximum_a_posteriori(normal_prior(1.0))
+    with pytest.raises(ValueError, match=r"expected that, or known_theta\(theta\)"):
+        fit_mean_field_em(model, q, x, rng, num_steps=3, learning=prior)
 
 
 def test_each_full_em_step_raises_the_likelihood(linear):
