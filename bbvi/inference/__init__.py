@@ -10,6 +10,14 @@ from bbvi.inference.importance_weighted import (
     fit_reweighted_wake_sleep,
 )
 from bbvi.inference.inner_loop import infer, step_1
+from bbvi.inference.learning import (
+    known_theta,
+    maximum_a_posteriori,
+    maximum_likelihood,
+    normal_prior,
+    posterior,
+    variational_bayes,
+)
 from bbvi.inference.mean_field_em import fit_mean_field_em
 from bbvi.inference.minibatches import infer_minibatches
 from bbvi.inference.monte_carlo_em import fit_monte_carlo_em
@@ -23,14 +31,6 @@ from bbvi.inference.solvers import (
     stochastic,
 )
 from bbvi.inference.starts import laplace
-from bbvi.inference.step_2 import (
-    known_theta,
-    maximum_a_posteriori,
-    maximum_likelihood,
-    normal_prior,
-    posterior,
-    variational_bayes,
-)
 from bbvi.inference.verdict import NotConvergedWarning, Verdict, by_course, warn_unless_converged
 from bbvi.inference.wake_sleep import fit_wake_sleep
 from bbvi.inference.whitening import whitened

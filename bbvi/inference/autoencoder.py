@@ -9,7 +9,7 @@ from bbvi.estimators.elbo import log_likelihood
 from bbvi.inference.arguments import begin_with_encoder, check_optimizers, prepare, progress_bar
 from bbvi.inference.course import Iterates, course, warn_unless_settled
 from bbvi.inference.fit import Fit, as_trace
-from bbvi.inference.loop import check_finite, mean_gradient, next_batch
+from bbvi.inference.step_parts import check_finite, mean_gradient, next_batch
 from bbvi.models import DeepLatentModel
 from bbvi.optimizers import Optimizer, adam
 from bbvi.protocols import EncoderLike

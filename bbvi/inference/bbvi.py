@@ -10,9 +10,9 @@ from bbvi.estimators import reparameterized
 from bbvi.inference.arguments import check_parts
 from bbvi.inference.fit import Fit, State
 from bbvi.inference.inner_loop import ascend
-from bbvi.inference.loop import check_finite, mean_gradient
+from bbvi.inference.learning import Learning, maximum_likelihood
 from bbvi.inference.procedure import begin, run
-from bbvi.inference.step_2 import Learning, maximum_likelihood
+from bbvi.inference.step_parts import check_finite, mean_gradient
 from bbvi.optimizers import Optimizer, adam, advance, put_rows, take_rows
 from bbvi.protocols import EncoderLike
 from bbvi.targets import hold_theta

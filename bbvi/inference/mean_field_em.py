@@ -8,9 +8,9 @@ import numpy as np
 
 from bbvi.estimators import reparameterized
 from bbvi.inference.fit import Fit, State
-from bbvi.inference.loop import check_finite
+from bbvi.inference.learning import Learning, maximum_likelihood, moves_nothing
 from bbvi.inference.procedure import begin, run
-from bbvi.inference.step_2 import Learning, maximum_likelihood, moves_nothing
+from bbvi.inference.step_parts import check_finite
 from bbvi.optimizers import Optimizer
 from bbvi.protocols import EncoderLike
 from bbvi.types import Array, Conjugate, Estimate, Estimator, Family, Model, Target, Theta

@@ -9,10 +9,10 @@ import numpy as np
 from bbvi.estimators import reparameterized
 from bbvi.families import DiagonalGaussian, FullCovarianceGaussian
 from bbvi.inference.fit import Fit, State
-from bbvi.inference.loop import check_finite, mean_gradient
+from bbvi.inference.learning import Learning, maximum_likelihood
 from bbvi.inference.posterior_draws import Chains, sample_posterior, start_chains
 from bbvi.inference.procedure import begin, run
-from bbvi.inference.step_2 import Learning, maximum_likelihood
+from bbvi.inference.step_parts import check_finite, mean_gradient
 from bbvi.optimizers import Optimizer, advance, put_rows, take_rows
 from bbvi.protocols import EncoderLike
 from bbvi.types import Array, Estimate, Estimator, Family, Model, Target, Theta

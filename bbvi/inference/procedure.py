@@ -27,8 +27,8 @@ from bbvi.inference.arguments import (
 from bbvi.inference.counting import Counter
 from bbvi.inference.course import Iterates, course, warn_unless_settled
 from bbvi.inference.fit import Fit, State, as_trace
-from bbvi.inference.loop import Step, copy_state, encode_all, next_batch, not_finite
-from bbvi.inference.step_2 import Learning
+from bbvi.inference.learning import Learning
+from bbvi.inference.step_parts import Step, copy_state, encode_all, next_batch, not_finite
 from bbvi.limits import table_shape
 from bbvi.optimizers import Optimizer, adam
 from bbvi.protocols import EncoderLike

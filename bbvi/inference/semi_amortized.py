@@ -10,9 +10,9 @@ from bbvi.estimators import reparameterized
 from bbvi.inference.arguments import check_parts
 from bbvi.inference.fit import Fit, State
 from bbvi.inference.inner_loop import ascend
-from bbvi.inference.loop import check_finite, mean_gradient, move_both
+from bbvi.inference.learning import Learning, maximum_likelihood
 from bbvi.inference.procedure import begin_encoded, run
-from bbvi.inference.step_2 import Learning, maximum_likelihood
+from bbvi.inference.step_parts import check_finite, mean_gradient, move_both
 from bbvi.optimizers import Optimizer, adam
 from bbvi.protocols import EncoderLike
 from bbvi.targets import hold_theta

@@ -8,9 +8,9 @@ import numpy as np
 from bbvi import backends
 from bbvi.estimators import reparameterized
 from bbvi.inference.fit import Fit, State
-from bbvi.inference.loop import check_finite, mean_gradient, move_both
+from bbvi.inference.learning import Learning, maximum_likelihood
 from bbvi.inference.procedure import begin_encoded, run
-from bbvi.inference.step_2 import Learning, maximum_likelihood
+from bbvi.inference.step_parts import check_finite, mean_gradient, move_both
 from bbvi.optimizers import Optimizer
 from bbvi.protocols import EncoderLike
 from bbvi.types import Array, Estimate, Estimator, Family, GenerativeModel, Target, Theta

@@ -25,7 +25,7 @@ from bbvi import (
 from bbvi.datasets import digits, iris
 from bbvi.inference import stochastic
 from bbvi.inference.counting import Counter
-from bbvi.inference.loop import next_batch
+from bbvi.inference.step_parts import next_batch
 from bbvi.optimizers import cosine_decay
 from bbvi.types import Estimate
 

@@ -1,4 +1,4 @@
-"""Parts of a procedure's step and of its loop: minibatches, states, finiteness."""
+"""Parts of a procedure's step: minibatches, states, both moves, finiteness."""
 
 from collections.abc import Callable
 from typing import Any

@@ -15,7 +15,7 @@ from bbvi.inference import (
     posterior,
     variational_bayes,
 )
-from bbvi.inference.step_2 import _add
+from bbvi.inference.learning import _add
 from bbvi.models import LinearGaussian
 from bbvi.models.normal import log_normal
 from bbvi.optimizers import adam, cosine_decay
