@@ -11,16 +11,26 @@ let x = [0, 1.5];
 
 const request = latest("amortization", show, (message) => { numbers.textContent = message; });
 
-export async function begin() {
+export function begin() {
   data = new Plane(section.querySelector("[data-plane=x]"), 3, ["x₁", "x₂"]);
-  const learned = await ask("learn");
-  section.querySelector(".learned").textContent = `Learned just now, in your browser: ${learned.steps} steps ` +
-    `on ${learned.x.length} points in ${learned.seconds.toFixed(1)} s.`;
-  for (const row of learned.x) data.dot(row, "datum", 1.8);
   latents = new Plane(section.querySelector("[data-plane=z]"), 3.5, ["z₁", "z₂"]);
   data.put = data.handle("Datapoint x", x, (place) => move(place));
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", () => move([Number(form.elements.x_1.value), Number(form.elements.x_2.value)]));
+}
+
+export async function draw() {
+  let learned;
+  try {
+    learned = await ask("learn");
+  } catch (error) {
+    numbers.textContent = error.message;
+    return;
+  }
+  section.querySelector(".learned").textContent = `Learned just now, in your browser: ${learned.steps} steps ` +
+    `on ${learned.x.length} points in ${learned.seconds.toFixed(1)} s.`;
+  data.clear();
+  for (const row of learned.x) data.dot(row, "datum", 1.8);
   await move(x);
 }
 

@@ -1,5 +1,5 @@
 // The exercises: an editor each, the check at once; answers and progress stay in this browser.
-import { ask, ready } from "./python.js";
+import { ready } from "./python.js";
 import { editor, showRun } from "./editor.js";
 
 const KEY = "bbvi laboratory";
@@ -39,7 +39,7 @@ function count() {
 
 function open(chapter) {
   host.replaceChildren();
-  chapter.fresh = true;
+  chapter.life = null;
   for (const cell of chapter.cells) {
     const box = document.createElement("div");
     box.className = "cell " + cell.kind;
@@ -115,24 +115,23 @@ function coded(chapter, cell) {
 async function go(chapter, cell, area, output) {
   output.textContent = "Running …";
   try {
-    await ready;
-    const before = chapter.fresh ? chapter.before : [];
-    if (chapter.fresh) await ask("forget", { space: chapter.name });
-    const cells = [...before, area.value];
-    if (/matplotlib/.test(cells.join())) {
-      await ask("more");  // at once where it is loaded
-    }
-    const ran = await ask("run", { space: chapter.name, cells });
-    chapter.fresh = false;
+    const life = await ready;
+    // The cells before the first exercise have run in one life of Python only.
+    const fresh = chapter.life !== life;
+    if (fresh) await life.ask("forget", { space: chapter.name });
+    const cells = [...(fresh ? chapter.before : []), area.value];
+    if (/matplotlib/.test(cells.join())) await life.more();
+    const ran = await life.ask("run", { space: chapter.name, cells });
+    chapter.life = life;
     if (!ran.ok || !cell.check) return showRun(output, ran);
-    const checked = await ask("run", { space: chapter.name, cells: [cell.check] });
+    const checked = await life.ask("run", { space: chapter.name, cells: [cell.check] });
     if (checked.ok) kept.done[cell.name] = true;
     else delete kept.done[cell.name];
     remember();
     showRun(output, { ...checked, printed: ran.printed + checked.printed });
     output.classList.toggle("right", checked.ok);
   } catch (error) {
-    chapter.fresh = true;
+    chapter.life = null;
     output.textContent = error.message;
   }
 }

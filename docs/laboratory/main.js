@@ -1,4 +1,4 @@
-// Starts Python, then each part of the page.
+// Builds each part of the page, starts Python, and draws the pictures in each of its lives.
 import * as python from "./python.js";
 import * as amortization from "./amortization.js";
 import * as exercises from "./exercises.js";
@@ -19,7 +19,26 @@ function mathjax() {
   document.head.append(script);
 }
 
-async function begin() {
+async function live() {
+  const failed = document.getElementById("no-python");
+  failed.hidden = true;
+  window.laboratory.begun = [];
+  const life = python.start();
+  try {
+    await life.ready;
+  } catch {
+    // A restart during loading is no failure: the next life draws.
+    if (life === python.current()) failed.hidden = false;
+    return;
+  }
+  for (const [name, part] of Object.entries(parts)) {
+    await part.draw();
+    if (life.over) return;
+    window.laboratory.begun.push(name);
+  }
+}
+
+function begin() {
   if (typeof WebAssembly !== "object" || typeof Worker !== "function") {
     document.getElementById("no-wasm").hidden = false;
     status.textContent = "This browser cannot run Python.";
@@ -29,21 +48,10 @@ async function begin() {
     status.textContent = text;
     status.dataset.state = state;
   });
-  document.getElementById("stop").addEventListener("click", () => python.start());
-  exercises.begin();
-  prompt.begin();
+  document.getElementById("stop").addEventListener("click", live);
+  for (const part of [...Object.values(parts), exercises, prompt]) part.begin();
   mathjax();
-  python.start();
-  try {
-    await python.ready;
-  } catch {
-    document.getElementById("no-python").hidden = false;
-    return;
-  }
-  for (const [name, part] of Object.entries(parts)) {
-    await part.begin();
-    window.laboratory.begun.push(name);
-  }
+  live();
 }
 
 window.MathJax = { messageStyle: "none", showMathMenu: false, skipStartupTypeset: true,

@@ -1,11 +1,10 @@
 // A prompt with bbvi loaded.
-import { ask } from "./python.js";
+import { current } from "./python.js";
 import { editor, showRun } from "./editor.js";
 
 const section = document.getElementById("prompt");
 const history = [];
 let at = 0;
-let loaded = false;
 
 export function begin() {
   const area = editor("import numpy as np, bbvi\nq = bbvi.DiagonalGaussian(2)\nq.entropy(q.init(1))", "Python code");
@@ -23,7 +22,8 @@ export function begin() {
   section.querySelector(".entry").prepend(area);
   section.querySelector("[data-do=run]").addEventListener("click", run);
   section.querySelector("[data-do=forget]").addEventListener("click", async () => {
-    await ask("forget", { space: "prompt" });
+    // Without a Python that answers there are no variables to forget.
+    await current().ask("forget", { space: "prompt" }).catch(() => {});
     log.replaceChildren();
   });
 
@@ -41,13 +41,13 @@ export function begin() {
     entry.append(said, output);
     log.append(entry);
     output.textContent = "Running …";
+    const life = current();
     try {
-      if (!loaded && /matplotlib|sklearn|plotting|datasets|figures/.test(text)) {
+      if (/matplotlib|sklearn|plotting|datasets|figures/.test(text)) {
         output.textContent = "Loading Matplotlib and scikit-learn …";
-        await ask("more");
-        loaded = true;
+        await life.more();
       }
-      showRun(output, await ask("run", { space: "prompt", cells: [text] }));
+      showRun(output, await life.ask("run", { space: "prompt", cells: [text] }));
       area.value = "";
     } catch (error) {
       output.textContent = error.message;

@@ -15,7 +15,7 @@ let seed = 0;
 let next = null;
 let running = false;
 
-const request = latest("step_1", show, (message) => { note.textContent = message; });
+const request = latest("step_1", show, fail);
 
 export function begin() {
   planes = SHOWN.map((name) => {
@@ -38,7 +38,15 @@ export function begin() {
   section.querySelector("[data-do=run]").addEventListener("click", run);
   section.querySelector("[data-do=again]").addEventListener("click", again);
   section.querySelector("[data-do=samples]").addEventListener("click", () => { seed += 1; update(); });
+}
+
+export function draw() {
   return update();
+}
+
+function fail(message) {
+  note.textContent = message;
+  running = false;
 }
 
 function args() {
@@ -49,12 +57,22 @@ function args() {
 async function shade(posterior) {
   if (shaded === posterior) return;
   shaded = posterior;
-  const { nodes, log_posterior } = await ask("plane", { posterior });
-  for (const plane of planes) plane.shade(nodes, log_posterior);
+  try {
+    const { nodes, log_posterior } = await ask("plane", { posterior });
+    for (const plane of planes) plane.shade(nodes, log_posterior);
+  } catch (error) {
+    if (shaded === posterior) shaded = null;
+    throw error;
+  }
 }
 
 async function update() {
-  await shade(form.elements.posterior.value);
+  try {
+    await shade(form.elements.posterior.value);
+  } catch (error) {
+    fail(error.message);
+    return;
+  }
   await request(args());
 }
 
@@ -72,6 +90,7 @@ async function step() {
 
 async function run() {
   if (running) { running = false; return; }
+  if (!next) return;
   const button = section.querySelector("[data-do=run]");
   running = true;
   button.textContent = "Stop";

@@ -13,6 +13,9 @@ export function begin() {
   form.addEventListener("input", () => update());
   form.addEventListener("submit", (event) => event.preventDefault());
   section.querySelector("[data-do=samples]").addEventListener("click", () => { seed += 1; update(); });
+}
+
+export function draw() {
   return update();
 }
 

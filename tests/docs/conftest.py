@@ -1,4 +1,4 @@
-"""The book, built once for all tests of it, and served on the loopback."""
+"""The book, built once for all tests of it, and the laboratory, served on the loopback."""
 
 import functools
 import http.server
@@ -10,7 +10,9 @@ import sys
 import threading
 from pathlib import Path
 
+import chromium
 import pytest
+import serve
 from waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -70,6 +72,30 @@ def server(book):
         threading.Thread(target=serving.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{serving.server_port}"
         serving.shutdown()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """The address of the laboratory, without the book around it."""
+    pyodide = Path(os.environ.get("BBVI_PYODIDE") or "nowhere")
+    if not (pyodide / "pyodide.mjs").exists():
+        pytest.skip("BBVI_PYODIDE names no folder with Pyodide (docs/get_pyodide.py fetches one)")
+    folder = tmp_path_factory.mktemp("site")
+    serve.prepare(folder)
+    with serve.server(folder, str(pyodide)) as serving:
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{serving.server_port}"
+        serving.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """A browser for the tests of one module."""
+    if chromium.BROWSER is None:
+        pytest.skip("no chromium on this machine")
+    browser = chromium.Chromium(tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

@@ -2,26 +2,15 @@
 
 import importlib.util
 import json
-import os
 import re
-import threading
 from pathlib import Path
 
 import chromium
 import numpy as np
 import pytest
-import serve
 from laboratory import amortization, step_1, variance
 
-PYODIDE = os.environ.get("BBVI_PYODIDE", "")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(chromium.BROWSER is None, reason="no chromium on this machine"),
-    pytest.mark.skipif(
-        not (Path(PYODIDE) / "pyodide.mjs").exists() or not PYODIDE,
-        reason="BBVI_PYODIDE names no folder with Pyodide (docs/get_pyodide.py fetches one)",
-    ),
-]
+pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parent
 _spec = importlib.util.spec_from_file_location(
@@ -29,23 +18,6 @@ _spec = importlib.util.spec_from_file_location(
 )
 PYTHON = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(PYTHON)
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("site")
-    serve.prepare(folder)
-    with serve.server(folder, PYODIDE) as serving:
-        threading.Thread(target=serving.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{serving.server_port}"
-        serving.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    browser = chromium.Chromium(tmp_path_factory.mktemp("profile"))
-    yield browser
-    browser.close()
 
 
 @pytest.fixture(scope="module")
