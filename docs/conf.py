@@ -101,6 +101,7 @@ def setup(app):
     app.connect("autodoc-process-signature", docstrings.shorten_signature)
     app.connect("autodoc-skip-member", docstrings.skip_fields)
     app.add_post_transform(links.Names)
+    app.connect("html-page-context", links.mend_backlinks)
     app.connect("build-finished", assets.copy_mathjax)
     app.connect("build-finished", laboratory.after_build)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,7 +1,9 @@
-"""Names in docstrings lead to the page of the object, from wherever it was imported."""
+"""Names in docstrings, and the code of an object, lead to its page from wherever it is imported."""
 
 import importlib
 import inspect
+import re
+from functools import partial
 from typing import Any
 
 from docutils import nodes
@@ -41,6 +43,27 @@ class Names(SphinxPostTransform):
         uri = self.app.builder.get_relative_uri(self.env.docname, docname)
         uri += anchor and f"#{anchor}"
         return nodes.reference("", "", *node.children, internal=True, refuri=uri)
+
+
+BACK = re.compile(r'(?<=id=")([^"]+)(">\n<a class="viewcode-back" href="[^"#]*#)[^"]*')
+
+
+def mend_backlinks(app: Any, page: str, template: str, context: Any, doctree: Any) -> None:
+    """Let [docs] beside each piece of code lead to the object's home.
+
+    Sphinx remembers one importing module for all objects of a source page, but here some of them
+    are at home in the package and others in the module.
+    """
+    if page.startswith("_modules/bbvi"):
+        name = page.removeprefix("_modules/").replace("/", ".")
+        home = partial(_anchor, importlib.import_module(name))
+        context["body"] = BACK.sub(lambda m: f"{m[1]}{m[2]}{home(m[1])}", context["body"])
+
+
+def _anchor(module: Any, name: str) -> str:
+    """Where an object of a module, or a member of one, is documented on its page."""
+    owner, dot, member = name.partition(".")
+    return names.home(module, owner) + dot + member
 
 
 def full_name_of(target: str, context: Any, docname: str) -> str | None:
