@@ -9,7 +9,7 @@ from bbvi.estimators import ESTIMATORS, contract_rows
 from book import code, pictures
 from book.measured import REPLICATES, measured
 from book.problems import NAMES, SAMPLES, kind_for
-from book.writing import Pages
+from book.writing import Pages, numbered
 
 WORDS = Path(__file__).parent.parent / "gallery" / "estimators.toml"
 GROUPS = {
@@ -44,7 +44,6 @@ def page(name: str, said: dict[str, Any]) -> str:
     contract = next(row for row in contract_rows() if row["estimator"] == name)
     cells = [f"| {key} | {value} |" for key, value in contract.items() if key != "source"]
     rows = "\n".join([cells[0], "|---|---|", *cells[1:]])
-    steps = "\n".join(f"{at}. {line}" for at, line in enumerate(said["derivation"], 1))
     return f"""# {said["title"]}
 
 {{py:obj}}`{name} <{_reference(specification)}>` in `bbvi.estimators.ESTIMATORS["{name}"]`
@@ -59,7 +58,7 @@ $$
 
 ## Derivation
 
-{steps}
+{numbered(said["derivation"])}
 
 ## Contract
 

@@ -9,7 +9,7 @@ from typing import Any
 import bbvi
 from bbvi import families, inference, models, protocols, types
 from book import code, names, shown
-from book.writing import Pages
+from book.writing import Pages, numbered
 
 GALLERY = Path(__file__).parent.parent / "gallery"
 
@@ -92,11 +92,13 @@ $$
 {said["equation"]}
 $$
 
-{said["derivation"]}
-
 ## When to use it
 
 {said["when"]}
+
+## Derivation
+
+{numbered(said["derivation"])}
 
 ## Contract
 

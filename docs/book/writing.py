@@ -3,6 +3,11 @@
 from pathlib import Path
 
 
+def numbered(lines: list[str]) -> str:
+    """The lines of a derivation as a list of Markdown."""
+    return "\n".join(f"{at}. {line}" for at, line in enumerate(lines, 1))
+
+
 class Pages:
     """The generated folders of the book; a file is touched only where it changes."""
 

@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import chromium
 import pytest
+from book import members
 from chromium import Chromium
 
 import bbvi
@@ -67,6 +68,17 @@ def test_every_estimator_has_a_page_with_all_its_parts(book):
             assert f'id="{part}"' in text, (name, part)
         assert re.search(rf'src="[^"]*{re.escape(name)}\d*\.png"', text), name
         assert f'href="{name}.html"' in text_of(book / "estimators" / "index.html")
+
+
+@pytest.mark.parametrize("kind", members.KINDS)
+def test_every_family_likelihood_and_procedure_has_a_page_with_all_its_parts(book, kind):
+    for name in members.words(kind):
+        text = text_of(book / kind / f"{name}.html")
+        for part in ("when-to-use-it", "derivation", "contract", "code-as-it-stands", "source"):
+            assert f'id="{part}"' in text, (name, part)
+        derivation = re.search(r'(?s)id="derivation".*?</section>', text)[0]
+        assert derivation.count("<li>") == 5, name
+        assert re.search(rf'src="[^"]*{name}\d*\.png"', text), name
 
 
 def test_nothing_is_fetched_from_elsewhere(book):
