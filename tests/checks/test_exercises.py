@@ -433,6 +433,7 @@ WRONG = {
         ("between + ", "", "between is missing"),
         (" + within / num_samples", "", "within is missing"),
         ("num_data**2 / batch", "num_data**2", "B is missing"),
+        ("* (between", "* (1 - batch / num_data) * (between", "without replacement"),
     ],
     "crossing": [
         ("readings.crossing(np.random.default_rng(0))", "1.5", "the variance at the crossing"),

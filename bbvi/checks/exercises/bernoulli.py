@@ -73,6 +73,10 @@ def _mistakes_in_a_pixel(x: Array, logits: Array, seen: Array) -> list[Suspect]:
             x * logits - np.maximum(logits, 0),
         ),
         ("max(l, 0) is missing in the softplus", x * logits - small),
+        (
+            "l or -l minus softplus(l): for x = 0 log(1 - p) is -softplus(l) alone",
+            np.where(x == 1, logits, -logits) - softplus,
+        ),
         (absolute, x * logits - np.abs(logits) - small),
         (absolute, x * logits - np.maximum(logits, 0) - np.logaddexp(0, -logits)),
         ("the softplus has the wrong sign", x * logits + softplus),

@@ -78,6 +78,10 @@ def check_seed_error(answer: Answer, rng: np.random.Generator) -> None:
         ("divided by sqrt(K - 1): ddof=1 has done that already", sd / np.sqrt(K - 1)),
         ("the root of the spread over seeds and datapoints: seeds alone are asked for", sum_rooted),
         ("the mean, where its error is meant", means.mean(axis=1)),
+        *(
+            ("the range of the means, where their standard deviation is meant", part)
+            for part in (np.ptp(means, axis=1), np.ptp(means, axis=1) / 2)
+        ),
         ("the means are squared first", (means**2).std(axis=1, ddof=1) / np.sqrt(K)),
         (
             "the spread over the methods: each method has its own error",
@@ -134,6 +138,7 @@ def check_paired_error(answer: Answer, rng: np.random.Generator) -> None:
         (UNPAIRED, np.sqrt(of_a[1] + of_b[1])),
         (UNPAIRED, np.sqrt(sum(of_a)) + np.sqrt(sum(of_b))),
         (UNPAIRED, np.abs(np.sqrt(sum(of_a)) - np.sqrt(sum(of_b)))),
+        (UNPAIRED, np.abs(np.sqrt(of_a[0]) - np.sqrt(of_b[0]))),
         (f"that over seeds alone: {both}", np.sqrt(over_seeds)),
         (f"that over datapoints alone: {both}", np.sqrt(over_data)),
         (ONE_SEED, np.sqrt(one)),

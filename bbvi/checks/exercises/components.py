@@ -3,7 +3,14 @@
 import numpy as np
 
 from bbvi.checks.exercises.answers import Answer, check_formula
-from bbvi.checks.exercises.log_mean_exp import NOT_ADDED, ONE_MAXIMUM, check_far_away, far_apart
+from bbvi.checks.exercises.log_mean_exp import (
+    NOT_ADDED,
+    NOT_THE_LARGEST,
+    ONE_MAXIMUM,
+    check_far_away,
+    far_apart,
+    far_apart_samples,
+)
 from bbvi.checks.exercises.sizes import SIZES, D, N, S
 from bbvi.checks.mistakes import Suspect, without_frames
 from bbvi.types import Array
@@ -21,6 +28,7 @@ def check_full_covariance_transform(answer: Answer, rng: np.random.Generator) ->
     """
     eps, mean = rng.standard_normal((S, N, D)), rng.standard_normal((N, D))
     factor = np.tril(rng.uniform(0.5, 1.5, (N, D, D)))
+    factor[::2] *= 2 * np.eye(D) - 1  # either sign below the diagonal: an abs is seen
     right = _transform(eps, mean, factor)
 
     def through(matrix: Array) -> Array:
@@ -75,6 +83,8 @@ def check_log_mixture(answer: Answer, rng: np.random.Generator) -> None:
     apart = far_apart(S * N).reshape(S, N)
     shifted = {**arguments, "log_densities": log_p - apart[..., None]}
     check_far_away(answer, shifted, right - apart, ONE_MAXIMUM)
+    uneven = {**arguments, "log_densities": log_p - far_apart_samples(K)}
+    check_far_away(answer, uneven, _stable(**uneven), NOT_THE_LARGEST)
 
 
 def _log_mixture(log_weights: Array, log_densities: Array) -> Array:
@@ -104,6 +114,7 @@ def _mistakes_of_the_mixture(log_weights: Array, log_p: Array) -> list[Suspect]:
         ("w_k where log w_k is meant", log_sum(weights + log_p)),
         (NOT_ADDED, right - terms.max(axis=-1)),
         ("divided by K: the weights have sum 1 already", right - np.log(K)),
+        ("divided by the sum of all N_k(z): the weights have sum 1", right - log_sum(log_p)),
         ("a density, where its log is meant", np.exp(right)),
         (
             "log w_k outside the log: it weighs the component inside the sum",
@@ -115,6 +126,10 @@ def _mistakes_of_the_mixture(log_weights: Array, log_p: Array) -> list[Suspect]:
         (
             "log w_k as a weight of exp(log N_k)",
             np.log(np.abs((log_weights * np.exp(log_p)).sum(axis=-1))),
+        ),
+        (
+            "log w_k as a weight of exp(log N_k), and the log is missing",
+            (log_weights * np.exp(log_p)).sum(axis=-1),
         ),
         (largest, terms.max(axis=-1)),
         (largest, log_p.max(axis=-1)),

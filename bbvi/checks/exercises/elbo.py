@@ -36,6 +36,9 @@ def _mistakes_of_the_elbo(log_joint: Array, log_q: Array) -> list[Suspect]:
         Suspect(again, (q * log_w).mean(axis=0)),
         Suspect(again, (q * log_w).sum(axis=0) / q.sum(axis=0)),
         Suspect(again, log_joint.mean(axis=0) - (q * log_q).sum(axis=0)),
+        Suspect(
+            f"{again}; and the entropy has the wrong sign", (log_joint + q * log_q).mean(axis=0)
+        ),
         Suspect(again, (q * log_joint).sum(axis=0) - log_q.mean(axis=0)),
         Suspect("the entropy is missing: subtract log q", log_joint.mean(axis=0)),
         Suspect("the entropy has the wrong sign: it is -E[log q]", (log_joint + log_q).mean(0)),
@@ -43,6 +46,14 @@ def _mistakes_of_the_elbo(log_joint: Array, log_q: Array) -> list[Suspect]:
         Suspect(
             "the log of the mean weight estimates log p(x): the ELBO is the mean of the logs",
             log_mean_exp(log_w),
+        ),
+        *(
+            Suspect("the log of a mean, where the mean of the logs is meant", wrong)
+            for wrong in (
+                log_joint.mean(axis=0) - log_mean_exp(log_q),
+                log_mean_exp(log_joint) - log_q.mean(axis=0),
+                log_mean_exp(log_joint) - log_mean_exp(log_q),
+            )
         ),
         Suspect("the mean over the wrong axis: samples are axis 0", log_w.mean(axis=1)),
         Suspect("the mean over everything: one ELBO per datapoint is asked for", log_w.mean()),
@@ -85,6 +96,10 @@ def check_gap_split(answer: Answer, rng: np.random.Generator) -> None:
             *(Suspect(level, value) for value in (elbo, optimum, log_evidence)),
             *(Suspect(quotient, value) for value in (log_evidence / optimum, optimum / elbo)),
             Suspect("a fraction of the whole gap: in nats, it is not divided", gap / whole),
+            *(
+                Suspect("a fraction of log p(x): in nats, it is not divided", gap / level)
+                for level in (log_evidence, -log_evidence)
+            ),
             *(
                 Suspect("averaged over the datapoints: each has its own gap", value)
                 for value in (gap.mean(), np.full(N, gap.mean()))

@@ -4,9 +4,11 @@ import numpy as np
 
 from bbvi.checks.exercises.answers import Answer, check_formula
 from bbvi.checks.exercises.log_mean_exp import (
+    NOT_THE_LARGEST,
     ONE_MAXIMUM,
     check_far_away,
     far_apart,
+    far_apart_samples,
     log_mean_exp_mistakes,
     stable_log_mean_exp,
 )
@@ -34,6 +36,8 @@ def check_log_evidence(answer: Answer, rng: np.random.Generator) -> None:
     check_far_away(answer, {"log_likelihood": log_lik - 2000}, right - 2000)
     apart = far_apart(N)
     check_far_away(answer, {"log_likelihood": log_lik - apart}, right - apart, ONE_MAXIMUM)
+    uneven = {"log_likelihood": log_lik - far_apart_samples(S)[:, None]}
+    check_far_away(answer, uneven, log_mean_exp(uneven["log_likelihood"]), NOT_THE_LARGEST)
 
 
 def _log_evidence(log_likelihood: Array) -> Array:
@@ -79,6 +83,8 @@ def check_iwae_bound(answer: Answer, rng: np.random.Generator) -> None:
     apart = far_apart(N)
     shifted = {"log_joint": log_joint - apart, "log_q": log_q}
     check_far_away(answer, shifted, right - apart, ONE_MAXIMUM)
+    uneven = {"log_joint": log_joint - far_apart_samples(S)[:, None], "log_q": log_q}
+    check_far_away(answer, uneven, _stable_bound(**uneven), NOT_THE_LARGEST)
 
 
 def _iwae_bound(log_joint: Array, log_q: Array) -> Array:
@@ -104,6 +110,8 @@ def check_posterior_mean(answer: Answer, rng: np.random.Generator) -> None:
     right = _posterior_mean(log_w, values)
     check_far_away(answer, {**arguments, "log_w": log_w - 2000}, right)
     check_far_away(answer, {**arguments, "log_w": log_w - far_apart(N)}, right, ONE_MAXIMUM)
+    uneven = {**arguments, "log_w": log_w - far_apart_samples(S)[:, None]}
+    check_far_away(answer, uneven, _stable_mean(**uneven), NOT_THE_LARGEST)
 
 
 def _posterior_mean(log_w: Array, values: Array) -> Array:

@@ -88,6 +88,7 @@ def _mistakes_of_the_path(df_dz: Array, eps: Array, log_scale: Array) -> list[Su
         ("eps is missing: dz/d(log sigma) = sigma eps", df_dz * sigma),
         ("divided by sigma, where it is multiplied", df_dz * eps / sigma),
         ("df_dz is missing in the part of log sigma", eps * sigma),
+        ("eps + sigma, where their product is meant", df_dz * (eps + sigma)),
         (
             "the score function's formula, (eps^2 - 1), in the part of log sigma",
             df_dz * (eps**2 - 1),

@@ -1,6 +1,7 @@
 """Slips of log (1/S) sum_s exp(log w_s), which several exercises ask for."""
 
 from functools import reduce
+from itertools import permutations
 
 import numpy as np
 
@@ -15,6 +16,9 @@ ONE_MAXIMUM = (
 )
 UNDERFLOW = "exp underflowed to 0: subtract the largest term before exp and add it after the log"
 NOT_ADDED = "the largest term was subtracted before exp but not added after the log"
+NOT_THE_LARGEST = (
+    "exp overflowed: subtract the largest term before exp, not the smallest, the first or the mean"
+)
 
 
 def log_mean_exp_mistakes(log_w: Array) -> list[Suspect]:
@@ -22,6 +26,8 @@ def log_mean_exp_mistakes(log_w: Array) -> list[Suspect]:
     total, (S, N) = log_sum_exp(log_w), log_w.shape
     highest = log_w.max(axis=0)
     rest = total - highest
+    centres = [highest, log_w.max(), log_w.mean(axis=0), log_w.mean(), log_w.min(axis=0)]
+    unlike = "what was subtracted before exp is not what was added after the log"
     return [
         Suspect(NOT_ADDED, rest - np.log(S)),
         Suspect("the mean over the wrong axis: samples are axis 0", log_mean_exp(log_w.T)),
@@ -33,11 +39,16 @@ def log_mean_exp_mistakes(log_w: Array) -> list[Suspect]:
             total - np.log(N),
         ),
         Suspect("the log was divided by S: the sum is, inside the log", total / S),
+        Suspect("the log was divided by S: the sum is, inside the log", highest + rest / S),
         Suspect("divided by log S, where log S is subtracted", total / np.log(S)),
         Suspect("S was subtracted, where its log is meant", total - S),
         Suspect("the largest term alone: the sum is missing", highest),
         Suspect("the largest term was added with the wrong sign", rest - np.log(S) - highest),
         Suspect("the largest term was added twice", total - np.log(S) + highest),
+        *(
+            Suspect(unlike, total - np.log(S) + added - subtracted)
+            for subtracted, added in permutations(centres, 2)
+        ),
         Suspect(
             "the largest term was added before the log", np.log(np.abs(np.exp(rest) / S + highest))
         ),
@@ -77,6 +88,11 @@ def stable_log_mean_exp(log_w: Array) -> Array:
 def far_apart(num: int) -> Array:
     """Shifts of the datapoints' log-densities, 800 nats from each to the next."""
     return 2000 + 800.0 * np.arange(num)
+
+
+def far_apart_samples(num: int) -> Array:
+    """Shifts of a datapoint's samples; the largest term is neither the first nor the last."""
+    return 2000 + 800.0 * np.abs(np.arange(num) - num // 2)
 
 
 def check_far_away(

@@ -100,6 +100,18 @@ def _mistakes(z: Array, mean: Array, log_scale: Array) -> list[Suspect]:
         Suspect(
             "a mean over the latent dimensions: a product of densities is a sum of logs", total / D
         ),
-        Suspect("a density, where its log is meant", np.exp(total)),
+        *_densities_for_logs(total, square, entries),
         Suspect("a sum over the wrong axis: sum over the dimensions, axis=-1", entries.sum(axis=0)),
+    ]
+
+
+def _densities_for_logs(total: Array, square: Array, entries: Array) -> list[Suspect]:
+    exponential = (np.exp(-0.5 * square) + 0.5 * square).sum(axis=-1)
+    return [
+        Suspect("a density, where its log is meant", np.exp(total)),
+        Suspect(
+            "the densities of the dimensions are added: they multiply, and their logs are added",
+            np.log(np.exp(entries).sum(axis=-1)),
+        ),
+        Suspect("exp of the square, where its log is meant", total + exponential),
     ]

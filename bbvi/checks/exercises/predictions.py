@@ -197,6 +197,10 @@ def check_minibatch_variance(answer: Answer, rng: np.random.Generator) -> None:
             N**2 / B * (between + within / S**0.5),
         ),
         ("that is a standard deviation", N * np.sqrt(both / B)),
+        *(
+            ("(N - B) / N is for draws without replacement", N**2 / B * share * both)
+            for share in ((N - B) / (N - 1), (N - B) / N)
+        ),
         (
             "standard deviations were added, where variances add up",
             N**2 / B * (between**0.5 + (within / S) ** 0.5) ** 2,

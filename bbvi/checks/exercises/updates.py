@@ -75,6 +75,7 @@ def _mistakes_of_step_1(lam: Array, rows: Array, grad: Array, rate: float) -> li
         ("the rows are overwritten: += adds the step", put(step)),
         ("a mixture of lam and grad: the step is added to lam", put((1 - rate) * lam[rows] + step)),
         ("lam is multiplied by the step, where it is added", put(step * lam[rows])),
+        ("the step is multiplied by lam", put(lam[rows] + step * lam[rows])),
         ("the whole table is multiplied by the rate: grad alone is", rate * moved(grad)),
         (alone, moved(step) - lam),
         (alone, step),
@@ -82,7 +83,10 @@ def _mistakes_of_step_1(lam: Array, rows: Array, grad: Array, rate: float) -> li
         ("only the last of the rows moved", moved(step * [[0], [0], [1]])),
         ("divided by the rate, where it multiplies", moved(grad / rate)),
         ("the sign of the gradient, where the gradient is meant", moved(rate * np.sign(grad))),
-        ("the gradient is normalized to length 1", moved(rate * unit)),
+        *(
+            ("the gradient is normalized to length 1", moved(rate * short))
+            for short in (unit, grad / np.linalg.norm(grad))
+        ),
         ("nothing moved: the new table is not returned, or grad is not used", lam),
         ("summed over the minibatch: each row has its own gradient", moved(step.sum(axis=0))),
         ("the first row's gradient for all rows: each row has its own", moved(step[0])),
@@ -123,6 +127,7 @@ def check_theta_gradient(answer: Answer, rng: np.random.Generator) -> None:
         ("K, the number of parameters, where B is meant", num_data / DX * batch),
         ("N - B instead of N / B", (num_data - B) * batch),
         ("the rest of the datapoints alone: (N - B) / B", (scale - 1) * batch),
+        ("N / (N - B), where N / B is meant", num_data / (num_data - B) * batch),
         ("the square root of N / B: the gradient is a sum", np.sqrt(scale) * batch),
         ("N / B was squared", scale**2 * batch),
         ("N is squared: multiplied by 60, its number, once too often", num_data * scale * batch),
