@@ -1,6 +1,7 @@
 """Measure one reproduction, resumable and in processes, and keep what was measured."""
 
 import json
+import math
 import time
 from collections.abc import Mapping
 from concurrent.futures import Executor
@@ -159,8 +160,14 @@ def judge_again(name: str, folder: Path) -> Result:
 
 
 def _judged(comparisons: list[Comparison]) -> dict[str, Any]:
-    """The part of NAME.json that follows from rows and catalogue."""
-    told = [one._asdict() for one in _told(comparisons)]
+    """The part of NAME.json that follows from rows and catalogue; JSON has no NaN or infinity."""
+    told = [
+        {
+            key: None if isinstance(value, float) and not math.isfinite(value) else value
+            for key, value in one._asdict().items()
+        }
+        for one in _told(comparisons)
+    ]
     return {"verdict": summary(comparisons), "comparisons": told}
 
 
