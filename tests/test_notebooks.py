@@ -15,7 +15,7 @@ from jupytext.config import load_jupytext_config
 from nbclient import NotebookClient
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
-STUDENTS = NOTEBOOKS.parent / "docs" / "students.md"
+STUDENTS = NOTEBOOKS / "students.md"
 SOURCES = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.py"))
 LARGEST_BYTES = 700_000
 
@@ -145,14 +145,14 @@ def test_the_pages_say_how_long_each_takes():
 
 def test_the_students_page_lists_every_lecture_with_its_exercises():
     rows = re.findall(
-        r"(?m)^\| \[(\d+) .*?\]\(lectures/(\w+)\.ipynb\) \| \d+ \| (.*?) \| .*\?.* \|$",
+        r"(?m)^\| \[(\d+) .*?\]\((\w+)\.ipynb\) \| \d+ \| (.*?) \| .*\?.* \|$",
         STUDENTS.read_text(),
     )
     assert [name for _, name, _ in rows] == [source.stem for source in SOURCES]
     copies = {path.name[:2]: path.name for path in NOTEBOOKS.glob("exercises/student/*.ipynb")}
     for number, name, then in rows:
         assert int(number) == int(name[:2])
-        link = f"[its exercises](exercises/{copies.get(name[:2])})"
+        link = f"[its exercises](exercises/student/{copies.get(name[:2])})"
         assert then == (link if name[:2] in copies else "its questions"), name
 
 

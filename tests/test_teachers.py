@@ -30,7 +30,7 @@ def test_students_get_none():
     long_lines = [line.strip() for line in ANSWERS.splitlines() if len(line) > 60]
     assert len(long_lines) > 60
     students = [*(NOTEBOOKS / "exercises" / "student").iterdir()]
-    pages = [NOTEBOOKS.parent / "docs" / "students.md", *NOTEBOOKS.glob("*.ipynb")]
+    pages = [NOTEBOOKS / "students.md", *NOTEBOOKS.glob("*.ipynb")]
     for path in [*students, *pages]:
         text = path.read_text("utf-8")
         assert "teachers/answers" not in text

@@ -17,6 +17,7 @@ REPORTS = {
     "benchmarks/README.md": "benchmarks.md",
     "notebooks/README.md": "teachers.md",
     "notebooks/coverage.md": "coverage.md",
+    "notebooks/students.md": "students.md",
     "notebooks/syllabus.md": "syllabus.md",
 }
 """Page of the repository -> page of the book."""

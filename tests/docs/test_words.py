@@ -72,7 +72,15 @@ MADE = {
     "lectures": [path.stem for path in DOCS.parent.joinpath("notebooks").glob("*.ipynb")],
     "exercises": [path.stem for path in DOCS.parent.glob("notebooks/exercises/student/*.ipynb")],
     "api": [],
-    ".": ["teachers", "reproductions", "benchmarks", "cheatsheet", "syllabus", "coverage"],
+    ".": [
+        "teachers",
+        "reproductions",
+        "benchmarks",
+        "cheatsheet",
+        "syllabus",
+        "coverage",
+        "students",
+    ],
 }
 """Folder -> pages that the build of the book adds to the sources, beside each folder's index."""
 
