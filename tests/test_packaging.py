@@ -112,7 +112,7 @@ def test_page_license_and_command_are_in_the_wheel(shipped):
     assert meta["Description-Content-Type"] == "text/markdown"
     assert meta["License-Expression"] == "BSD-3-Clause"
     assert texts["licenses/LICENSE"] == (ROOT / "LICENSE").read_text("utf-8")
-    assert "bbvi = bbvi.cli:main" in texts["entry_points.txt"]
+    assert "bbvi = bbvi.__main__:command" in texts["entry_points.txt"]
 
 
 def test_the_sdist_holds_pages_tests_and_lectures(shipped):
