@@ -12,6 +12,7 @@ let x = [0, 1.5];
 const request = latest("amortization", show, (message) => { numbers.textContent = message; });
 
 export function begin() {
+  showPlace();
   data = new Plane(section.querySelector("[data-plane=x]"), 3, ["x₁", "x₂"]);
   latents = new Plane(section.querySelector("[data-plane=z]"), 3.5, ["z₁", "z₂"]);
   data.put = data.handle("Datapoint x", x, (place) => move(place));
@@ -37,11 +38,15 @@ export async function draw() {
 async function move(place) {
   x = place;
   data.put(x);
+  showPlace();
+  await request({ x });
+}
+
+function showPlace() {
   for (const [i, name] of ["x_1", "x_2"].entries()) {
     form.elements[name].value = x[i];
     form.querySelector(`output[for=${form.elements[name].id}]`).textContent = x[i].toFixed(2);
   }
-  await request({ x });
 }
 
 function show(answer) {

@@ -18,6 +18,7 @@ let running = false;
 const request = latest("step_1", show, fail);
 
 export function begin() {
+  settings(form);  // shows the values while Python is being loaded
   planes = SHOWN.map((name) => {
     const plane = new Plane(section.querySelector(`[data-estimator="${name}"]`), 4, ["z₁", "z₂"]);
     plane.put = plane.handle(`Mean of q, in the picture of the ${name} gradients`, q.mean, (mean) => {

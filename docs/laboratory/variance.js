@@ -10,6 +10,7 @@ let seed = 0;
 const request = latest("variance", show, (message) => { numbers.textContent = message; });
 
 export function begin() {
+  settings(form);  // shows the values while Python is being loaded
   form.addEventListener("input", () => update());
   form.addEventListener("submit", (event) => event.preventDefault());
   section.querySelector("[data-do=samples]").addEventListener("click", () => { seed += 1; update(); });
@@ -29,7 +30,7 @@ function show(answer) {
     histogram(section.querySelector(`[data-estimator="${name}"]`), answer, told, name);
     const outside = told.outside ? `, ${told.outside} of 2000 beyond the picture` : "";
     const off = told.off ? " It is biased: f has a jump, which its derivative does not see." : "";
-    words.push(`${name}: average ${told.average.toFixed(3)} ± ${told.standard_error.toFixed(3)}, ` +
+    words.push(`${name[0].toUpperCase()}${name.slice(1)}: average ${told.average.toFixed(3)} ± ${told.standard_error.toFixed(3)}, ` +
       `standard deviation ${told.sd.toPrecision(3)}${outside}.${off}`);
   }
   const [one, other] = Object.values(answer.estimators).map((told) => told.sd ** 2);

@@ -58,6 +58,8 @@ SEEN = """JSON.stringify((() => {
     unset: [...document.querySelectorAll(".math.notranslate")]
       .filter(e => !e.querySelector(".MathJax")).length,
     refused: document.querySelectorAll(".MathJax_Error, .merror").length,
+    torn: [...document.querySelectorAll("nav a.reference")]
+      .filter(e => /^\\S+$/.test(e.innerText) && e.scrollHeight > 40).map(e => e.innerText),
     broken: [...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src),
   };
 })())"""
@@ -139,6 +141,8 @@ BAD = {
     "errors": f"<main>{TEXT}<script>none()</script></main>",
     "refused": f'<main>{TEXT}<span class="merror">x</span></main>',
     "unset": f'<main>{TEXT}<span class="math notranslate">x</span></main>',
+    "torn": f'<nav style="width: 3em; overflow-wrap: anywhere"><a class="reference" '
+    f'style="display: block">AutoregressiveCategorical</a></nav><main>{TEXT}</main>',
     "words": "<main><h1>Title</h1></main>",
     "ink": f'<main style="color: white; height: 600px">{TEXT}</main>',
 }

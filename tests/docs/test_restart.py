@@ -84,6 +84,11 @@ def test_a_restart_during_loading_still_draws_the_pictures(page):
     assert say(page, "1 + 1") == "2"
 
 
+def test_the_settings_are_shown_before_python_is_there(page):
+    assert page.run(STATE) == "loading"
+    assert page.run("[...document.querySelectorAll('output')].filter(o => !o.value).length") == 0
+
+
 def test_an_exercise_does_not_wait_for_a_life_that_has_ended(page):
     output = "document.querySelector('#exercises .code .output').textContent"
     page.run("document.querySelector('#exercises .cell.code button').click()")
