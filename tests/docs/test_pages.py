@@ -59,7 +59,7 @@ SEEN = """JSON.stringify((() => {
       .filter(e => !e.querySelector(".MathJax")).length,
     refused: document.querySelectorAll(".MathJax_Error, .merror").length,
     torn: [...document.querySelectorAll("nav a.reference")]
-      .filter(e => /^\\S+$/.test(e.innerText) && e.scrollHeight > 40).map(e => e.innerText),
+      .filter(e => /^[\\w.]+$/.test(e.innerText) && e.scrollHeight > 40).map(e => e.innerText),
     broken: [...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src),
   };
 })())"""
