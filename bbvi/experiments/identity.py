@@ -1,12 +1,10 @@
 """What a run is: everything that its numbers depend on, in plain values."""
 
-import ast
 import dataclasses
 import hashlib
 import inspect
 import json
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
@@ -15,9 +13,6 @@ from typing import Any
 import numpy as np
 
 from bbvi.experiments.csv_and_json import version_of
-
-SOURCE = "bbvi_source"
-"""The name, in the spec of a user's module, of the digest of its source."""
 
 
 def digest(value: Any) -> str:
@@ -48,68 +43,6 @@ def code_digest() -> str:
     return total.hexdigest()[:16]
 
 
-def source_digest(path: Path) -> str:
-    """SHA-256 of a file; of a .py, with the modules beside it that it imports, and theirs."""
-    contents: dict[Path, bytes] = {}
-    waiting = [path]
-    while waiting:
-        file = waiting.pop()
-        if file not in contents:
-            contents[file] = file.read_bytes()
-            names = _imported_names(file, contents[file])
-            beside = (file.with_name(f"{name}.py") for name in sorted(names))
-            waiting += [other for other in beside if other.is_file()]
-    first, *others = contents.values()
-    digests = sorted(hashlib.sha256(other).hexdigest() for other in others)
-    return hashlib.sha256(first + "".join(digests).encode()).hexdigest()
-
-
-def source_when_imported(module: Any) -> str:
-    """`source_digest` of a user's module, as it was when this process first asked.
-
-    A worker that lives long has the code that it imported, whatever its file holds by now.  The
-    digest is kept by the module's spec, which a reload makes anew.
-    """
-    kept = vars(module.__spec__)
-    if SOURCE not in kept:
-        kept[SOURCE] = source_digest(Path(module.__file__))
-    return str(kept[SOURCE])
-
-
-def user_sources() -> dict[str, str]:
-    """Name -> digest of the user's modules that this process has marked."""
-    # sys.modules may hold anything, and asking some of it for a name would import.
-    specs = {
-        name: vars(module).get("__spec__")
-        for name, module in sys.modules.items()
-        if inspect.ismodule(module)
-    }
-    return {
-        name: vars(spec)[SOURCE] for name, spec in specs.items() if spec and SOURCE in vars(spec)
-    }
-
-
-def other_sources(expected: Mapping[str, str]) -> list[str]:
-    """Those of a user's modules that this process imported from another source than expected."""
-    imported = {name: sys.modules[name] for name in expected if name in sys.modules}
-    return [
-        name for name, module in imported.items() if source_when_imported(module) != expected[name]
-    ]
-
-
-def _imported_names(file: Path, content: bytes) -> set[str]:
-    """The modules that a source file names in its imports, without their packages' parts."""
-    if file.suffix != ".py":
-        return set()
-    try:
-        nodes = list(ast.walk(ast.parse(content)))
-    except (SyntaxError, ValueError, RecursionError):
-        return set()
-    modules = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
-    modules += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
-    return {module.partition(".")[0] for module in modules} - {""}
-
-
 def this_bbvi() -> dict[str, str]:
     """Version and code of the package that computes in this process."""
     return {"version": version_of("bbvi"), "code": code_digest()}
@@ -137,8 +70,11 @@ def _version(bbvi: Any) -> str:
     return f"version {bbvi.get('version')}, code {bbvi.get('code')}"
 
 
-def described(value: Any) -> Any:
-    """Plain values that differ if two objects differ: arrays by digest, functions by name.
+def described(value: Any, inside: tuple[int, ...] = ()) -> Any:
+    """Plain values that differ if two objects differ.
+
+    Arrays count by digest, objects by their attributes, the package's functions by their names,
+    others by their code too.  ``inside`` are the objects that this one is a part of.
 
     Examples
     --------
@@ -150,22 +86,85 @@ def described(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         array = np.ascontiguousarray(value)
         return f"{array.dtype} {array.shape} {hashlib.sha256(array.tobytes()).hexdigest()}"
+    if id(value) in inside:
+        return type(value).__qualname__
+    inside = (*inside, id(value))
     if isinstance(value, partial):
-        return [described(value.func), described(value.args), described(value.keywords)]
+        return [described(part, inside) for part in (value.func, value.args, value.keywords)]
     if isinstance(value, Mapping):
-        return {str(key): described(item) for key, item in value.items()}
+        return {str(key): described(item, inside) for key, item in value.items()}
     if isinstance(value, tuple) and type(value) is not tuple:
         fields: Any = getattr(type(value), "_fields", ())
-        return {name: described(item) for name, item in zip(fields, value)}
+        return {name: described(item, inside) for name, item in zip(fields, value)}
     if isinstance(value, list | tuple):
-        return [described(item) for item in value]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        parts = {f.name: described(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return {"type": type(value).__qualname__, **parts}
-    name = getattr(value, "__qualname__", None)
-    if name is None:
-        return f"{type(value).__module__}.{type(value).__qualname__}"
-    return f"{getattr(value, '__module__', '')}.{name}"
+        return [described(item, inside) for item in value]
+    if isinstance(value, set | frozenset):
+        return sorted(map(repr, value))
+    if inspect.ismethod(value):
+        return [described(value.__func__, inside), described(value.__self__, inside)]
+    if inspect.isfunction(value):
+        return _described_function(value, inside)
+    name = getattr(value, "__qualname__", None) or getattr(value, "__name__", None)
+    if name is not None:
+        return f"{getattr(value, '__module__', '')}.{name}"
+    return _described_object(value, inside)
+
+
+def _described_object(value: Any, inside: tuple[int, ...]) -> Any:
+    """Its class and attributes; of a class that is not the package's, also its code."""
+    if dataclasses.is_dataclass(value):
+        parts = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    else:
+        parts = getattr(value, "__dict__", {})  # an object of anybody's class
+    kind = type(value)
+    told = {"type": kind.__qualname__, **{key: described(p, inside) for key, p in parts.items()}}
+    functions = {
+        f"{base.__qualname__}.{name}": _code(function.__code__)
+        for base in kind.__mro__
+        if not _is_ours(base)
+        for name, function in vars(base).items()
+        if inspect.isfunction(function)
+    }
+    return {**told, "code": digest(functions)} if functions else told
+
+
+def _described_function(function: Any, inside: tuple[int, ...]) -> Any:
+    """Its name and what it encloses; of one that is not the package's, also its code."""
+    name = f"{function.__module__}.{function.__qualname__}"
+    cells = [cell for cell in function.__closure__ or () if _is_full(cell)]
+    enclosed = [described(cell.cell_contents, inside) for cell in cells]
+    if _is_ours(function):
+        return [name, enclosed] if enclosed else name
+    defaults = described([function.__defaults__, function.__kwdefaults__], inside)
+    return [name, _code(function.__code__), enclosed, defaults]
+
+
+def _is_ours(value: Any) -> bool:
+    """Whether a class or function is the package's, whose code `code_digest` knows."""
+    return str(value.__module__).partition(".")[0] == "bbvi"
+
+
+def _is_full(cell: Any) -> bool:
+    """Whether a variable that a function encloses has its value yet."""
+    try:
+        return cell.cell_contents is not cell
+    except ValueError:
+        return False
+
+
+def _code(code: Any) -> str:
+    """SHA-256 of compiled code, without the places that it came from."""
+    parts = [code.co_code.hex(), code.co_names, [_constant(value) for value in code.co_consts]]
+    return digest(parts)
+
+
+def _constant(value: Any) -> Any:
+    """A constant of compiled code, the same in every process: sets have no order."""
+    if inspect.iscode(value):
+        return _code(value)
+    if isinstance(value, frozenset):
+        return sorted(map(repr, value))
+    return [_constant(part) for part in value] if isinstance(value, tuple) else repr(value)
 
 
 def cell_rng(seed: int, cell: Mapping[str, Any], replicate: int = 0) -> np.random.Generator:

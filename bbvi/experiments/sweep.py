@@ -8,6 +8,7 @@ was killed and started again.
 
 import json
 import os
+import pickle
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
@@ -26,11 +27,10 @@ from bbvi.experiments.identity import (
     cell_rng,
     check_worker,
     digest,
-    other_sources,
     this_bbvi,
-    user_sources,
     words_of,
 )
+from bbvi.experiments.sources import Source, add_folders, other_sources, user_sources
 from bbvi.experiments.store import MANIFEST, claim, sweep_strays
 from bbvi.experiments.sweep_files import Outcome, read_cell, write_cell
 from bbvi.limits import check_memory
@@ -148,8 +148,11 @@ def run_sweep(
         for note in notes:
             bar.write(note, file=sys.stderr)
         of = function.of if isinstance(function, PerCell) else lambda _: function
-        task = partial(_run_unit, seed, user_sources())
-        todo = [(unit, of(json.loads(unit.cell))) for unit in units if unit not in outcomes]
+        sources = user_sources()
+        # A user's module is imported where its folder is known, which a cluster's workers are not.
+        sent = pickle.dumps if sources and executor is not None else lambda function: function
+        todo = [(unit, sent(of(json.loads(unit.cell)))) for unit in units if unit not in outcomes]
+        task = partial(_run_unit, seed, sources)
         for (unit, _), result in compute(task, todo, executor, workers):
             outcomes[unit] = _outcome(unit, result)
             if home is not None:
@@ -166,12 +169,14 @@ class Unit(NamedTuple):
     replicate: int
 
 
-def _run_unit(seed: int, sources: dict[str, str], parcel: tuple[Unit, CellFunction]) -> str:
+def _run_unit(seed: int, sources: dict[str, Source], parcel: tuple[Unit, Any]) -> str:
     """Compute one cell where BLAS has one thread: its rows or its traceback, as JSON."""
     threadpool_limits(1)
-    unit, function = parcel
+    unit, sent = parcel
     cell = json.loads(unit.cell)
     try:
+        add_folders(source.folder for source in sources.values())
+        function = pickle.loads(sent) if isinstance(sent, bytes) else sent
         rows = [dict(row) for row in function(cell, cell_rng(seed, cell, unit.replicate))]
         _check_names(rows, {**cell, "replicate": unit.replicate})
         answer = {"rows": rows, "bbvi": this_bbvi(), "others": other_sources(sources)}

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from bbvi.datasets import train_test_split
-from bbvi.experiments.identity import source_digest, source_when_imported
 from bbvi.experiments.methods import Method, by_encoder
 from bbvi.experiments.problem import Problem
+from bbvi.experiments.sources import add_folders, remember_sources, source_digest
 from bbvi.families import DiagonalGaussian
 from bbvi.inference import fit_amortized
 from bbvi.nets import MLP
@@ -53,7 +53,7 @@ def load_object(text: str) -> Any:
     if not path.is_file():
         raise FileNotFoundError(f"{text}: no file {path_text}; expected FILE.py:NAME.")
     module = _imported(path)
-    source_when_imported(module)
+    remember_sources(module)
     if not hasattr(module, name):  # a foreign module: its names are what is asked for
         names = [key for key, value in vars(module).items() if _is_of(module, key, value)]
         raise ValueError(
@@ -75,7 +75,7 @@ def _imported(path: Path) -> Any:
     known = sys.modules.get(name)
     if known is not None and getattr(known, "__file__", None) == str(path):
         return known
-    _add_folder(str(path.parent))
+    add_folders([str(path.parent)])
     spec = importlib.util.find_spec(name)
     if known is not None or spec is None or spec.origin != str(path):
         raise ValueError(
@@ -89,13 +89,6 @@ def _imported(path: Path) -> Any:
         lines = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
         number = lines[-1].lineno if lines else getattr(error, "lineno", "?")
         raise ValueError(f"{path.name}, line {number}: {type(error).__name__}: {error}") from None
-
-
-def _add_folder(folder: str) -> None:
-    """At the end of the search path, once; importers may have an older listing of it."""
-    if folder not in sys.path:
-        sys.path.append(folder)
-    importlib.invalidate_caches()
 
 
 def _is_of(module: Any, key: str, value: Any) -> bool:

@@ -21,7 +21,8 @@ from bbvi.estimators.table import ESTIMATORS
 from bbvi.evaluation.gradients import BlockStatistics, GradientStatistics, gradient_statistics
 from bbvi.evaluation.tail_index import InfiniteVarianceWarning
 from bbvi.experiments.estimates import worker_count
-from bbvi.experiments.identity import cell_rng, described, source_digest
+from bbvi.experiments.identity import cell_rng, described
+from bbvi.experiments.sources import source_digest
 from bbvi.experiments.sweep import Cell, CellFunction, PerCell, Sweep, run_sweep
 from bbvi.experiments.trajectory import Trajectory, trajectory
 from bbvi.experiments.user_files import is_from_file, sha256_of
