@@ -12,6 +12,7 @@ from bbvi.backends import autodiff, kernel
 from bbvi.nets import MLP, ConvNet
 from bbvi.protocols import EncoderLike
 from bbvi.types import Array, Model, Target, Theta
+from bbvi.validation import check_unmasked
 
 __all__ = ["autodiff", "encode", "kernel", "resolve", "target", "unchecked_target"]
 
@@ -70,9 +71,12 @@ def encode(
 
     Raises
     ------
+    TypeError
+        If x is masked.
     ValueError
         If the back end is unknown, or the kernel is asked for an encoder of another kind.
     """
+    check_unmasked(x=x)
     if backend == "auto":
         backend = "kernel" if type(encoder) in (MLP, ConvNet) else "autodiff"
     if backend == "kernel" and type(encoder) not in (MLP, ConvNet):

@@ -22,9 +22,9 @@ from bbvi.datasets import load_table
 from bbvi.experiments.catalogue import CATALOGUE, Entry, entry_of, problem_of
 from bbvi.experiments.cluster import cluster
 from bbvi.experiments.compare import check_methods
-from bbvi.experiments.compare_results import report
+from bbvi.experiments.compare_results import report, step_sizes_in_words
 from bbvi.experiments.compare_seeds import compare_seeds
-from bbvi.experiments.cross import cross_table, learn_shared
+from bbvi.experiments.cross import cross_table, learn_shared, shared_learner
 from bbvi.experiments.csv_and_json import write_csv
 from bbvi.experiments.estimates import check_comparison, worker_count
 from bbvi.experiments.methods import DEFAULT, METHODS, QUICK, Method, Settings
@@ -163,22 +163,25 @@ def run(args: argparse.Namespace) -> int:
             tuned = tune(source, settings=trial, table=table, folder=args.out / "tune", **common)
             trials, table = tuned.rows, table | tuned.table
             write_csv(args.out / "tuning.csv", trials)
+        notes = [step_sizes_in_words(settings, table, methods)]
         if args.theta == "shared":
             theta = learn_shared(source, table, methods, settings, args.seed)
+            notes.append(f"All infer at one theta, learned by {shared_learner(table, methods)}.")
         common |= {"table": table, "theta": theta, "num_seeds": num_seeds}
         compare = partial(compare_seeds, source, **common)
         result = compare(settings=settings, folder=args.out / "runs")
         if args.budget:
             timed = compare(settings=equal_seconds, folder=args.out / "timed")
+        # Before the cross table, which may fail.
+        write(args, problem, settings, table, result, timed, time.perf_counter() - start)
         if args.cross:
             folder = args.out / "cross"
             crossed = cross_table(source, result.fits, settings, table, folder=folder, **places)
             write_csv(args.out / "cross.csv", crossed)
-        seconds = time.perf_counter() - start
-        write(args, problem, settings, table, result, timed, seconds)
-    print(report(problem, result, timed, crossed, trials))
+    print(report(problem, result, timed, crossed, trials, settings.evaluations, notes))
+    seconds = time.perf_counter() - start
     print(f"\n{seconds:.0f} s; rows, curves, fits, manifest and figure are in {args.out}")
-    return 1 if result.failures else 0
+    return 1 if result.failures or (timed is not None and timed.failures) else 0
 
 
 def check_runs(
@@ -261,6 +264,11 @@ def check_arguments(args: argparse.Namespace, table: Any, methods: list[str]) ->
             "expected a method that has one beside it. Leave --inner-steps out."
         )
     given = [name for name in ("rate", "local_rate", "inner_steps") if getattr(args, name)]
+    if args.cross and args.theta == "shared":
+        raise ValueError(
+            "--cross compares inference at the theta of every method, but --theta is shared; "
+            "expected one of the two."
+        )
     if args.tune and given:
         raise ValueError(
             f"--tune chooses the step sizes, but --{given[0].replace('_', '-')} is given too; "

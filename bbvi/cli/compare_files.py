@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from bbvi.cli.output import arguments_of, save_pictures
-from bbvi.experiments.compare_results import write_tables
+from bbvi.experiments.compare_results import above_budget, seeds_in_words, write_tables
 from bbvi.experiments.compare_seeds import SeedComparison, plain_posterior
 from bbvi.experiments.csv_and_json import environment, write_json
 from bbvi.experiments.identity import described
@@ -51,7 +51,7 @@ def write(
     }
     finish(out, manifest)
     if result.summary:
-        title = _title(problem, result, args.theta == "shared")
+        title = _title(problem, settings, result, args.theta == "shared")
         kept = {
             "title": title,
             "image_shape": problem.image_shape,
@@ -73,12 +73,13 @@ def write(
             save_pictures(args, figure, out / f"{name}.png")
 
 
-def _title(problem: Problem, result: SeedComparison, shared: bool) -> str:
+def _title(problem: Problem, settings: Settings, result: SeedComparison, shared: bool) -> str:
     # A dollar sign would start a formula.
     name = problem.name.replace("$", r"\$")
     at = "one theta, " if shared else ""
-    title = f"Ways to infer on {name}, at {at}equal evaluations, "
-    title += f"{result.summary[0]['seeds']} seeds"
+    if not above_budget(result, settings.evaluations):
+        at += "equal evaluations, "
+    title = f"Ways to infer on {name}, {'at ' if at else ''}{at}{seeds_in_words(result)}"
     if problem.units != Problem._field_defaults["units"]:
         title += f"\nunits {problem.units}"
     return title

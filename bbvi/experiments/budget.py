@@ -53,7 +53,12 @@ def try_methods(problem: Problem, table: Mapping[str, Method], settings: Setting
         rng = cell_rng(0, {"try": 0})
         theta = astype(problem.model.init(rng), problem.train.x.dtype)
         try:
-            _procedure(problem, method, theta, settings, False, False, 1, None)(rng)
+            fit = _procedure(problem, method, theta, settings, False, False, 1, None)(rng)
+            if not isinstance(fit, Fit):
+                raise TypeError(
+                    f"its procedure returned {type(fit).__name__}; expected the bbvi.Fit that "
+                    "bbvi.fit_amortized returns."
+                )
             if not isinstance(method.estimator, str):
                 check_entropy(method.estimator, problem.family, settings.num_samples)
         except (TypeError, ValueError) as error:
@@ -104,7 +109,9 @@ def _procedure(
     budget: int | None,
 ) -> Callable[[np.random.Generator], Fit]:
     """The method's procedure, which awaits the rng, with its step sizes or the settings'."""
-    rate = method.rate if settings.rate is None else settings.rate
+    rate = method.rate
+    if rate is not None and settings.rate is not None:
+        rate = settings.rate
     local_rate = method.local_rate if settings.local_rate is None else settings.local_rate
     inner_steps = method.inner_steps if settings.inner_steps is None else settings.inner_steps
     return partial(
@@ -120,7 +127,7 @@ def _procedure(
         max_evaluations=budget,
         batch_size=settings.batch_size,
         inner_steps=inner_steps or 1,
-        optimizer=adam(cosine_decay(rate, num_steps)),
+        optimizer=None if rate is None else adam(cosine_decay(rate, num_steps)),
         local_optimizer=adam(local_rate),
         learning=known_theta(theta) if known else maximum_likelihood,
         theta=theta,

@@ -1,7 +1,7 @@
 """What a comparison over seeds leaves behind: tables, conclusions, fits."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from bbvi.evaluation.paired import Difference
 from bbvi.experiments.compare_seeds import SeedComparison
 from bbvi.experiments.csv_and_json import format_table, write_csv
 from bbvi.experiments.failures import failures_in_words, write_failures
+from bbvi.experiments.methods import Method, Settings
 from bbvi.experiments.problem import Problem
 
 
@@ -18,6 +19,8 @@ def report(
     timed: SeedComparison | None = None,
     crossed: Sequence[dict[str, Any]] = (),
     trials: Sequence[dict[str, Any]] = (),
+    evaluations: int | None = None,
+    notes: Sequence[str] = (),
 ) -> str:
     """Tables, conclusions and failures as text.
 
@@ -31,10 +34,14 @@ def report(
         Of `bbvi.experiments.cross.cross_table`.
     trials : sequence of dict
         Of `bbvi.experiments.tuning.tune`.
+    evaluations : int, optional
+        The budget; what was not kept is told.
+    notes : sequence of str
+        Sentences about what was compared.
     """
     parts = [_chosen(trials)] if trials else []
     if result.summary:
-        parts += _comparison(problem, result)
+        parts += _comparison(problem, result, [*notes, *_unequal(result, evaluations)])
     if timed is not None and timed.summary:
         parts += ["At equal seconds:", _table(timed), *_pairs(timed)]
     if crossed:
@@ -43,10 +50,47 @@ def report(
     return "\n\n".join([*parts, *([failures_in_words(failures)] if failures else [])])
 
 
+def step_sizes_in_words(
+    settings: Settings, table: Mapping[str, Method], methods: Sequence[str]
+) -> str:
+    """With which step size each method moves theta: a ranking is one of step sizes, too."""
+    if settings.rate is not None:
+        return f"Step size of theta: {settings.rate:g}, for all."
+    names: dict[float, list[str]] = {}
+    for name in methods:
+        rate = table[name].rate
+        if rate is not None:
+            names.setdefault(rate, []).append(name)
+    parts = [f"{rate:g} for {', '.join(of)}" for rate, of in sorted(names.items())]
+    return f"Step sizes of theta: {'; '.join(parts) or 'none'}."
+
+
+def above_budget(result: SeedComparison, evaluations: int) -> list[dict[str, Any]]:
+    """The lines of the methods that took more than a tenth beyond the budget."""
+    return [line for line in result.summary if line["evaluations"] > 1.1 * evaluations]
+
+
+def _unequal(result: SeedComparison, evaluations: int | None) -> list[str]:
+    """A sentence about those."""
+    if evaluations is None:
+        return []
+    above = above_budget(result, evaluations)
+    counts = ", ".join(f"{line['method']} {line['evaluations']:,.0f}" for line in above)
+    return [f"Not at equal evaluations: of {evaluations:,} took {counts}."] if above else []
+
+
+def seeds_in_words(result: SeedComparison) -> str:
+    """Such as "5 seeds", or "2 to 5 seeds" where some runs ended in errors."""
+    counts = sorted({line["seeds"] for line in result.summary})
+    return f"{' to '.join(map(str, (counts[0], counts[-1])[: len(counts)]))} seeds"
+
+
 def _table(result: SeedComparison) -> str:
+    uneven = len({line["seeds"] for line in result.summary}) > 1
     lines = [
         {
             "method": line["method"],
+            **({"seeds": str(line["seeds"])} if uneven else {}),
             "train": f"{line['train_elbo']:.2f}",
             "held-out ELBO": _interval(line, "test_elbo"),
             "log p(x)": f"{line['test_log_evidence']:.2f}",
@@ -60,7 +104,7 @@ def _table(result: SeedComparison) -> str:
     return format_table(lines, lines[0])
 
 
-def _comparison(problem: Problem, result: SeedComparison) -> list[str]:
+def _comparison(problem: Problem, result: SeedComparison, notes: Sequence[str]) -> list[str]:
     """What was compared, the table, what was not converged, and the pairs."""
     held_out, evaluated = len(problem.test.x), result.rows[0]["test_rows"]
     of_all = "" if evaluated == held_out else f" of {held_out}"
@@ -68,11 +112,16 @@ def _comparison(problem: Problem, result: SeedComparison) -> list[str]:
     head = (
         f"{problem.name}: {len(problem.train.x)} training and {evaluated}{of_all} held-out rows; "
         "nats per datapoint,\n"
-        f"means over {result.summary[0]['seeds']} seeds with 95 % intervals; log p(x) "
+        f"means over {seeds_in_words(result)} with 95 % intervals; log p(x) "
         f"{'' if by == 'exact' else 'by '}{by};\n"
         f"units: {problem.units}"
     )
-    parts = [head, _table(result)]
+    parts = [head, _table(result), *map(_wrapped, notes)]
+    if len({line["seeds"] for line in result.summary}) > 1:
+        parts.append(
+            "Some runs ended in errors: means are over the others, pairs over the seeds that all "
+            "have."
+        )
     parts += [f"Caution: {doubt}" for doubt in problem.cautions]
     moving = [line for line in result.summary if line["unconverged_fits"] > 0]
     if moving:
@@ -110,7 +159,7 @@ def _chosen(trials: Sequence[dict[str, Any]]) -> str:
     lines = {
         row["method"]: {
             "method": row["method"],
-            "rate": f"{row['rate']:g}",
+            "rate": "" if row["rate"] is None else f"{row['rate']:g}",
             "local rate": "" if row["local_rate"] is None else f"{row['local_rate']:g}",
             "inner steps": "" if row["inner_steps"] is None else str(row["inner_steps"]),
         }
@@ -158,7 +207,9 @@ def write_tables(out: Path, result: SeedComparison, timed: SeedComparison | None
     write_csv(out / "differences.csv", told(result.differences))
     if timed is not None:
         write_csv(out / "compare_seconds.csv", timed.summary)
+        write_csv(out / "seeds_seconds.csv", timed.rows)
         write_csv(out / "curves_seconds.csv", timed.curves)
+        write_csv(out / "differences_seconds.csv", told(timed.differences))
     write_failures(out, [*result.failures, *(() if timed is None else timed.failures)])
     for (method, seed), fit in result.fits.items():
         path = out / "fits" / f"{method}-{seed}.npz"

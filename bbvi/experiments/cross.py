@@ -34,17 +34,22 @@ def learn_shared(
     settings: Settings,
     seed: int,
 ) -> Theta:
-    """The theta at which all are to infer: learned by the last of the methods with an encoder.
-
-    Any theta will do; one that was learned by an encoder's method has posteriors that an encoder
-    can follow, and so flatters none of the others.
-    """
-    problem = source()
-    without_step_1 = [name for name in methods if table[name].inner_steps is None]
-    name = (without_step_1 or list(methods))[-1]
+    """The theta at which all are to infer: learned by `shared_learner`."""
+    problem, name = source(), shared_learner(table, methods)
     start_rng, rng = cell_rng(seed, {"theta": "shared"}).spawn(2)
     theta = astype(problem.model.init(start_rng), problem.train.x.dtype)
     return learn(problem, table[name], theta, rng, settings).theta
+
+
+def shared_learner(table: Mapping[str, Method], methods: Sequence[str]) -> str:
+    """The last of the methods, in the table's order, that has an encoder and no Step 1.
+
+    Any theta will do; one that was learned by an encoder's method has posteriors that an encoder
+    can follow.
+    """
+    ordered = [name for name in table if name in methods]
+    without_step_1 = [name for name in ordered if table[name].inner_steps is None]
+    return (without_step_1 or ordered)[-1]
 
 
 def cross_table(

@@ -82,8 +82,8 @@ class Method(NamedTuple):
     infer_new : callable
         (problem, learned, x, rng, settings) -> lam of new data.
     rate, local_rate : float
-        Step sizes of theta and phi, and of lam, chosen on the digits' validation rows by
-        ``bbvi compare --tune``, for every method from equally many.
+        Step sizes of theta and phi (None: it has none), and of lam, chosen on the digits'
+        validation rows by ``bbvi compare --tune``, for every method from equally many.
     inner_steps : int or None
         Step 1's steps per theta step; None where there is no Step 1.
     """
@@ -91,7 +91,7 @@ class Method(NamedTuple):
     procedure: Callable[..., Fit]
     estimator: str | Estimator
     infer_new: Callable[..., Array]
-    rate: float = 0.03
+    rate: float | None = 0.03
     local_rate: float = 0.1
     inner_steps: int | None = None
 
@@ -164,7 +164,7 @@ METHODS: dict[str, Method] = {
     "wake-sleep": Method(fit_wake_sleep, "reparameterized", by_encoder, 0.03),
     "monte-carlo-em": Method(fit_monte_carlo_em, "reparameterized", by_step_1, 0.03, 0.1, 1),
     "mean-field-em": Method(
-        fit_mean_field_em, "reparameterized", by_coordinate_updates, 0.03, 0.1, 1
+        fit_mean_field_em, "reparameterized", by_coordinate_updates, None, 0.1, 1
     ),
 }
 """The methods of ``bbvi compare``; add a line to compare your own."""

@@ -52,7 +52,7 @@ def train_until(
         rng,
         num_steps=step,
         batch_size=batch_size,
-        optimizer=adam(cosine_decay(method.rate, last_step)),
+        optimizer=None if method.rate is None else adam(cosine_decay(method.rate, last_step)),
         theta=astype(start, problem.train.x.dtype),
     )
     return fit

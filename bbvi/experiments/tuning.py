@@ -39,6 +39,10 @@ WITHOUT_STEP_1 = tuple(
     for rate in np.geomspace(0.001, 0.1, 12).round(5)
 )
 """Tried for a method that has none: as many, closer together."""
+WITHOUT_STEP_SIZES = tuple(
+    {"rate": None, "local_rate": None, "inner_steps": inner_steps} for inner_steps in (1, 5)
+)
+"""Tried for a method whose steps have closed forms."""
 VALIDATION = 0.2
 """Share of the training rows that choose."""
 
@@ -126,6 +130,8 @@ def tune(
 
 def grid_of(method: Method) -> tuple[dict[str, Any], ...]:
     """The step sizes tried for a method."""
+    if method.rate is None:
+        return WITHOUT_STEP_SIZES
     return WITHOUT_STEP_1 if method.inner_steps is None else WITH_STEP_1
 
 

@@ -18,11 +18,10 @@ from typing import Any
 import numpy as np
 
 from bbvi.datasets import train_test_split
-from bbvi.experiments.methods import Method, by_encoder
+from bbvi.experiments.methods import METHODS, Method
 from bbvi.experiments.problem import Problem
 from bbvi.experiments.sources import add_folders, remember_sources, source_digest
 from bbvi.families import DiagonalGaussian
-from bbvi.inference import fit_amortized
 from bbvi.nets import MLP
 from bbvi.suggestions import did_you_mean
 from bbvi.types import GenerativeModel
@@ -152,7 +151,8 @@ def _cast(problem: Problem, dtype: Any) -> Problem:
 def methods_of_file(text: str) -> Mapping[str, Method]:
     """The methods of a file: a `Method`, several by name, a procedure, or an estimator.
 
-    An estimator, of the ELBO, is used by `bbvi.fit_amortized`; a procedure has its signature.
+    An estimator, of the ELBO, is used by `bbvi.fit_amortized`; a procedure has its signature.  Both
+    get the step sizes of amortized-reparameterized; a `Method` has its own.
 
     Raises
     ------
@@ -166,10 +166,12 @@ def methods_of_file(text: str) -> Mapping[str, Method]:
         return {name: named}
     if isinstance(named, Mapping) and all(isinstance(m, Method) for m in named.values()):
         return dict(named)
+    # The step sizes of the same with the package's own estimator: nobody is ahead by these alone.
+    like = METHODS["amortized-reparameterized"]
     if callable(named) and is_estimator(named):
-        return {name: Method(fit_amortized, named, by_encoder)}
+        return {name: like._replace(estimator=named)}
     if callable(named) and _takes_procedure_arguments(named):
-        return {name: Method(named, "reparameterized", by_encoder)}
+        return {name: like._replace(procedure=named)}
     raise TypeError(
         f"{text} is {type(named).__name__}; expected a Method, a dict of them, a procedure with "
         "the arguments of fit_amortized, or an estimator (family, target, lam, eps)."
@@ -183,6 +185,11 @@ def with_methods_of_files(
     known, chosen = dict(table), list[str]()
     for name in names:
         of_file = methods_of_file(name) if is_from_file(name) else {}
+        for taken in of_file.keys() & known.keys():
+            raise ValueError(
+                f"{name} has a method {taken}, and there is another of that name; expected a name "
+                "of its own."
+            )
         known |= of_file
         chosen += of_file or [name]
     return known, chosen

@@ -177,12 +177,11 @@ def try_estimator(
             f"{name} returned {got}; expected a bbvi.Estimate whose grad has the shape of lam, "
             f"{lam.shape}."
         )
-    if specification.bias == UNKNOWN:  # a user's own
-        check = check_no_entropy if plain else check_entropy
-        try:
-            check(estimator, family, S)
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from None
+    check = check_no_entropy if plain else check_entropy
+    try:
+        check(estimator, family, S)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def check_entropy(estimator: Estimator, family: Any, S: int) -> None:

@@ -122,7 +122,7 @@ def fit_mean_field_em(
         eps = family.noise(rng, S, len(x), x.dtype)
         z = family.transform(lam[batch], eps)
         elbo = target.value(z).mean(axis=0) + family.entropy(lam[batch])
-        estimate = Estimate(elbo, np.zeros_like(lam), None)
+        estimate = Estimate(elbo, np.zeros_like(lam[batch]), None)
         check_finite(estimate, state, "fit_mean_field_em")
         return state._replace(theta=theta, lam=lam), estimate
 

@@ -11,7 +11,7 @@ from bbvi.limits import shape_that_fits
 from bbvi.nets.activations import ACTIVATIONS
 from bbvi.nets.layers import Conv, Dense, Layer, Shape, TransposedConv, as_shape
 from bbvi.types import Array, Theta
-from bbvi.validation import as_count
+from bbvi.validation import as_count, check_unmasked
 
 KINDS = (Dense, Conv, TransposedConv)
 ROWS = 1000
@@ -162,6 +162,7 @@ class ConvNet:
         ValueError
             If the inputs have another width.
         """
+        check_unmasked(inputs=inputs)
         if inputs.shape[-1] != self.sizes[0]:
             raise ValueError(
                 f"inputs has shape {inputs.shape}; expected (..., {self.sizes[0]}) for the inputs "

@@ -10,7 +10,7 @@ import numpy as np
 from bbvi.limits import shape_that_fits
 from bbvi.nets.activations import ACTIVATIONS
 from bbvi.types import Array, Theta
-from bbvi.validation import as_count
+from bbvi.validation import as_count, check_unmasked
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,8 @@ class MLP:
         return params
 
     def __call__(self, params: Theta, inputs: Array) -> Array:
-        """Map inputs (..., sizes[0]) to outputs (..., sizes[-1])."""
+        """Map inputs (..., sizes[0]) to outputs (..., sizes[-1]); TypeError if they are masked."""
+        check_unmasked(inputs=inputs)
         activate = ACTIVATIONS[self.activation]
         h = inputs
         for layer in range(self.num_layers):

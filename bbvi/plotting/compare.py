@@ -105,7 +105,10 @@ def learning_curves(axes: Axes, curves: Sequence[Row], methods: Sequence[str], c
     """Training ELBO against ``column`` (evaluations or seconds): mean and range over seeds."""
     lowest, highest = [], []
     for number, method in enumerate(methods):
-        budget, elbo = _by_seed([row for row in curves if row["method"] == method], column)
+        of_method = [row for row in curves if row["method"] == method]
+        if not of_method:  # all its runs ended in errors
+            continue
+        budget, elbo = _by_seed(of_method, column)
         mean, color = elbo.mean(axis=0), COLORS[number % len(COLORS)]
         axes.plot(
             budget,
@@ -121,6 +124,8 @@ def learning_curves(axes: Axes, curves: Sequence[Row], methods: Sequence[str], c
         lowest.append(np.quantile(mean, 0.3))
         highest.append(elbo.max())
     # A budget of one step draws one point, whose span would be 0.
+    if not highest:
+        return
     span = max(highest) - min(lowest) or 1.0
     axes.set_ylim(min(lowest) - 0.15 * span, max(highest) + 0.05 * span)
     axes.set_xscale("log")

@@ -117,6 +117,6 @@ def test_each_estimator_of_the_belief_network_has_one_run_and_its_epochs():
     last = {}
     for row in rows:
         last[row["series"]] = max(int(row["x"]), last.get(row["series"], 0))
-    names = set(NAMES.values()) - {"MuProp"}
+    names = set(NAMES.values())
     assert {name: last[name] for name in names} == dict.fromkeys(names, 130)
     assert set(last) - names == {f"REBAR, scale 1 with step {rate:g}" for rate in OTHER_RATES}
