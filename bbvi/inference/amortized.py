@@ -7,6 +7,7 @@ import numpy as np
 
 from bbvi import backends
 from bbvi.estimators import reparameterized
+from bbvi.inference.arguments import check_shapes
 from bbvi.inference.fit import Fit, State
 from bbvi.inference.learning import Learning, maximum_likelihood
 from bbvi.inference.procedure import begin_encoded, run
@@ -88,6 +89,7 @@ def fit_amortized(
         lam, pullback = backends.encode(encoder, state.phi, x_batch, backend)
         eps = family.noise(rng, S, len(batch), x.dtype)
         estimate = estimator(family, target, lam, eps)
+        check_shapes(estimate, lam)
         check_finite(estimate, state, "fit_amortized")
         theta_gradient = mean_gradient(estimate.grad_theta, batch)
         phi_gradient = pullback(estimate.grad / len(batch))

@@ -47,15 +47,7 @@ def check_parts(family: Any, estimator: Any, **optimizers: Optimizer | None) -> 
 
 
 def check_estimate(estimate: Any) -> None:
-    """Raise unless an estimator returned an `Estimate`: elbo (N,), grad (N, P), of floats.
-
-    Raises
-    ------
-    TypeError
-        If it is something else, or masked.
-    ValueError
-        If elbo and grad have other shapes, which would broadcast.
-    """
+    """Raise TypeError unless an estimator returned an `Estimate` of floating-point arrays."""
     if not isinstance(estimate, Estimate) or np.asarray(estimate.grad).dtype.kind != "f":
         told = type(estimate).__name__
         if isinstance(estimate, Estimate):
@@ -65,11 +57,15 @@ def check_estimate(estimate: Any) -> None:
             "of floating-point arrays."
         )
     check_unmasked(grad=estimate.grad, **(estimate.grad_theta or {}))
+
+
+def check_shapes(estimate: Estimate, lam: Array) -> None:
+    """Raise ValueError unless elbo is (N,) and grad (N, P): other shapes would broadcast."""
     elbo, grad = np.shape(estimate.elbo), np.shape(estimate.grad)
-    if len(grad) != 2 or elbo != grad[:1]:
+    if grad != lam.shape or elbo != lam.shape[:1]:
         raise ValueError(
             f"the estimator returned elbo of shape {elbo} and grad of shape {grad}; expected (N,) "
-            "and (N, P): a number and a row of lam's shape for each datapoint."
+            f"= {lam.shape[:1]} and (N, P) = {lam.shape}: a number and a row for each datapoint."
         )
 
 

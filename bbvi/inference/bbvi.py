@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bbvi.estimators import reparameterized
-from bbvi.inference.arguments import check_parts
+from bbvi.inference.arguments import check_parts, check_shapes
 from bbvi.inference.fit import Fit, State
 from bbvi.inference.inner_loop import ascend
 from bbvi.inference.learning import Learning, maximum_likelihood
@@ -129,6 +129,7 @@ def fit_bbvi(
         # Step 2
         eps = family.noise(rng, S, len(batch), x.dtype)
         estimate = estimator(family, target, lam, eps)
+        check_shapes(estimate, lam)
         check_finite(estimate, state, "fit_bbvi")
         gradient = mean_gradient(estimate.grad_theta, batch)
         theta, theta_moments = advance(optimizer, gradient, state.theta_moments, state.theta)

@@ -7,7 +7,7 @@ import numpy as np
 
 from bbvi import backends
 from bbvi.estimators import reparameterized
-from bbvi.inference.arguments import check_parts
+from bbvi.inference.arguments import check_parts, check_shapes
 from bbvi.inference.fit import Fit, State
 from bbvi.inference.inner_loop import ascend
 from bbvi.inference.learning import Learning, maximum_likelihood
@@ -98,6 +98,7 @@ def fit_semi_amortized(
         # Step 2
         eps = family.noise(rng, S, len(batch), x.dtype)
         estimate = estimator(family, target, lam, eps)
+        check_shapes(estimate, lam)
         check_finite(estimate, state, "fit_semi_amortized")
         theta_gradient = mean_gradient(estimate.grad_theta, batch)
         phi_gradient = pullback(first.grad / len(batch))

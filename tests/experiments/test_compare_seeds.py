@@ -137,7 +137,11 @@ def test_equal_seconds_are_about_equal():
 
 
 def test_tuning_tries_equally_many_points_and_never_sees_the_test_data():
-    assert len({len(grid_of(method)) for method in METHODS.values()}) == 1
+    with_sizes = [method for method in METHODS.values() if method.rate is not None]
+    assert len({len(grid_of(method)) for method in with_sizes}) == 1
+    # What has no step size is not tried again and again with others.
+    points = grid_of(METHODS["mean-field-em"])
+    assert [point["inner_steps"] for point in points] == [1, 5]
     problem = IRIS()
     split = validation_split(problem)
     together = np.concatenate([split.train.x, split.test.x])
@@ -230,6 +234,14 @@ def test_the_report_has_equal_seconds_the_cross_table_and_the_chosen_step_sizes(
     assert "of 2 points" in text
     assert text.index("3 seeds") < text.index("At equal seconds:") < text.index("-99.00")
     assert re.search(f"1 {TWO[0]} +-11.25 +-12.25\n2 {TWO[1]} +-21.25 +-22.25", text)
+    notes = ["All infer at one theta."]
+    uneven = [line | {"seeds": 2 + k} for k, line in enumerate(result.summary)]
+    text = report(IRIS(), result._replace(summary=uneven), evaluations=100, notes=notes)
+    assert "means over 2 to 3 seeds" in text
+    assert "Some runs ended in errors" in text
+    assert "All infer at one theta." in text
+    assert re.search(rf"Not at equal evaluations: of 100 took {TWO[0]} [\d,]+, {TWO[1]}", text)
+    assert "Not at equal" not in report(IRIS(), result, evaluations=TINY.evaluations)
     lost = result._replace(
         summary=[], failures=[{"method": "a", "seed": 1, "error": "KeyError: 3"}]
     )
@@ -248,7 +260,7 @@ def test_a_conjugate_model_is_compared_with_its_closed_form(capsys):
 @pytest.mark.slow
 def test_the_command_tunes_times_and_crosses(tmp_path, capsys):
     arguments = ["compare", "--dataset", "iris", "--methods", *TWO, "--evaluations", "3000"]
-    arguments += ["--seeds", "2", "--quick", "--budget", "0.1s", "--cross", "--theta", "shared"]
+    arguments += ["--seeds", "2", "--quick", "--budget", "0.1s", "--cross"]
     assert main([*arguments, "--out", str(tmp_path)]) == 0
     told = capsys.readouterr().out
     assert told.count("Held-out ELBO in pairs") == 2
@@ -265,6 +277,10 @@ def test_options_that_contradict_each_other_are_refused(tmp_path, capsys):
     for arguments, message in (
         (["--tune", "--rate", "0.1"], "--tune chooses the step sizes, but --rate is given too"),
         (["--rate", "-1"], "rate is -1.0; expected a positive number"),
+        (
+            ["--cross", "--theta", "shared"],
+            "--cross compares inference at the theta of",
+        ),
         (["--seeds", "0"], "--seeds is 0; expected at least 1"),
     ):
         out = str(tmp_path / "x")

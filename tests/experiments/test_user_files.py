@@ -10,6 +10,8 @@ import pytest
 from bbvi import Bernoulli, DiagonalGaussian, Laplace
 from bbvi.cli import main
 from bbvi.estimators.table import ESTIMATORS
+from bbvi.experiments.csv_and_json import read_csv
+from bbvi.experiments.methods import METHODS
 from bbvi.experiments.problem import Problem
 from bbvi.experiments.sweep import run_sweep
 from bbvi.experiments.user_files import (
@@ -73,6 +75,20 @@ def unfit(family, target, lam, eps):
 
 
 slow = Method(fit_amortized, halved, by_encoder, rate=0.001)
+def same(family, target, lam, eps):
+    return reparameterized(family, target, lam, eps)
+
+
+def nothing(model, family, x, rng, *, encoder, theta, **settings):
+    fit_amortized(model, family, x, rng, encoder=encoder, theta=theta, **settings)
+
+
+def no_seconds(model, family, x, rng, *, encoder, theta, **settings):
+    if settings["max_evaluations"] is None and settings["num_steps"] > 1:
+        raise RuntimeError("no budget of seconds")
+    return fit_amortized(model, family, x, rng, encoder=encoder, theta=theta, **settings)
+
+
 several = {"slow": slow, "slower": slow._replace(rate=0.0001)}
 number = 3
 """
@@ -186,6 +202,44 @@ def test_every_estimator_of_the_elbo_passes_that_check(family):
     assert told > 5
     with pytest.raises(ValueError, match="without the entropy"):
         check_entropy(ESTIMATORS["leave-one-out"].expectation, family, 4)
+
+
+def test_an_own_estimator_has_the_step_sizes_of_the_packages(file, tmp_path, capsys):
+    mine = methods_of_file(f"{file}:same")["same"]
+    assert mine._replace(estimator="reparameterized") == METHODS["amortized-reparameterized"]
+    out = tmp_path / "x"
+    line = ["compare", "--quick", "--dataset", "iris", "--evaluations", "4000", "--workers", "1"]
+    line += ["--methods", f"{file}:same", "amortized-reparameterized", "--out", str(out)]
+    assert main(line) == 0
+    one, other = read_csv(out / "compare.csv")
+    assert one["test_elbo"] == other["test_elbo"]
+    assert (
+        "Step sizes of theta: 0.01 for same, amortized-reparameterized." in capsys.readouterr().out
+    )
+
+
+def test_two_methods_of_one_name_are_refused(file, tmp_path, capsys):
+    line = ["compare", "--quick", "--methods", f"{file}:same", f"{file}:same"]
+    assert main([*line, "--out", str(tmp_path)]) == 2
+    assert "has a method same, and there is another of that name" in capsys.readouterr().err
+
+
+def test_a_procedure_that_returns_no_fit_is_refused_before_the_work(file, tmp_path, capsys):
+    line = ["compare", "--quick", "--dataset", "iris", "--methods", f"{file}:nothing"]
+    assert main([*line, "--out", str(tmp_path / "x")]) == 2
+    assert "method nothing: its procedure returned NoneType" in capsys.readouterr().err
+
+
+def test_a_timed_run_that_fails_is_told_and_the_rest_is_drawn(file, tmp_path, capsys):
+    out = str(tmp_path / "out")
+    line = ["compare", "--quick", "--dataset", "iris", "--evaluations", "4000", "--workers", "1"]
+    line += ["--budget", "0.1s", "--methods", f"{file}:no_seconds", "amortized-reparameterized"]
+    assert main([*line, "--out", out]) == 1
+    told = capsys.readouterr().out
+    assert "failed: RuntimeError: no budget of seconds" in told
+    assert "At equal seconds" in told
+    assert (tmp_path / "out" / "compare.png").exists()
+    assert main(["results", out, "--figures", str(tmp_path / "again")]) == 0
 
 
 def test_the_folder_of_the_file_takes_nobody_s_place(file, tmp_path):
