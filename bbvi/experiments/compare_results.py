@@ -66,7 +66,7 @@ def step_sizes_in_words(
 
 
 def above_budget(result: SeedComparison, evaluations: int) -> list[dict[str, Any]]:
-    """The lines of the methods that took a quarter more than the budget; a last step may be large."""
+    """Lines of methods that took a quarter more than the budget; a last step may be large."""
     return [line for line in result.summary if line["evaluations"] > 1.25 * evaluations]
 
 
