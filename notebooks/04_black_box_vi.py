@@ -168,10 +168,18 @@ grids = landscapes(decoder.model, decoder.theta, two)
 
 # The gap and the divergence are computed independently; notebook 2 says that they are equal.
 assert np.allclose(course.elbo + course.kl, course.log_evidence, atol=0.05)
+# Most of the way is made early and a gap remains: with other noise, too.
+for seed in (2, 3, 4):
+    again = course
+    if seed != 2:
+        rng = np.random.default_rng(seed)
+        again = watch_step_1(decoder.model, decoder.family, decoder.theta, two, rng, num_steps=60)
+    assert SMOKE or np.all(again.kl[30] < 0.1 * again.kl[0])
+    assert SMOKE or np.all(again.kl[-1] > 0.02)
 step_1_figure(grids, decoder.family, course, two, (8, 8))
 
 # %% [markdown]
-# For both digits the mean is found first, the widths later. At the end a gap remains: the posterior
+# Half of the steps close nine tenths of the gap and more. At the end a gap remains: the posterior
 # is not a factorized Gaussian, and no number of steps will make $q$ fit. The same as a film with a
 # slider: [step_1_moving.html](../figures/step_1_moving.html), made by `bbvi figures`.
 #
@@ -332,6 +340,7 @@ if not SMOKE:
     ends = {name: log_p_end for name, _, log_p_end, _ in table}
     assert ends["1 cold"] < ends["10 cold"] - 1 < ends["30 cold"] - 2
     assert ends["10 cold"] < ends["10 warm"]
+    assert abs(ends["3 cold"] - ends["1 cold"]) < 0.5
 
 # The same with other starts and other noise, in fewer theta steps, and with few steps of Step 1.
 for seed in () if SMOKE else (7, 8, 9):
@@ -384,9 +393,9 @@ fig
 # 2 shows in the evidence, not in the gap. (An autoencoder whose latents "collapse" meets the same
 # accident.)
 #
-# Ten warm steps did in this run what thirty cold ones did: $\lambda$ is kept for every datapoint,
-# and $\theta$ moves little between visits. The other way out is to let a network remember: the next
-# notebook.
+# Ten warm steps got further than ten cold ones, at the same price: $\lambda$ is kept for every
+# datapoint, and $\theta$ moves little between visits. The other way out is to let a network
+# remember: the next notebook.
 #
 # A third way has no $q$ at all: draw the $z_i$ from $p_\theta(z \mid x_i)$ by a Markov chain and
 # take Step 2 on the draws, *Monte Carlo EM* (`fit_monte_carlo_em`). No family limits it, but every

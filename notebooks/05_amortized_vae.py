@@ -341,14 +341,15 @@ if not SMOKE:
         for dim in DIMS:
             assert elbo[2, dim] > elbo[0, dim]
         assert elbo[0, 2] + 5 < elbo[1, 2] < elbo[2, 2]
-        assert elbo[2, 4] - elbo[2, 2] > 2 * (elbo[2, 16] - elbo[2, 4])
+        assert elbo[2, 4] - elbo[2, 2] > elbo[2, 16] - elbo[2, 4]
 fig
 
 # %% [markdown]
 # Depth bends a small code around the data: at $D = 2$ every hidden layer raises the bound, from
-# each of the three starts. Dimensions are worth less and less, and each is paid for by its KL. The
-# purpose decides: two dimensions to look at, more to copy or to restore, and for a model of the
-# data as many as the held-out bound still rewards.
+# each of the three starts. Dimensions are worth less and less (with two hidden layers the third and
+# the fourth more than the twelve after them), and each is paid for by its KL. The purpose decides:
+# two dimensions to look at, more to copy or to restore, and for a model of the data as many as the
+# held-out bound still rewards.
 #
 # ## The lecture's run
 #
@@ -456,7 +457,7 @@ assert shared < 0.02 * num_parameters(conv)
 
 # %% [markdown]
 # A window is used at 196 or 49 places: 1 % of the parameters does two fifths of all products, and a
-# step takes about twice as long. Is it worth that? Both networks on the small digits, from
+# step takes longer. Is it worth that? Both networks on the small digits, from
 # three starts: the convolutional one for as many seconds as the dense one took, then for as many
 # epochs. $\log p(x)$ of 60 held-out digits is by importance sampling (notebook 12).
 
@@ -483,13 +484,15 @@ dense, timed, counted = (
 for name, gain in (("seconds", timed - dense), ("epochs", counted - dense)):
     half = 4.30 * gain.std(ddof=1) / 3**0.5  # t with two degrees of freedom, 95 %
     print(f"convolutional - dense at equal {name}: {gain.mean():.1f} +- {half:.1f} nats")
-    assert SMOKE or abs(gain.mean()) < half
+    assert SMOKE or gain.mean() < half
 if not SMOKE:
+    assert max(map(np.ptp, (dense, timed, counted))) > 3
     assert sum(row["epochs"] for row in ladder[1::3]) < 3 * 20
 
 # %% [markdown]
-# Three starts do not tell the two apart at $D = 2$: where training ends differs more from start to
-# start than from network to network, and an image of 8 × 8 pixels has little for a window to share.
+# Three starts do not show the convolutional network ahead at $D = 2$, neither at equal epochs nor
+# at equal seconds: an image of 8 × 8 pixels has little for a window to share, and a network ends
+# nats apart from start to start.
 # What one sees for certain is the price, fewer epochs in the same time. For MNIST, see
 # [the benchmarks](../benchmarks/README.md). Exercises 5.4 and 5.5 of
 # [chapter 5](exercises/student/05_amortized.ipynb) ask for the sizes and for the adjoint.

@@ -201,7 +201,7 @@ pictures["compare_posteriors"]
 #   ones, at every seed: the encoder has learned its training digits. Look at the amortization gap,
 #   which only new data show.
 # * **Per-datapoint BBVI** leaves next to no amortization gap, because Step 1 is run to its end for
-#   every new digit, at a thousand times the encoder's price and more.
+#   every new digit, at more than five hundred times the encoder's price.
 # * **Semi-amortized** inference starts at the encoder's answer and mends it by Step 1.
 # * With the plain **score function** per-datapoint BBVI hardly learns at all; leave-one-out makes
 #   up for it (compare notebook 3).

@@ -102,9 +102,8 @@ print(f"the VAE is 'significantly' ahead in {(each > bar).sum()} seeds, ", end="
 print(f"'significantly' behind in {(each < -bar).sum()}")
 print(all_seeds.sentence())
 if not SMOKE:
-    assert (each > bar).sum() >= 2
-    assert (each < -bar).sum() >= 2
-    assert low < 0 < high
+    assert (abs(each) > bar).sum() >= 3
+    assert each.std(ddof=1) > 1.25 * np.mean(bar) / 1.96
 
 with styled():
     fig = new_figure(12, 4.6)
@@ -127,12 +126,13 @@ with styled():
     axes.axhline(0, color="black", lw=1)
     axes.set_xticks([*SEEDS, K + 0.7], [*map(str, SEEDS), "all"])
     axes.set(xlabel="seed", ylabel="VAE minus semi-amortized\n(nats per digit)")
-    axes.set_title("Each seed alone: the VAE wins (blue), loses (orange). All seeds: neither")
+    axes.set_title("Each seed alone: the VAE wins (blue), loses (orange); and all seeds together")
 fig
 
 # %% [markdown]
-# Whoever runs one seed publishes one of these. The bars are right about what they measure, other
-# *digits* under these two trained models; about other *runs* they know nothing.
+# Whoever runs one seed publishes one of these, and three or more of the twelve would be called
+# significant. The bars are right about what they measure, other *digits* under these two trained
+# models; about other *runs* they know nothing: the twelve lie further apart than their bars allow.
 #
 # ## Which axis has the error?
 #
@@ -197,7 +197,7 @@ for way, shares in coverage.items():
 if not SMOKE:
     margin = 4 * np.sqrt(0.95 * 0.05 / 2000)
     assert max(coverage["all K N numbers"] + coverage["over digits"]) < 0.8
-    assert max(coverage["over seeds"]) < 0.95
+    assert max(np.subtract(coverage["over seeds"], coverage["over both"])) < 0
     assert min(coverage["over both"]) > 0.95 - margin
 
 with styled():
@@ -217,12 +217,20 @@ with styled():
     axes.set_yticks(-np.arange(len(coverage)), coverage)
     axes.set(xlim=(0, 100), xlabel="intervals of '95 %' that cover the truth (%), K = 5 seeds")
     axes.set_title("Standard error over ...")
+# Four times the digits, or four times the seeds: how far do the means of such tables spread?
+for seed in () if SMOKE else range(3):
+    rng = np.random.default_rng(seed)
+    sizes = {"plain": {}, "digits": {"digits": 4 * N}, "seeds": {"seeds": 20}}
+    spread = {
+        name: tables(rng, 400, **size).mean(axis=(1, 2)).std() for name, size in sizes.items()
+    }
+    assert spread["seeds"] < 0.7 * spread["plain"] < 0.85 * spread["digits"]
 fig
 
 # %% [markdown]
-# The $K N$ numbers are not independent: all digits of one seed share its weights. More test digits
-# do not help, more seeds do. The error over seeds alone forgets that all seeds were measured on the
-# same digits.
+# The $K N$ numbers are not independent: all digits of one seed share its weights. Four times as
+# many test digits hardly help, four times as many seeds do. The error over seeds alone forgets that
+# all seeds were measured on the same digits: it covers the truth less often than that over both.
 #
 # ## Pairs
 #
@@ -295,7 +303,7 @@ for rate in rates:
 print("chosen on validation rows:", {SHORT[name]: rate for name, rate in chosen.items()})
 if not SMOKE:
     assert np.all(np.array(grid[VAE, 0.01]) > np.array(grid[BBVI, 0.01]))
-    assert np.all(np.array(grid[VAE, 0.1]) < np.array(grid[BBVI, 0.1]))
+    assert np.mean(grid[VAE, 0.1]) < np.mean(grid[BBVI, 0.1])
 
 with styled():
     fig = new_figure(12, 4.4)
@@ -307,15 +315,16 @@ with styled():
         for rate in rates:
             axes.plot([rate] * 3, grid[name, rate], "o", ms=8, color=style["color"], clip_on=True)
     axes.set(xscale="log", xlabel="step size", ylabel="validation ELBO (nats)", ylim=(-33, -22))
-    axes.set_title("At 0.01 the VAE is ahead, at 0.1 BBVI: each needs a step size of its own")
+    axes.set_title("In the mean (line) the VAE is ahead at 0.01, BBVI at 0.1")
     axes.legend(loc="lower center")
 fig
 
 # %% [markdown]
-# A ranking at one common step size is a ranking of that step size. So each method gets its best
-# one, from equally many tries at the same budget (`bbvi compare --tune`). The tries are judged on
-# validation rows, *never on test rows*. Why not? Take six runs of the first section as six tries
-# that differ by nothing but luck. Choose the best on 50 digits, and look at it on others:
+# At 0.01 the VAE is ahead at each seed, at 0.1 BBVI is in the mean over the seeds. A ranking at one
+# common step size is a ranking of that step size. So each method gets its best one, from equally
+# many tries at the same budget (`bbvi compare --tune`). The tries are judged on validation rows,
+# *never on test rows*. Why not? Take six runs of the first section as six tries that differ by
+# nothing but luck. Choose the best on 50 digits, and look at it on others:
 
 
 # %%
@@ -367,6 +376,7 @@ for seed in range(3):
     )
     print("lead of S = 1 at equal evaluations {:.2f}, at equal seconds {:.2f} nats".format(*leads))
     assert SMOKE or each > 2 * each_of_16
+    assert SMOKE or leads[0] > 1
     assert SMOKE or leads[1] < 0.8 * leads[0]
 
 with styled():
@@ -503,7 +513,7 @@ fig
 #
 # | mistake | what it does | instead |
 # |---|---|---|
-# | one seed | claims in both directions | several, `--seeds 5`; the interval over seeds |
+# | one seed | claims that another does not repeat | several, `--seeds 5`; the interval over seeds |
 # | error over digits or all $K N$ numbers | "95 %" that are far fewer | over seeds *and* digits |
 # | unpaired | drowns what can be seen | same seeds, same digits, differences |
 # | one step size for all | ranks step sizes | `--tune`: equally many tries each |

@@ -159,6 +159,11 @@ for num in (4, 40):
             assert abs(q_mean - exact_mean) < 0.1
             assert abs(q_sd - conditional) < 0.04
             assert q_sd < exact_sd
+for seed in () if SMOKE else SEEDS:
+    few, many = answers[4, seed], answers[40, seed]
+    assert 0 < few[1] / few[0] < many[1] / many[0] < 1  # MAP / maximum likelihood
+    assert many[3] < 0.6 * few[3]  # both spreads narrow
+    assert many[5] < 0.6 * few[5]
 
 with styled():
     fig = new_figure(12, 4)

@@ -115,8 +115,9 @@ assert np.allclose(by_hand, score_function(family, target, lam, eps).grad)
 #
 # $L_1 = \mathrm{ELBO} \le L_K \le L_{K+1} \le \log p(x)$: the logarithm of a mean of more weights
 # lies nearer to its own mean. What is left falls like $\mathrm{Var}(w / p(x)) / 2K$, if the
-# weights have a variance; with heavier tails more slowly. Digits under a trained
-# decoder (D = 2), $q$ the best factorized Gaussian.
+# weights have a variance; with heavier tails more slowly. Digits under a trained decoder (D = 2),
+# $q$ the best factorized Gaussian: ten weights close two fifths of the distance or more, and a
+# hundred do not close the 99 % that $1 / K$ would.
 
 # %%
 sizes = (1, 2, 5, 10, 20, 50, 100)
@@ -145,7 +146,7 @@ for seed in SEEDS:
     assert np.all(np.diff(left) < 3 * error[:-1])  # shared samples: each bound above the last
     assert np.all(left > -5 * error)
     if not SMOKE:
-        assert left[3] < left[0] / 3
+        assert left[3] < 0.6 * left[0]
         assert left[-1] > 3 * left[0] / 100
 
 with styled():
@@ -199,15 +200,17 @@ for seed in SEEDS:
         f"their ELBOs {elbo_plain:.2f} and {elbo_weighted:.2f}"
     )
 if not SMOKE:
-    assert np.all(np.array(gains) > 0.2)
+    assert np.mean(gains) > 0.1
     lost_plain, lost_weighted = np.array(amortized_losses).T
     assert np.all(lost_weighted > lost_plain)
 
 # %% [markdown]
-# The tighter bound does not make the better $q$: with weights to repair it, $q$ may be wider than
-# the posterior, and its own ELBO is not what was raised. There is a price on the side of $\phi$,
-# too. In $L_K$ the gradient of $\lambda$ gets *smaller* than its noise as K grows, unless the score
-# that is hidden in it is taken out (`dreg`; Rainforth et al., 2018, Tucker et al., 2019):
+# In the mean over the three starts the tighter bound makes the better model; from one start alone
+# it may go either way. It does not make the better $q$: with weights to repair it, $q$ may be wider
+# than the posterior, and its own ELBO is not what was raised, so that it loses more of $\log p(x)$
+# from each start. There is a price on the side of $\phi$, too. In $L_K$ the gradient of $\lambda$
+# gets *smaller* than its noise as K grows, unless the score that is hidden in it is taken out
+# (`dreg`; Rainforth et al., 2018, Tucker et al., 2019):
 
 # %%
 ratios, shown = {"iwae": [], "dreg": []}, (1, 4, 16, 64)
