@@ -231,6 +231,7 @@ TIRED = {
             "y.std(2, ddof=1).mean(1)/np.sqrt(y.shape[1])",
             "np.median(y, 2).std(1, ddof=1)/np.sqrt(y.shape[1])",
             "np.ptp(y.mean(2), axis=1)/2",
+            "y.mean(2).var(1, ddof=1)/np.sqrt(y.shape[1])",
             "1.96*y.mean(2).std(1, ddof=1)/np.sqrt(y.shape[1])",
         ],
     ),

@@ -73,6 +73,7 @@ def _mistakes_in_a_pixel(x: Array, logits: Array, seen: Array) -> list[Suspect]:
             x * logits - np.maximum(logits, 0),
         ),
         ("max(l, 0) is missing in the softplus", x * logits - small),
+        ("x - 1 where x is meant", (x - 1) * logits - softplus),
         (
             "l or -l minus softplus(l): for x = 0 log(1 - p) is -softplus(l) alone",
             np.where(x == 1, logits, -logits) - softplus,

@@ -71,6 +71,7 @@ def check_seed_error(answer: Answer, rng: np.random.Generator) -> None:
         ("the standard deviation of one seed: the error of the mean is smaller by sqrt(K)", sd),
         ("the variance of one seed's mean: its root is meant, divided by sqrt(K)", sd**2),
         ("the variance of the mean: its square root is the standard error", sd**2 / K),
+        ("the variance, where the standard deviation is divided by sqrt(K)", sd**2 / np.sqrt(K)),
         ("divided by K instead of sqrt(K)", sd / K),
         ("1.96 standard errors: the standard error itself is asked for", 1.96 * sd / np.sqrt(K)),
         ("divided by sqrt(N): the mean is over K seeds", sd / np.sqrt(N)),

@@ -38,6 +38,7 @@ def check_full_covariance_transform(answer: Answer, rng: np.random.Generator) ->
     table = [
         ("L is transposed: the covariance would be L^T L", through(transposed)),
         ("the covariance L L^T instead of its factor", through(factor @ transposed)),
+        ("L L^T / 2 instead of L: its root is no half", through(factor @ transposed / 2)),
         ("the inverse of L: it would whiten z", through(np.linalg.inv(factor))),
         ("(L^T)^-1 solves, where L multiplies", through(np.linalg.inv(transposed))),
         ("only the diagonal of L is used", through(factor * np.eye(D))),

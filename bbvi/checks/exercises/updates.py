@@ -51,6 +51,7 @@ def _mistakes_of_step_1(lam: Array, rows: Array, grad: Array, rate: float) -> li
     table = [
         ("the sign: that is a step down, and the ELBO is climbed", moved(-step)),
         ("the step size is missing", moved(grad)),
+        ("the sign, and the step size is missing", moved(-grad)),
         (
             "averaged over the minibatch: each row has its own ELBO and its own gradient",
             moved(step.mean(axis=0)),
@@ -59,6 +60,7 @@ def _mistakes_of_step_1(lam: Array, rows: Array, grad: Array, rate: float) -> li
         ("the size of the minibatch multiplies the step", moved(step * B)),
         ("divided by the number of all datapoints", moved(step / len(lam))),
         (outside, lam + step.mean(axis=0)),
+        (f"{outside}, all by one number", lam + step.mean()),
         (outside, lam + step.sum(axis=0)),
         (outside, lam - step.mean(axis=0)),
         (
