@@ -156,6 +156,13 @@ def test_the_students_page_lists_every_lecture_with_its_exercises():
         assert then == (link if name[:2] in copies else "its questions"), name
 
 
+def test_the_students_page_links_files_of_the_checkout():
+    """A new student reads it before any book is built."""
+    links = re.findall(r"\]\(([^)#:]+)\)", STUDENTS.read_text())
+    assert len(links) > 20
+    assert [link for link in links if not (NOTEBOOKS / link).exists()] == []
+
+
 def test_addresses_appear_with_the_address_of_the_project_only():
     module = release()
     assert module.REPOSITORY == ""
