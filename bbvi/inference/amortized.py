@@ -89,8 +89,8 @@ def fit_amortized(
         lam, pullback = backends.encode(encoder, state.phi, x_batch, backend)
         eps = family.noise(rng, S, len(batch), x.dtype)
         estimate = estimator(family, target, lam, eps)
-        check_shapes(estimate, lam)
         check_finite(estimate, state, "fit_amortized")
+        check_shapes(estimate, lam)
         theta_gradient = mean_gradient(estimate.grad_theta, batch)
         phi_gradient = pullback(estimate.grad / len(batch))
         return move_both(optimizer, theta_gradient, phi_gradient, state), estimate

@@ -129,8 +129,8 @@ def fit_bbvi(
         # Step 2
         eps = family.noise(rng, S, len(batch), x.dtype)
         estimate = estimator(family, target, lam, eps)
-        check_shapes(estimate, lam)
         check_finite(estimate, state, "fit_bbvi")
+        check_shapes(estimate, lam)
         gradient = mean_gradient(estimate.grad_theta, batch)
         theta, theta_moments = advance(optimizer, gradient, state.theta_moments, state.theta)
         state.lam[batch] = lam

@@ -98,8 +98,8 @@ def fit_semi_amortized(
         # Step 2
         eps = family.noise(rng, S, len(batch), x.dtype)
         estimate = estimator(family, target, lam, eps)
-        check_shapes(estimate, lam)
         check_finite(estimate, state, "fit_semi_amortized")
+        check_shapes(estimate, lam)
         theta_gradient = mean_gradient(estimate.grad_theta, batch)
         phi_gradient = pullback(first.grad / len(batch))
         return move_both(optimizer, theta_gradient, phi_gradient, state), estimate

@@ -8,11 +8,14 @@ from urllib.parse import quote, unquote, urlsplit
 
 import chromium
 import pytest
-from book import members
 from chromium import Chromium
 
 import bbvi
 from bbvi.estimators import ESTIMATORS
+
+pytest.importorskip("sphinx")
+
+from book import members
 
 pytestmark = pytest.mark.slow
 

@@ -4,8 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
-from book import members, shown
 from scipy import special, stats
+
+pytest.importorskip("sphinx")
+
+from book import members, shown
 
 N, S = 3, 4
 

@@ -79,7 +79,7 @@ def same(family, target, lam, eps):
     return reparameterized(family, target, lam, eps)
 
 
-def nothing(model, family, x, rng, *, encoder, theta, **settings):
+def no_fit(model, family, x, rng, *, encoder, theta, **settings):
     fit_amortized(model, family, x, rng, encoder=encoder, theta=theta, **settings)
 
 
@@ -225,9 +225,9 @@ def test_two_methods_of_one_name_are_refused(file, tmp_path, capsys):
 
 
 def test_a_procedure_that_returns_no_fit_is_refused_before_the_work(file, tmp_path, capsys):
-    line = ["compare", "--quick", "--dataset", "iris", "--methods", f"{file}:nothing"]
+    line = ["compare", "--quick", "--dataset", "iris", "--methods", f"{file}:no_fit"]
     assert main([*line, "--out", str(tmp_path / "x")]) == 2
-    assert "method nothing: its procedure returned NoneType" in capsys.readouterr().err
+    assert "method no_fit: its procedure returned NoneType" in capsys.readouterr().err
 
 
 def test_a_timed_run_that_fails_is_told_and_the_rest_is_drawn(file, tmp_path, capsys):
