@@ -210,8 +210,17 @@ def source_of(args: argparse.Namespace, entry: Entry | None) -> Any:
             "one of the two. Leave --latent-dim out, or give --dataset."
         )
     data_seed = as_count("--data-seed", args.data_seed, minimum=0)
-    of_data = (args.model, args.dataset, data_seed, args.latent_dim, args.dtype, args.header)
+    # A cluster's worker has another working folder.
+    model, dataset = args.model and absolute(args.model), absolute(args.dataset)
+    of_data = (model, dataset, data_seed, args.latent_dim, args.dtype, args.header)
     return partial(problem_of, *of_data, args.standardize)
+
+
+def absolute(text: str) -> str:
+    """The path of a file, or FILE.py:NAME, from the root; any other name as it is."""
+    path, colon, name = text.partition(".py:")
+    file = Path(f"{path}.py" if colon else path)
+    return f"{file.resolve()}{colon and ':'}{name}" if file.is_file() else text
 
 
 def say_first_row(args: argparse.Namespace) -> None:

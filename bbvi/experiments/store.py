@@ -240,6 +240,8 @@ def _difference(stored: Any, wanted: Mapping[str, Any]) -> str:
         return "its manifest.json is not a record"
     for key in dict.fromkeys([*wanted, *stored]):
         if stored.get(key) != wanted.get(key):
+            if isinstance(stored.get(key), dict) and isinstance(wanted.get(key), dict):
+                return f"of its {key}, {_difference(stored[key], wanted[key])}"
             old, new = (_short(record.get(key)) for record in (stored, wanted))
             return f"its {key} is {old}, here it is {new}"
     return "its manifest.json has other entries"

@@ -9,6 +9,7 @@ import pytest
 
 from bbvi import Bernoulli, DiagonalGaussian, Laplace
 from bbvi.cli import main
+from bbvi.cli.compare import absolute
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.experiments.csv_and_json import read_csv
 from bbvi.experiments.methods import METHODS
@@ -284,3 +285,12 @@ def test_a_worker_with_another_copy_of_the_file_is_refused(tmp_path, monkeypatch
     load_object(f"{path}:cell")
     run_sweep(function, cells, experiment="cells", seed=0, workers=2, folder=tmp_path / "again")
     monkeypatch.delitem(sys.modules, "my_cells")
+
+
+def test_a_worker_elsewhere_finds_the_file_that_was_named_here(file, monkeypatch, tmp_path):
+    monkeypatch.chdir(file.parent)
+    assert absolute(f"{file.name}:counts") == f"{file}:counts"
+    (tmp_path / "t.csv").write_text("1\n")
+    monkeypatch.chdir(tmp_path)
+    assert absolute("t.csv") == str(tmp_path / "t.csv")
+    assert [absolute(name) for name in ("digits", "no.py:x")] == ["digits", "no.py:x"]
