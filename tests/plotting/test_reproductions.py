@@ -130,7 +130,10 @@ def test_zeros_of_a_logarithmic_axis_are_marked_at_its_edge():
 def test_every_stored_picture_can_be_laid_out(name):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        picture(name).canvas.draw()
+        figure = picture(name)
+        figure.canvas.draw()
+    # No panel is squeezed to nothing by its labels.
+    assert all(min(axes.get_position().size) > 0.1 for axes in figure.axes)
 
 
 def test_a_comparison_without_a_curve_is_drawn_by_its_reach():

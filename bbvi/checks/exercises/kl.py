@@ -128,6 +128,21 @@ def _gaussian_kl(mean_q: Array, cov_q: Array, mean_p: Array, cov_p: Array) -> Ar
     return 0.5 * (trace + square - gap.shape[1] + log_det)
 
 
+def _wrong_log_dets(cov_q: Array, cov_p: Array) -> list[tuple[str, Array]]:
+    """What is written for log(det P / det Q)."""
+    det_p, det_q = np.linalg.det(cov_p), np.linalg.det(cov_q)
+    bare = "the determinants, where their logs are meant"
+    return [
+        (bare, det_p - det_q),
+        (bare, det_p / det_q),
+        ("the sum of the log determinants, where their difference is meant", np.log(det_p * det_q)),
+        (
+            "the log of a trace, where the log of a determinant is meant",
+            np.log(np.trace(cov_p, 0, 1, 2) / np.trace(cov_q, 0, 1, 2)),
+        ),
+    ]
+
+
 def _mistakes_of_two_gaussians(
     mean_q: Array, cov_q: Array, mean_p: Array, cov_p: Array
 ) -> list[Suspect]:
@@ -149,7 +164,6 @@ def _mistakes_of_two_gaussians(
     entrywise = "P * C multiplies entry by entry: the matrix product is P @ C"
     reciprocal = "1 / C inverts each entry: the inverse of a matrix is np.linalg.inv(C)"
     distance = "the distance of the means needs P^-1 once, between two gaps"
-    bare = "the determinants, where their logs are meant"
     swapped = "the trace of P^-1 Q is meant, not of Q^-1 P"
     other = "the inverse of cov_q where that of cov_p is meant"
     inverse_q, identity = np.linalg.inv(cov_q), np.broadcast_to(np.eye(D), cov_q.shape)
@@ -178,16 +192,7 @@ def _mistakes_of_two_gaussians(
         (distance, kl(square=np.einsum("nij,nj->n", precision, gap**2))),
         (distance, kl(square=np.linalg.norm(gap, axis=1))),
         (f"{distance}; the root is too much", kl(square=np.sqrt(square))),
-        (bare, kl(log_det=det_p - det_q)),
-        (bare, kl(log_det=det_p / det_q)),
-        (
-            "the sum of the log determinants, where their difference is meant",
-            kl(log_det=np.log(det_p * det_q)),
-        ),
-        (
-            "the log of a trace, where the log of a determinant is meant",
-            kl(log_det=np.log(np.trace(cov_p, 0, 1, 2) / np.trace(cov_q, 0, 1, 2))),
-        ),
+        *((what, kl(log_det=wrong)) for what, wrong in _wrong_log_dets(cov_q, cov_p)),
         ("cov_p where its inverse is meant", kl(trace_of(cov_p), square_of(cov_p))),
         (other, kl(trace_of(inverse_q), square_of(inverse_q))),
     ]

@@ -1,5 +1,7 @@
 """The checks of the exercises about updates: Step 1, Step 2 and the encoder."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from bbvi.checks.exercises.answers import Answer, check_formula
@@ -32,6 +34,26 @@ def _step_1(lam: Array, rows: Array, grad: Array, rate: float) -> Array:
     return table
 
 
+def _wrong_steps(
+    lam: Array, grad: Array, rate: float, moved: Callable[[Array], Array]
+) -> list[tuple[str, Array]]:
+    """The right rows move, by something else than rate * grad."""
+    step, unit = rate * grad, grad / np.linalg.norm(grad, axis=1, keepdims=True)
+    return [
+        ("divided by the rate, where it multiplies", moved(grad / rate)),
+        ("the sign of the gradient, where the gradient is meant", moved(rate * np.sign(grad))),
+        *(
+            ("the gradient is normalized to length 1", moved(rate * short))
+            for short in (unit, grad / np.linalg.norm(grad))
+        ),
+        ("nothing moved: the new table is not returned, or grad is not used", lam),
+        ("summed over the minibatch: each row has its own gradient", moved(step.sum(axis=0))),
+        ("the first row's gradient for all rows: each row has its own", moved(step[0])),
+        ("only the means moved: log sigma moves too", moved(step * [1, 1, 0, 0])),
+        ("only log sigma moved: the means move too", moved(step * [0, 0, 1, 1])),
+    ]
+
+
 def _mistakes_of_step_1(lam: Array, rows: Array, grad: Array, rate: float) -> list[Suspect]:
     B, step = len(rows), rate * grad
 
@@ -47,7 +69,6 @@ def _mistakes_of_step_1(lam: Array, rows: Array, grad: Array, rate: float) -> li
     outside = "rows outside the minibatch moved"
     alone = "the step alone: add it to lam"
     shifted = "the index is off by one: rows count from 0"
-    unit = grad / np.linalg.norm(grad, axis=1, keepdims=True)
     table = [
         ("the sign: that is a step down, and the ELBO is climbed", moved(-step)),
         ("the step size is missing", moved(grad)),
@@ -83,17 +104,7 @@ def _mistakes_of_step_1(lam: Array, rows: Array, grad: Array, rate: float) -> li
         (alone, step),
         ("only the first of the rows moved", moved(step * [[1], [0], [0]])),
         ("only the last of the rows moved", moved(step * [[0], [0], [1]])),
-        ("divided by the rate, where it multiplies", moved(grad / rate)),
-        ("the sign of the gradient, where the gradient is meant", moved(rate * np.sign(grad))),
-        *(
-            ("the gradient is normalized to length 1", moved(rate * short))
-            for short in (unit, grad / np.linalg.norm(grad))
-        ),
-        ("nothing moved: the new table is not returned, or grad is not used", lam),
-        ("summed over the minibatch: each row has its own gradient", moved(step.sum(axis=0))),
-        ("the first row's gradient for all rows: each row has its own", moved(step[0])),
-        ("only the means moved: log sigma moves too", moved(step * [1, 1, 0, 0])),
-        ("only log sigma moved: the means move too", moved(step * [0, 0, 1, 1])),
+        *_wrong_steps(lam, grad, rate, moved),
     ]
     return [Suspect(*row) for row in table]
 
