@@ -21,10 +21,12 @@ from bbvi.types import Array, Target
 class Look(NamedTuple):
     """Of R rows, the fields of `Verdict`: nats left, gradient norm, sd ratios; evaluations spent.
 
-    NaN where the family does not tell.
+    ``halves_apart`` is by how much the two halves of the noise differ in what they promise, nats:
+    twice the standard deviation of ``left`` or more.  NaN where the family does not tell.
     """
 
     left: Array
+    halves_apart: Array
     gradient_norm: Array
     response_ratio: Array
     evaluations: int
@@ -40,7 +42,7 @@ def look(
     """
     if not isinstance(family, DiagonalGaussian | FullCovarianceGaussian):
         nothing = np.full(len(lam), np.nan)
-        return Look(nothing, nothing, nothing[:, None], 0)
+        return Look(nothing, nothing, nothing, nothing[:, None], 0)
     D, diagonal = family.latent_dim, isinstance(family, DiagonalGaussian)
     mean, covariance = family.moments(lam.astype(np.float64))
     q = Gaussians(mean, np.linalg.cholesky(covariance))
@@ -55,13 +57,14 @@ def look(
     bounded = np.isfinite(gains).all(axis=0)
     gains = [np.where(bounded, gain, 0) for gain in gains]
     noise = np.maximum(0.5 * (gains[0] + gains[1]) - gains[2], 0)
-    left, norm = np.full(len(lam), np.inf), np.full(len(lam), np.inf)
+    left, apart, norm = np.full((3, len(lam)), np.inf)
     left[ok] = np.where(bounded, np.maximum(gains[2] - noise, 0), np.inf)
+    apart[ok] = np.where(bounded, np.abs(gains[0] - gains[1]), np.inf)
     norm[ok] = np.linalg.norm(both.gradient, axis=1)
     ratio = np.full((len(lam), D), np.nan)
     if diagonal:
         ratio[ok] = _response_ratio(both.curvature)
-    return Look(left, norm, ratio, 2 * S * len(lam))
+    return Look(left, apart, norm, ratio, 2 * S * len(lam))
 
 
 def _response_ratio(curvature: Array) -> Array:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bbvi.inference.importance_check import weigh
-from bbvi.inference.nats_left import look
+from bbvi.inference.nats_left import Look, look
 from bbvi.inference.other_modes import Modes, other_modes
 from bbvi.inference.solvers.solution import Solution, Targets
 from bbvi.inference.tails import tail_ratio
@@ -17,8 +17,11 @@ CHECKED_ROWS, CHECK_SAMPLES = 50, 1000
 """Rows whose q is looked at under fresh noise, and the samples for each."""
 MANY = 8000
 """Samples of all rows together, where the rows are few: k-hat is noisy."""
-SCREEN_SAMPLES = 64
-"""For each row beyond these; where they promise more than `NATS_LEFT`, it is looked at as well."""
+SCREENS = (64, 256, CHECK_SAMPLES)
+"""For each row beyond these, until it is in no doubt whether they promise `NATS_LEFT` more."""
+CLEAR = 2
+"""Times that the halves of a row's noise, or of the median row's, differ: as far from `NATS_LEFT`,
+4 standard deviations, a row is in no doubt."""
 NATS_LEFT = 0.1
 """Nats that a converged row may seem to gain under fresh noise."""
 RIVAL = 5.0
@@ -46,7 +49,7 @@ class Verdict(NamedTuple):
     ----------
     converged : ndarray of bool (N,)
         Whether fresh noise promises at most 0.1 nats more (64 samples in the rows beyond ``rows``,
-        and 1000 where these promise more), or, where the family does not tell that, the solver's
+        256 and 1000 where these leave doubt), or, where the family does not tell that, the solver's
         criterion is met; and no optimum of comparable mass was seen elsewhere.
     seen_by : str
         The solver's criterion, in words.
@@ -231,12 +234,12 @@ def verdict(
     converged, cost = solution.settled.copy(), seen.evaluations
     converged[rows] = np.where(np.isnan(seen.left), converged[rows], seen.left <= NATS_LEFT)
     others = np.setdiff1d(np.arange(N), rows)
-    for samples in (SCREEN_SAMPLES, CHECK_SAMPLES):
+    for samples in SCREENS:
         if len(others):
             again = look(family, targets(others), solution.lam[others], fresh, samples)
             known, near = ~np.isnan(again.left), again.left <= NATS_LEFT
             converged[others[known]] = near[known]
-            others, cost = others[known & ~near], cost + again.evaluations
+            others, cost = others[known & _in_doubt(again)], cost + again.evaluations
     modes = _modes(family, targets, solution, rows, z, log_w, fresh)
     weighed = weigh(family, z, log_w, of, lam.dtype)
     tails, along = tail_ratio(family, target, z, fresh)
@@ -254,6 +257,14 @@ def verdict(
         evaluations=log_w.size + cost + modes.evaluations + along,
     )
     return judged._replace(converged=converged & ~judged.several_modes)
+
+
+def _in_doubt(seen: Look) -> Array:
+    """Rows of which more samples might say something else: (n,)."""
+    bounded = np.isfinite(seen.left)
+    typical = np.median(seen.halves_apart[bounded]) if bounded.any() else 0
+    margin = CLEAR * np.maximum(seen.halves_apart, typical)
+    return ~bounded | (np.abs(seen.left - NATS_LEFT) <= margin)
 
 
 def _modes(
