@@ -40,7 +40,8 @@ def dense_and_convolutional(
     """Train both networks, of equally many parameters, and evaluate them on held-out images.
 
     The dense network trains for ``epochs``.  The convolutional one trains for as many seconds of
-    the wall clock (budget "seconds"), and for as many epochs (budget "epochs").
+    the wall clock, or less by a part of an epoch (budget "seconds"), and for as many epochs (budget
+    "epochs").
 
     Parameters
     ----------

@@ -25,8 +25,8 @@ def test_one_row_for_each_network_and_budget(rows):
     dense, timed, counted = rows
     assert dense["epochs"] == counted["epochs"] == 3
     assert timed["parameters"] == pytest.approx(dense["parameters"], rel=0.01)
-    # It ends with the first epoch beyond the dense network's seconds.
-    assert timed["seconds"] >= dense["seconds"]
+    # It ends before an epoch that would end beyond the dense network's seconds.
+    assert timed["epochs"] == 1 or timed["seconds"] < 1.5 * dense["seconds"]
 
 
 def test_the_evidence_is_above_the_elbo_up_to_the_choice_of_images(rows):

@@ -1,5 +1,7 @@
+import itertools
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -107,6 +109,21 @@ def test_the_stop_rule(images):
     assert stopped.epochs[-1]["objective"] > stopped.epochs[-2]["objective"]
     rising = [b["objective"] - a["objective"] for a, b in zip(stopped.epochs, stopped.epochs[1:])]
     assert all(step <= 0 for step in rising[:-1])
+
+
+def test_a_run_ends_before_an_epoch_that_would_be_too_late(images, monkeypatch):
+    def ends(limit):
+        clock = itertools.count()
+        stepping = SimpleNamespace(perf_counter=lambda: float(next(clock)))
+        monkeypatch.setattr("bbvi.lectures.vae.time", stepping)
+        run = train(images, epochs=5, log_every=1000, max_seconds=limit)
+        return [row["seconds"] for row in run.epochs]
+
+    # A second for every row of the log, which is one for each epoch.
+    assert ends(np.inf) == [1, 2, 3, 4, 5]
+    assert ends(3) == [1, 2, 3]
+    assert ends(2.9) == [1, 2]
+    assert ends(0) == [1]
 
 
 def test_a_resumed_run_ends_on_the_same_numbers(images, tmp_path):
