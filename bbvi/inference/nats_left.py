@@ -15,7 +15,16 @@ from bbvi.inference.solvers.quadratic import (
     usable,
     way,
 )
+from bbvi.inference.solvers.solution import Targets
 from bbvi.types import Array, Target
+
+NATS_LEFT = 0.1
+"""Nats that a converged row may seem to gain under fresh noise."""
+SCREENS = (64, 256, 1000)
+"""Samples for each row, until it is in no doubt whether they promise `NATS_LEFT` more."""
+CLEAR = 2
+"""Times that the halves of a row's noise, or of the median row's, differ: as far from `NATS_LEFT`,
+4 standard deviations, a row is in no doubt."""
 
 
 class Look(NamedTuple):
@@ -65,6 +74,32 @@ def look(
     if diagonal:
         ratio[ok] = _response_ratio(both.curvature)
     return Look(left, apart, norm, ratio, 2 * S * len(lam))
+
+
+def near_optimum(
+    family: Any, targets: Targets, lam: Array, rows: Array, rng: np.random.Generator
+) -> tuple[Array, int]:
+    """Whether fresh noise promises these rows of lam (N, P) at most `NATS_LEFT`, and evaluations.
+
+    1 or 0 for each of ``rows`` (n,); NaN where the family does not tell.
+    """
+    near, cost = np.full(len(rows), np.nan), 0
+    doubtful = np.arange(len(rows))
+    for num_samples in SCREENS:
+        if len(doubtful):
+            some = rows[doubtful]
+            seen = look(family, targets(some), lam[some], rng, num_samples)
+            near[doubtful] = np.where(np.isnan(seen.left), np.nan, seen.left <= NATS_LEFT)
+            doubtful, cost = doubtful[_in_doubt(seen)], cost + seen.evaluations
+    return near, cost
+
+
+def _in_doubt(seen: Look) -> Array:
+    """Rows of which more samples might say something else: (n,)."""
+    bounded = np.isfinite(seen.left)
+    typical = np.median(seen.halves_apart[bounded]) if bounded.any() else 0
+    margin = CLEAR * np.maximum(seen.halves_apart, typical)
+    return ~bounded & ~np.isnan(seen.left) | (np.abs(seen.left - NATS_LEFT) <= margin)
 
 
 def _response_ratio(curvature: Array) -> Array:

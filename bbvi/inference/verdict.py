@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bbvi.inference.importance_check import weigh
-from bbvi.inference.nats_left import Look, look
+from bbvi.inference.nats_left import NATS_LEFT, look, near_optimum
 from bbvi.inference.other_modes import Modes, other_modes
 from bbvi.inference.solvers.solution import Solution, Targets
 from bbvi.inference.tails import tail_ratio
@@ -17,13 +17,6 @@ CHECKED_ROWS, CHECK_SAMPLES = 50, 1000
 """Rows whose q is looked at under fresh noise, and the samples for each."""
 MANY = 8000
 """Samples of all rows together, where the rows are few: k-hat is noisy."""
-SCREENS = (64, 256, CHECK_SAMPLES)
-"""For each row beyond these, until it is in no doubt whether they promise `NATS_LEFT` more."""
-CLEAR = 2
-"""Times that the halves of a row's noise, or of the median row's, differ: as far from `NATS_LEFT`,
-4 standard deviations, a row is in no doubt."""
-NATS_LEFT = 0.1
-"""Nats that a converged row may seem to gain under fresh noise."""
 RIVAL = 5.0
 """Nats below a row's end, from where another optimum has less than 1 per cent of its mass."""
 FELT = 0.15
@@ -231,15 +224,11 @@ def verdict(
         log_w = (target.value(z) - family.log_prob(lam, z)).astype(np.float64)
         error = log_w.std(axis=0) / np.sqrt(len(log_w))
     seen = look(family, target, lam, fresh, many)
-    converged, cost = solution.settled.copy(), seen.evaluations
+    converged = solution.settled.copy()
     converged[rows] = np.where(np.isnan(seen.left), converged[rows], seen.left <= NATS_LEFT)
     others = np.setdiff1d(np.arange(N), rows)
-    for samples in SCREENS:
-        if len(others):
-            again = look(family, targets(others), solution.lam[others], fresh, samples)
-            known, near = ~np.isnan(again.left), again.left <= NATS_LEFT
-            converged[others[known]] = near[known]
-            others, cost = others[known & _in_doubt(again)], cost + again.evaluations
+    near, of_others = near_optimum(family, targets, solution.lam, others, fresh)
+    converged[others] = np.where(np.isnan(near), converged[others], near > 0)
     modes = _modes(family, targets, solution, rows, z, log_w, fresh)
     weighed = weigh(family, z, log_w, of, lam.dtype)
     tails, along = tail_ratio(family, target, z, fresh)
@@ -254,17 +243,9 @@ def verdict(
         response_ratio=seen.response_ratio,
         **weighed._asdict(),
         tail_ratio=tails,
-        evaluations=log_w.size + cost + modes.evaluations + along,
+        evaluations=log_w.size + seen.evaluations + of_others + modes.evaluations + along,
     )
     return judged._replace(converged=converged & ~judged.several_modes)
-
-
-def _in_doubt(seen: Look) -> Array:
-    """Rows of which more samples might say something else: (n,)."""
-    bounded = np.isfinite(seen.left)
-    typical = np.median(seen.halves_apart[bounded]) if bounded.any() else 0
-    margin = CLEAR * np.maximum(seen.halves_apart, typical)
-    return ~bounded | (np.abs(seen.left - NATS_LEFT) <= margin)
 
 
 def _modes(

@@ -5,12 +5,12 @@ import pytest
 
 import bbvi
 from bbvi.families import DiagonalGaussian, FullCovarianceGaussian
+from bbvi.inference import nats_left as module
 from bbvi.inference import stochastic
-from bbvi.inference import verdict as module
 from bbvi.inference.inner_loop import step_1
-from bbvi.inference.nats_left import look
+from bbvi.inference.nats_left import NATS_LEFT, look
 from bbvi.inference.solvers.solution import Solution
-from bbvi.inference.verdict import NATS_LEFT, by_course, verdict
+from bbvi.inference.verdict import by_course, verdict
 from bbvi.models import DeepLatentModel, LinearGaussian
 from bbvi.models.likelihoods import BernoulliLikelihood
 from bbvi.models.priors import StandardNormal
