@@ -247,7 +247,7 @@ def _model(
     points: dict[str, Array],
     truth: dict[str, Estimate],
 ) -> Trajectory:
-    known = backends.kernel.supports(model)
+    known = second_moments.supports(model)
     return Trajectory(
         family,
         partial(_model_rows, model, theta, x),

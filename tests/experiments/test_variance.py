@@ -1,5 +1,6 @@
 import json
 import pickle
+import sys
 from functools import partial
 from operator import itemgetter
 
@@ -259,6 +260,31 @@ def test_a_new_estimator_stands_beside_the_table():
     for row in rows:
         if row["estimator"] == "mine" and row["point"] == "start":
             assert abs(row["bias_z"]) > 5
+
+
+CONVOLUTIONAL = """
+from bbvi import BernoulliLikelihood, ConvNet, DeepLatentModel, StandardNormal
+from bbvi.nets import Dense, TransposedConv
+
+decoder = ConvNet(2, (Dense((1, 2, 2)), TransposedConv(1, 2, 2)))
+model = DeepLatentModel(StandardNormal(2), decoder, BernoulliLikelihood())
+"""
+
+
+def test_a_convolutional_decoder_has_rows_of_lam_only(tmp_path, monkeypatch):
+    """Sums of squares over theta's gradients are known for dense layers only."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "convolutional.py").write_text(CONVOLUTIONAL)
+    grid = SMALL._replace(
+        models=(f"{tmp_path}/convolutional.py:model",),
+        dimensions=None,
+        samples=(1,),
+        points=("mid",),
+    )
+    rows = measured(grid)
+    sys.modules.pop("convolutional")
+    assert {row["block"] for row in rows} == {"mean", "log-scale"}
+    assert all(row["variance"] > 0 for row in rows)
 
 
 def test_noise_sources_are_compared():

@@ -34,9 +34,11 @@ from bbvi.backends.kernel.decomposition import (
     observed,
     take_apart,
 )
+from bbvi.backends.kernel.decomposition import supports as kernel_supports
 from bbvi.backends.kernel.evaluate import check_samples
-from bbvi.backends.kernel.layers import Layers, Pass
+from bbvi.backends.kernel.layers import Pass
 from bbvi.backends.kernel.targets import unchecked_target as kernel_target
+from bbvi.nets import ConvNet
 from bbvi.threads import run_shares, shares_of, thread_count
 from bbvi.types import Array, Evaluation, Model, Target, Theta
 from bbvi.validation import check_inputs
@@ -45,6 +47,11 @@ MAX_PAIRED = 4
 BLOCK_BYTES = 2**20
 SQUARES = "squares:"
 """Prefix of the keys that hold sums of squares."""
+
+
+def supports(model: Any) -> bool:
+    """Whether sums of squares are known for this model: one of the kernel's, with dense layers."""
+    return kernel_supports(model) and type(getattr(model, "decoder", None)) is not ConvNet
 
 
 def target(model: Model, theta: Theta, x: Array, num_threads: int | None = None) -> Target:
@@ -86,12 +93,12 @@ def target(model: Model, theta: Theta, x: Array, num_threads: int | None = None)
 
 def unchecked_target(model: Any, theta: Theta, x: Array, num_threads: int | None = None) -> Target:
     """`target` without its checks, for loops that have made them."""
-    prepared = take_apart(model, theta, x)
-    if type(prepared.layers) is not Layers:
+    if not supports(model):
         raise ValueError(
             "the decoder is a ConvNet; expected an MLP: sums of squares are known for dense layers "
             "only. Hold theta (bbvi.targets.hold_theta) where lam's gradient is of interest."
         )
+    prepared = take_apart(model, theta, x)
     learned_likelihood = prepared.names is not None or any(
         key.startswith("likelihood.") for key in theta
     )

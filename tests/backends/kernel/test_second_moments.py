@@ -2,9 +2,17 @@ import numpy as np
 import pytest
 
 import bbvi.models as models
-from bbvi import MLP, BernoulliLikelihood, DeepLatentModel, GaussianLikelihood, LinearGaussian
+from bbvi import (
+    MLP,
+    BernoulliLikelihood,
+    ConvNet,
+    DeepLatentModel,
+    GaussianLikelihood,
+    LinearGaussian,
+)
 from bbvi.backends import autodiff, kernel
 from bbvi.backends.kernel import second_moments
+from bbvi.nets import Dense, TransposedConv
 
 NORMAL = models.StandardNormal(2)
 MODELS = {
@@ -110,3 +118,13 @@ def test_bad_input_is_refused():
         second_moments.target(model, theta, x[:, :3])
     with pytest.raises(ValueError, match="kernel does not know"):
         second_moments.target(object(), theta, x)
+
+
+def test_a_convolutional_decoder_is_refused():
+    rng, net = np.random.default_rng(0), ConvNet(2, (Dense((1, 2, 2)), TransposedConv(1, 2, 2)))
+    model = DeepLatentModel(NORMAL, net, BernoulliLikelihood())
+    assert kernel.supports(model)
+    assert not second_moments.supports(model)
+    assert all(second_moments.supports(MODELS[name]) for name in MODELS)
+    with pytest.raises(ValueError, match="the decoder is a ConvNet; expected an MLP"):
+        second_moments.target(model, model.init(rng), np.ones((3, 16)))
