@@ -87,7 +87,8 @@ def begin(
     check_parts(family, estimator, optimizer=optimizer)
     if not isinstance(learning, Learning):
         raise TypeError(
-            f"learning is {learning!r}; expected how theta is learned, e.g. maximum_likelihood()."
+            f"learning is {learning!r}; expected how theta is learned: maximum_likelihood, or "
+            "maximum_a_posteriori(prior), variational_bayes(prior) or known_theta(theta)."
         )
     theta = state_or_start(state, x, theta, part)
     if state is not None and theta is not None:
