@@ -158,7 +158,7 @@ def inference_gap(
         return step_1(model, family, theta, x[rows], rng, lam=start, **settings)
 
     optimum, verdict, at_lam, at_optimum = _ends(climb, family, target, lam, rng, num_samples)
-    warn_unless_converged(verdict, stacklevel=3)
+    warn_unless_converged(verdict)
     by, evidence, error = _evidence(
         model, family, theta, x, target, optimum, rng, 5 * num_samples, exact_log_evidence, backend
     )

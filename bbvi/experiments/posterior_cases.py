@@ -5,7 +5,6 @@ A reference posterior is a JSON file with ``model`` (a key of `MODELS`), ``data`
 names, as made from posteriordb (Magnusson et al. 2022).
 """
 
-import importlib.util
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -14,10 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bbvi.experiments.user_files import is_from_file, load_object
 from bbvi.models.eight_schools import eight_schools, eight_schools_exact
 from bbvi.models.posterior import Posterior
 from bbvi.models.reference_posteriors import MODELS
-from bbvi.suggestions import did_you_mean
 from bbvi.types import Array
 
 BUILT_IN = "eight_schools"
@@ -62,7 +61,8 @@ def load_cases(what: Sequence[str], data: str | None = None) -> list[Case]:
     FileNotFoundError
         If a file or folder does not exist, or a folder holds no JSON file.
     TypeError, ValueError
-        If a file does not hold a posterior, or one of an unknown model.
+        If a file does not hold a posterior, or one of an unknown model; if a Python file cannot be
+        imported (its line is told).
     """
     if not what:
         data = os.environ.get("BBVI_DATA") if data is None else data
@@ -77,11 +77,10 @@ def load_cases(what: Sequence[str], data: str | None = None) -> list[Case]:
 
 
 def _load(word: str) -> list[Case]:
-    file, colon, name = word.rpartition(":")
     if word == BUILT_IN:
         return [built_in()]
-    if colon and file.endswith(".py"):
-        return [_from_python(Path(file), name)]
+    if is_from_file(word):
+        return [_from_python(word)]
     path = Path(word)
     if path.is_dir():
         files = sorted(path.glob("*.json"))
@@ -97,55 +96,52 @@ def _load(word: str) -> list[Case]:
 
 
 def _from_json(path: Path) -> Case:
-    record = json.loads(path.read_text("utf-8"))
+    try:
+        record = json.loads(path.read_text("utf-8"))
+        posterior = _posterior(record)
+        return Case(path.stem, posterior, _reference(posterior, record.get("reference")))
+    except (LookupError, TypeError, ValueError) as error:
+        # A message of ours says what is missing; of others the kind of error is half of it.
+        ours = type(error) is ValueError
+        reason = str(error) if ours else f"{type(error).__name__}: {error}"
+        raise ValueError(
+            f"{path.name} is not a reference posterior: {reason.rstrip('.')}; expected model, "
+            "data, and reference with names, mean and sd."
+        ) from error
+
+
+def _posterior(record: Mapping[str, Any]) -> Posterior:
     missing = [key for key in ("model", "data") if key not in record]
     if missing:
-        raise ValueError(
-            f"{path.name} has no {', '.join(missing)}; expected a reference posterior."
-        )
+        raise ValueError(f"it has no {', '.join(missing)}")
     if record["model"] not in MODELS:
         raise ValueError(
-            f"{path.name} is of the model {record['model']!r}, whose density is not known; known "
-            f"are {', '.join(MODELS)}. Write yours as a Posterior and name it as FILE.py:NAME."
+            f"it is of the model {record['model']!r}, whose density is not known; known are "
+            f"{', '.join(MODELS)}. Write yours as a Posterior and name it as FILE.py:NAME"
         )
-    posterior = MODELS[record["model"]](record["data"])
-    return Case(path.stem, posterior, _reference(path.name, posterior, record.get("reference")))
+    return MODELS[record["model"]](record["data"])
 
 
-def _reference(
-    file: str, posterior: Posterior, entry: Mapping[str, Any] | None
-) -> Reference | None:
+def _reference(posterior: Posterior, entry: Mapping[str, Any] | None) -> Reference | None:
     if entry is None:
         return None
     places = {name: i for i, name in enumerate(entry["names"])}
     unknown = [name for name in posterior.names if name not in places]
     if unknown:
-        raise ValueError(f"{file} has no reference for {', '.join(unknown)}.")
+        raise ValueError(f"it has no reference for {', '.join(unknown)}")
     order = [places[name] for name in posterior.names]
     mean, sd = (np.asarray(entry[key], float)[order] for key in ("mean", "sd"))
     return Reference(mean, sd, "MCMC")
 
 
-def _from_python(path: Path, name: str) -> Case:
-    """The posterior NAME of a file that the user named, which is run."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist; expected FILE.py:NAME.")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    if name not in vars(module):
-        raise ValueError(
-            f"{path.name} has no {name!r}; expected the name of a bbvi.Posterior in it."
-            f"{did_you_mean(name, vars(module))}"
-        )
-    value = vars(module)[name]
+def _from_python(text: str) -> Case:
+    """The posterior of FILE.py:NAME; the file is run."""
+    value, name = load_object(text), text.rpartition(":")[2]
     if callable(value) and not isinstance(value, Posterior):
         value = value()
     if not isinstance(value, Posterior):
         raise TypeError(
-            f"{name} of {path.name} is {type(value).__name__}; expected a bbvi.Posterior, or a "
-            "function of no arguments that makes one."
+            f"{text} is {type(value).__name__}; expected a bbvi.Posterior, or a function of no "
+            "arguments that makes one."
         )
     return Case(name, value, None)

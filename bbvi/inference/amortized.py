@@ -39,6 +39,7 @@ def fit_amortized(
     progress: bool | None = None,
     callback: Callable[[State], Any] | None = None,
     state: State | None = None,
+    name: str = "fit_amortized",
 ) -> Fit:
     """Learn theta and an encoder phi jointly; with the pathwise gradient this is the VAE.
 
@@ -55,6 +56,8 @@ def fit_amortized(
         For theta and for phi, by default ``adam(0.003)``.
     inner_steps, local_optimizer, warm_start
         Not used: there is no Step 1.
+    name : str
+        Of the procedure, in messages: for one that is made of this one.
     others
         As for `bbvi.fit_bbvi`, which also says what is raised.
 
@@ -69,7 +72,7 @@ def fit_amortized(
     Rios, "Inference network gradient"; Swaney lecture, "Amortized optimization".
     """
     begun = begin_encoded(
-        "fit_amortized",
+        name,
         model,
         family,
         x,
@@ -89,7 +92,7 @@ def fit_amortized(
         lam, pullback = backends.encode(encoder, state.phi, x_batch, backend)
         eps = family.noise(rng, S, len(batch), x.dtype)
         estimate = estimator(family, target, lam, eps)
-        check_finite(estimate, state, "fit_amortized")
+        check_finite(estimate, state, name)
         check_shapes(estimate, lam)
         theta_gradient = mean_gradient(estimate.grad_theta, batch)
         phi_gradient = pullback(estimate.grad / len(batch))

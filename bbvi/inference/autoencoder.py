@@ -99,5 +99,5 @@ def fit_autoencoder(
         iterates.note(step, theta, phi)
     trace = as_trace(rows)
     judged = course(trace.elbo, iterates)
-    warn_unless_settled("fit_autoencoder", judged, stacklevel=3)
+    warn_unless_settled("fit_autoencoder", judged)
     return Fit(theta, phi, encoder(phi, x), trace, None, judged)

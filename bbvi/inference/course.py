@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bbvi.inference.not_converged import NotConvergedWarning, warn_not_converged
 from bbvi.inference.solvers.windows import UNSEEN, mean_and_error
-from bbvi.inference.verdict import NotConvergedWarning
 from bbvi.types import Array, Theta
 
 ERRORS = 3.0
@@ -197,18 +197,16 @@ def course(elbos: Any, iterates: Iterates | None = None) -> Course:
     )
 
 
-def warn_unless_settled(name: str, judged: Course, stacklevel: int) -> None:
+def warn_unless_settled(name: str, judged: Course) -> None:
     """A NotConvergedWarning with what to do, where a fit has not settled."""
     if judged.converged:
         return
     advice = "Take more steps (num_steps=..., or go on: state=fit.state)"
     if "fall" in judged.why:
         advice = "Take smaller steps (optimizer=adam(cosine_decay(...))) or more samples"
-    warnings.warn(
+    warn_not_converged(
         f"{name} has {judged} {advice}; where the number of steps is a budget and no optimum is "
-        "claimed: with bbvi.fixed_budget(): .... The fit's .verdict has the numbers.",
-        NotConvergedWarning,
-        stacklevel=stacklevel,
+        "claimed: with bbvi.fixed_budget(): .... The fit's .verdict has the numbers."
     )
 
 
@@ -231,5 +229,5 @@ def fixed_budget() -> Iterator[None]:
     False
     """
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "(fit_|infer_minibatches)", NotConvergedWarning)
+        warnings.filterwarnings("ignore", "(?!Step 1 )", NotConvergedWarning)
         yield

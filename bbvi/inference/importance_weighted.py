@@ -38,7 +38,8 @@ def fit_importance_weighted(
     Burda, Grosse and Salakhutdinov (2016), equation 8.
     """
     best = dreg if isinstance(family, Reparameterizable) else vimco
-    return fit_amortized(model, family, x, rng, **{"estimator": best, **settings})
+    settings = {"estimator": best, "name": "fit_importance_weighted", **settings}
+    return fit_amortized(model, family, x, rng, **settings)
 
 
 def fit_reweighted_wake_sleep(
@@ -64,4 +65,5 @@ def fit_reweighted_wake_sleep(
     -----
     Bornschein and Bengio (2015), algorithm 1 with the wake-phase update of q.
     """
+    settings = {"name": "fit_reweighted_wake_sleep", **settings}
     return fit_amortized(model, family, x, rng, estimator=reweighted_wake, **settings)

@@ -115,7 +115,7 @@ def infer(
         backend=backend,
         progress=progress,
     )
-    warn_unless_converged(fit.verdict, stacklevel=3)
+    warn_unless_converged(fit.verdict)
     return fit
 
 

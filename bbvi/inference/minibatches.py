@@ -96,5 +96,5 @@ def infer_minibatches(
         raise ValueError("batches is empty; expected at least one (model, x).")
     trace = as_trace(rows)
     judged = course(trace.elbo)
-    warn_unless_settled("infer_minibatches", judged, stacklevel=3)
+    warn_unless_settled("infer_minibatches", judged)
     return Fit(theta, None, lam, trace, None, judged)

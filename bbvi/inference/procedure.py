@@ -178,5 +178,5 @@ def run(
     lam = state.lam if encoder is None else encode_all(encoder, state.phi, x, backend)
     trace = as_trace(state.trace)
     judged = course(trace.elbo, iterates)
-    warn_unless_settled(name, judged, stacklevel=4)
+    warn_unless_settled(name, judged)
     return Fit(learning.point(state.theta), state.phi, lam, trace, state, judged)

@@ -1,6 +1,5 @@
 """Whether a fit has converged, and whether q is near the posterior."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from bbvi.inference.importance_check import weigh
 from bbvi.inference.nats_left import NATS_LEFT, look, near_optimum
+from bbvi.inference.not_converged import warn_not_converged
 from bbvi.inference.other_modes import Modes, other_modes
 from bbvi.inference.solvers.solution import Solution, Targets
 from bbvi.inference.tails import tail_ratio
@@ -18,7 +18,7 @@ CHECKED_ROWS, CHECK_SAMPLES = 50, 1000
 MANY = 8000
 """Samples of all rows together, where the rows are few: k-hat is noisy."""
 RIVAL = 5.0
-"""Nats below a row's end, from where another optimum has less than 1 per cent of its mass."""
+"""An optimum this many nats lower holds less than 1 per cent of the mass."""
 FELT = 0.15
 """Part of q's variance that a mode of mass w at d standard deviations may add, w d^2."""
 BELIEVED = 0.7
@@ -29,10 +29,6 @@ standard deviation: of 0.1, what their noise leaves."""
 
 NARROW = 0.9
 """Part of the posterior's width along rays, below which q is too narrow."""
-
-
-class NotConvergedWarning(UserWarning):
-    """The result claims an optimum that has not been reached everywhere."""
 
 
 class Verdict(NamedTuple):
@@ -281,7 +277,7 @@ def advice(verdict: Verdict) -> str:
     )
 
 
-def warn_unless_converged(verdict: Verdict, stacklevel: int) -> None:
+def warn_unless_converged(verdict: Verdict) -> None:
     """A NotConvergedWarning with what to do, where some row has not converged."""
     if not verdict.all_converged:
-        warnings.warn(f"{verdict} {advice(verdict)}", NotConvergedWarning, stacklevel=stacklevel)
+        warn_not_converged(f"{verdict} {advice(verdict)}")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 
 import pytest
 
@@ -20,8 +21,9 @@ def read(path):
     return list(csv.DictReader(path.read_text().splitlines()))
 
 
-def test_a_posterior_of_your_own(tmp_path, capsys):
-    file, out = tmp_path / "own.py", tmp_path / "out"
+def test_a_posterior_of_your_own(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    file, out = tmp_path / "own_of_cli.py", tmp_path / "out"
     file.write_text(OWN)
     assert bbvi.cli.main(["posteriors", f"{file}:mine", "--draws", "1000", "--out", str(out)]) == 0
     printed = capsys.readouterr().out
@@ -34,6 +36,7 @@ def test_a_posterior_of_your_own(tmp_path, capsys):
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["verdicts"].keys() == {"mine"}
     assert (out / "posteriors.png").stat().st_size > 10_000
+    del sys.modules["own_of_cli"]
 
 
 @pytest.mark.slow

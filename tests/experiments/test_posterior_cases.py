@@ -1,6 +1,7 @@
 """Where posteriors come from, and what is said of files that hold none."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -52,22 +53,70 @@ def test_the_data_folder_is_the_default(tmp_path, monkeypatch):
     np.testing.assert_array_equal(cases[0].reference.sd, [1.0, 2.0, 3.0])
 
 
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    """A user's file, forgotten afterwards."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    path = tmp_path / "own_case.py"
+    path.write_text(OWN)
+    yield path
+    sys.modules.pop("own_case", None)
+
+
 @pytest.mark.parametrize("name", ["mine", "made"])
-def test_a_posterior_of_your_own(tmp_path, name):
-    file = tmp_path / "own.py"
-    file.write_text(OWN)
+def test_a_posterior_of_your_own(file, name):
     (case,) = load_cases([f"{file}:{name}"])
     assert case.name == name
     assert case.reference is None
     assert case.posterior.names == ("z[1]", "z[2]")
 
 
-def test_what_holds_no_posterior(tmp_path):
-    file = tmp_path / "own.py"
-    file.write_text(OWN)
-    with pytest.raises(TypeError, match=r"number of own.py is int; expected a bbvi.Posterior"):
+def test_your_file_may_import_its_neighbours(file):
+    file.with_name("beside_own_case.py").write_text(OWN)
+    file.write_text("from beside_own_case import mine")
+    (case,) = load_cases([f"{file}:mine"])
+    del sys.modules["beside_own_case"]
+    assert case.posterior.names == ("z[1]", "z[2]")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("mine = nothing", "line 2: NameError: name 'nothing' is not defined"),
+        ("mine = = 2", "line 2: SyntaxError"),
+        ("mine = {}['a']", "line 2: KeyError: 'a'"),
+        ("import bbvi.nothing", "line 2: ModuleNotFoundError"),
+        ("mine = int.nothing", "line 2: AttributeError"),
+    ],
+)
+def test_an_error_of_your_file_is_told_with_its_line(file, line, told):
+    file.write_text(f"\n{line}\n")
+    with pytest.raises(ValueError, match=rf"own_case\.py, {told}"):
+        load_cases([f"{file}:mine"])
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("{", "JSONDecodeError: Expecting"),
+        ("3", "TypeError"),
+        ("[]", "it has no model, data"),
+        (json.dumps(RECORD | {"data": {}}), "KeyError: "),
+        (json.dumps(RECORD | {"data": 3}), "TypeError"),
+        (json.dumps(RECORD | {"reference": {}}), "KeyError: 'names'"),
+        (json.dumps(RECORD | {"reference": RECORD["reference"] | {"sd": [1.0]}}), "IndexError"),
+    ],
+)
+def test_a_damaged_reference_posterior_is_refused_with_its_name(tmp_path, content, told):
+    (tmp_path / "bad.json").write_text(content)
+    with pytest.raises(ValueError, match=f"bad.json is not a reference posterior: {told}"):
+        load_cases([str(tmp_path)])
+
+
+def test_what_holds_no_posterior(file, tmp_path):
+    with pytest.raises(TypeError, match=r"own_case.py:number is int; expected a bbvi.Posterior"):
         load_cases([f"{file}:number"])
-    with pytest.raises(FileNotFoundError, match="does not exist"):
+    with pytest.raises(FileNotFoundError, match=r"no file .*other\.py"):
         load_cases([f"{tmp_path}/other.py:mine"])
     with pytest.raises(FileNotFoundError, match="no posterior"):
         load_cases(["nine_schools"])

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import bbvi
-from bbvi.inference import known_theta
+from bbvi.evaluation import inference_gap
+from bbvi.inference import infer_minibatches, known_theta
 from bbvi.inference.course import DIRECTED, ERRORS, Iterates, course
 from bbvi.optimizers import adam
 
@@ -96,6 +97,7 @@ def test_a_slow_move_hidden_by_noise_is_seen_in_the_parameters():
         bbvi.fit_amortized,
         bbvi.fit_semi_amortized,
         bbvi.fit_importance_weighted,
+        bbvi.fit_reweighted_wake_sleep,
         bbvi.fit_wake_sleep,
         bbvi.fit_monte_carlo_em,
     ],
@@ -105,11 +107,34 @@ def test_a_run_broken_off_warns_and_says_what_to_do(procedure, seed):
     x, settings = data(rng), {"encoder": bbvi.MLP((6, 4)), "progress": False}
     with pytest.warns(bbvi.NotConvergedWarning, match="Take more steps") as told:
         fit = procedure(MODEL, FAMILY, x, rng, num_steps=40, optimizer=adam(0.01), **settings)
-    assert procedure.__name__ in str(told[0].message) or "fit_amortized" in str(told[0].message)
+    assert str(told[0].message).startswith(f"{procedure.__name__} has NOT converged")
+    assert told[0].filename == __file__
     # Wake-sleep's ELBO is so noisy that its rise is seen in the parameters alone.
     assert "rises" in fit.verdict.why or "direction" in fit.verdict.why
     assert fit.verdict.trend > 0
     assert not fit.verdict.all_converged
+
+
+def test_what_has_not_converged_is_told_at_the_users_line():
+    rng = np.random.default_rng(0)
+    x, theta = data(rng), MODEL.init(rng)
+    with pytest.warns(bbvi.NotConvergedWarning) as told:
+        fit = bbvi.infer(MODEL, FAMILY, theta, x, rng, num_steps=2, progress=False)
+        inference_gap(MODEL, FAMILY, theta, fit.lam, x, rng, num_steps=2, progress=False)
+        infer_minibatches([(MODEL, x)] * 2, FAMILY, theta, rng)
+        bbvi.fit_autoencoder(MODEL, x, rng, encoder=bbvi.MLP((6, 2)), num_steps=2, progress=False)
+    assert [warning.filename for warning in told] == [__file__] * 4
+
+
+def test_a_budget_is_no_claim_of_a_procedure_of_any_name():
+    rng = np.random.default_rng(0)
+    settings = {"encoder": bbvi.MLP((6, 4)), "num_steps": 3, "progress": False, "name": "mine"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with bbvi.fixed_budget():
+            bbvi.fit_amortized(MODEL, FAMILY, data(rng), rng, **settings)
+    with pytest.warns(bbvi.NotConvergedWarning, match="mine has NOT"):
+        bbvi.fit_amortized(MODEL, FAMILY, data(rng), rng, **settings)
 
 
 @pytest.mark.parametrize("seed", range(3))
