@@ -47,7 +47,8 @@ from bbvi.estimators.specification import Cost, Specification, itself
 from bbvi.estimators.spsa import draws as spsa_draws
 from bbvi.estimators.spsa import spsa
 from bbvi.estimators.summed_label import summed_label
-from bbvi.families import Bernoulli, DiagonalGaussian, FullCovarianceGaussian, LabelAndGaussian
+from bbvi.families import Bernoulli, DiagonalGaussian, LabelAndGaussian
+from bbvi.protocols import Gaussian
 from bbvi.types import ClosedFormKL, Factorized, Relaxable, Reparameterizable
 
 _bound = partial(Specification, elbo_by=itself, cost=Cost(samples=2), couples_samples=True)
@@ -136,7 +137,7 @@ ESTIMATORS: dict[str, Specification] = {
         linearized,
         elbo_by=with_entropy,
         source="Miller et al. (2017)",
-        family=(DiagonalGaussian, FullCovarianceGaussian),
+        family=Gaussian,
         differentiable=True,
         cost=Cost(samples=1, once=1, dims=2),
     ),

@@ -162,5 +162,5 @@ def contract(kind: str, name: str, value: Any) -> list[tuple[str, str]]:
     asked = inspect.signature(value).parameters
     return [
         ("arguments", ", ".join(f"`{key}`" for key in asked)),
-        ("returns", "`bbvi.Fit`: theta, phi, local (lam of each datapoint), trace, state, verdict"),
+        ("returns", "`bbvi.Fit`: theta, phi, lam (of each datapoint), trace, state, verdict"),
     ]
