@@ -24,6 +24,7 @@ from bbvi import (
     sgd,
 )
 from bbvi.experiments.sweep import run_sweep
+from bbvi.models import MixtureOfGaussians
 
 MODEL, FAMILY = LinearGaussian(2, 3), DiagonalGaussian(2)
 THETA = MODEL.init(np.random.default_rng(0))
@@ -81,6 +82,9 @@ def test_the_autoencoder_is_as_safe_as_the_others():
         fit_autoencoder(model, x, rng.default_rng(0), encoder=None)
     with pytest.raises(TypeError, match=r"optimizer is 0\.1; expected an Optimizer"):
         fit_autoencoder(model, x, rng.default_rng(0), encoder=MLP((4, 2)), optimizer=0.1)
+    mixture = DeepLatentModel(MixtureOfGaussians(2, 3), MLP((2, 4)), BernoulliLikelihood())
+    with pytest.raises(ValueError, match=r"fit_autoencoder got a model whose prior .* = True\)\.$"):
+        fit_autoencoder(mixture, x, rng.default_rng(0), encoder=MLP((4, 2)))
 
 
 def test_minibatches_need_a_theta():

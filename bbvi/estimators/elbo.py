@@ -61,8 +61,10 @@ def elbo_integrand(family: Any, target: Target, lam: Array) -> Target:
     return plus(target, lambda z: -family.log_prob(lam, z), lambda z: -family.log_prob_dz(lam, z))
 
 
-def log_likelihood(target: Target) -> Target:
+def log_likelihood(target: Target, name: str = "log_likelihood", otherwise: str = "") -> Target:
     """f(z) = log p(x | z) = log p(x, z) - log N(z; 0, I), as a target.
+
+    The message is that of ``name``, who asks for it, and ends with ``otherwise``.
 
     Raises
     ------
@@ -72,10 +74,9 @@ def log_likelihood(target: Target) -> Target:
     check_target(target)
     if not target.standard_normal_prior:
         raise ValueError(
-            "reparameterized_kl got a model whose prior is not known to be N(0, I), so no closed "
-            "form of KL(q || p(z)) is known. Expected a model with a StandardNormal prior (a "
-            "black box declares it by the attribute standard_normal_prior = True); otherwise use "
-            "reparameterized or reparameterized_mc."
+            f"{name} got a model whose prior is not known to be N(0, I), so log p(x, z) cannot be "
+            "split into log p(x | z) and log p(z). Expected a model with a StandardNormal prior (a "
+            f"black box declares it by the attribute standard_normal_prior = True){otherwise}."
         )
 
     def minus_log_prior(z: Array) -> Array:
@@ -228,7 +229,9 @@ def reparameterized_kl(
             "KL to N(0, I) (kl_standard_normal_and_grad). Use reparameterized or "
             "reparameterized_mc."
         ) from None
-    log_lik, grad, dtheta = expectations.pathwise(family, log_likelihood(target), lam, eps)
+    otherwise = "; otherwise use reparameterized or reparameterized_mc"
+    integrand = log_likelihood(target, "reparameterized_kl", otherwise)
+    log_lik, grad, dtheta = expectations.pathwise(family, integrand, lam, eps)
     kl, dkl = closed_form(lam)
     return Estimate(log_lik - kl, grad - dkl, dtheta)
 

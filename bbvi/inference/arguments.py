@@ -120,17 +120,20 @@ def check_lam(family: Any, lam: Array, x: Array) -> Array:
     return lam.copy()
 
 
-def check_encoder(encoder: Any, family: Any, x: Array) -> EncoderLike:
-    """The encoder, an MLP or anything with its members, checked to map x's rows to lam's."""
+def check_encoder(encoder: Any, x: Array, num_outputs: int, told: str) -> EncoderLike:
+    """The encoder, an MLP or anything with its members, checked to map x's rows to its outputs.
+
+    ``told`` is what the outputs are, in words.
+    """
     if not isinstance(encoder, EncoderLike):
         raise TypeError(
-            f"encoder is {encoder!r}; expected an MLP from Dx to P, e.g. "
-            f"MLP(({x.shape[1]}, 64, {family.num_params}))."
+            f"encoder is {encoder!r}; expected an MLP from Dx to {told}, e.g. "
+            f"MLP(({x.shape[1]}, 64, {num_outputs}))."
         )
-    if (encoder.sizes[0], encoder.sizes[-1]) != (x.shape[1], family.num_params):
+    if (encoder.sizes[0], encoder.sizes[-1]) != (x.shape[1], num_outputs):
         raise ValueError(
             f"encoder.sizes is {encoder.sizes}; expected {x.shape[1]} inputs (the width of x) and "
-            f"{family.num_params} outputs (the family's P)."
+            f"{num_outputs} outputs ({told})."
         )
     return encoder
 

@@ -6,10 +6,16 @@ import numpy as np
 
 from bbvi import backends
 from bbvi.estimators.elbo import log_likelihood
-from bbvi.inference.arguments import begin_with_encoder, check_optimizers, prepare, progress_bar
+from bbvi.inference.arguments import (
+    begin_with_encoder,
+    check_encoder,
+    check_optimizers,
+    prepare,
+    progress_bar,
+)
 from bbvi.inference.course import Iterates, course, warn_unless_settled
 from bbvi.inference.fit import Fit, as_trace
-from bbvi.inference.step_parts import check_finite, mean_gradient, next_batch
+from bbvi.inference.step_parts import check_finite, encode_all, mean_gradient, next_batch
 from bbvi.models import DeepLatentModel
 from bbvi.optimizers import Optimizer, adam
 from bbvi.protocols import EncoderLike
@@ -68,14 +74,7 @@ def fit_autoencoder(
     """
     check_optimizers(optimizer=optimizer)
     x, theta = prepare(model, x, None, rng)
-    if not isinstance(encoder, EncoderLike):
-        example = f"MLP(({x.shape[1]}, 64, {model.latent_dim}))"
-        raise TypeError(f"encoder is {encoder!r}; expected an MLP from Dx to D, e.g. {example}.")
-    if encoder.sizes[0] != x.shape[1] or encoder.sizes[-1] != model.latent_dim:
-        raise ValueError(
-            f"encoder.sizes is {encoder.sizes}; expected {x.shape[1]} inputs (the width of x) and "
-            f"{model.latent_dim} outputs (the code, D)."
-        )
+    check_encoder(encoder, x, model.latent_dim, "D, the code")
     num_steps, batch_size = as_steps("num_steps", num_steps), as_count("batch_size", batch_size)
     optimizer = optimizer or adam(0.003)
     backends.resolve(backend, model)
@@ -88,7 +87,8 @@ def fit_autoencoder(
     for step in progress_bar(range(1, num_steps + 1), "fit_autoencoder", progress):
         batch, order, position = next_batch(rng, order, position, batch_size)
         z, pullback = backends.encode(encoder, phi, x[batch], backend)
-        target = log_likelihood(backends.unchecked_target(model, theta, x[batch], backend))
+        target = backends.unchecked_target(model, theta, x[batch], backend)
+        target = log_likelihood(target, "fit_autoencoder")
         log_p, dz, dtheta = target.value_and_grads(z[None])
         last = state._replace(theta=theta, phi=phi, order=order, position=position, trace=rows)
         check_finite(Estimate(log_p[0], dz[0], dtheta), last, "fit_autoencoder")
@@ -100,4 +100,4 @@ def fit_autoencoder(
     trace = as_trace(rows)
     judged = course(trace.elbo, iterates)
     warn_unless_settled("fit_autoencoder", judged)
-    return Fit(theta, phi, encoder(phi, x), trace, None, judged)
+    return Fit(theta, phi, encode_all(encoder, phi, x, backend), trace, None, judged)

@@ -118,12 +118,15 @@ def begin_encoded(
         As `begin`; if the encoder does not map x's rows to lam's.
     """
 
+    def checked(x: Array) -> EncoderLike:
+        return check_encoder(encoder, x, family.num_params, "P, the family's parameters")
+
     def start(theta: Theta, x: Array, optimizer: Optimizer) -> State:
         table_shape(len(x), family.num_params)
-        return begin_with_encoder(check_encoder(encoder, family, x), theta, x, rng, optimizer)
+        return begin_with_encoder(checked(x), theta, x, rng, optimizer)
 
     begun = begin(name, model, family, x, rng, start, part="phi", **shared)
-    return begun._replace(encoder=check_encoder(encoder, family, begun.x))
+    return begun._replace(encoder=checked(begun.x))
 
 
 def run(
