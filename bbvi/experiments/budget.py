@@ -59,7 +59,7 @@ def try_methods(problem: Problem, table: Mapping[str, Method], settings: Setting
                     f"its procedure returned {type(fit).__name__}; expected the bbvi.Fit that "
                     "bbvi.fit_amortized returns."
                 )
-            if not isinstance(method.estimator, str):
+            if callable(method.estimator):
                 check_entropy(method.estimator, problem.family, settings.num_samples)
         except (TypeError, ValueError) as error:
             if type(error) in (TypeError, ValueError):

@@ -77,8 +77,9 @@ class Method(NamedTuple):
     ----------
     procedure : callable
         With the signature of `bbvi.fit_amortized`.
-    estimator : str or callable
-        Of the ELBO's gradient: a name in `ESTIMATORS`, or ``(family, target, lam, eps)``.
+    estimator : str, callable or None
+        Of the ELBO's gradient: a name in `ESTIMATORS`, or ``(family, target, lam, eps)``; None
+        where learning uses none: a Step 1 of new data is then by "reparameterized".
     infer_new : callable
         (problem, learned, x, rng, settings) -> lam of new data.
     rate, local_rate : float
@@ -89,7 +90,7 @@ class Method(NamedTuple):
     """
 
     procedure: Callable[..., Fit]
-    estimator: str | Estimator
+    estimator: str | Estimator | None
     infer_new: Callable[..., Array]
     rate: float | None = 0.03
     local_rate: float = 0.1
@@ -161,11 +162,9 @@ METHODS: dict[str, Method] = {
     ),
     "importance-weighted": Method(fit_importance_weighted, "dreg", by_encoder, 0.01),
     "reweighted-wake-sleep": Method(fit_amortized, reweighted_wake, by_encoder, 0.03),
-    "wake-sleep": Method(fit_wake_sleep, "reparameterized", by_encoder, 0.03),
-    "monte-carlo-em": Method(fit_monte_carlo_em, "reparameterized", by_step_1, 0.03, 0.1, 1),
-    "mean-field-em": Method(
-        fit_mean_field_em, "reparameterized", by_coordinate_updates, None, 0.1, 1
-    ),
+    "wake-sleep": Method(fit_wake_sleep, None, by_encoder, 0.03),
+    "monte-carlo-em": Method(fit_monte_carlo_em, None, by_step_1, 0.03, 0.1, 1),
+    "mean-field-em": Method(fit_mean_field_em, None, by_coordinate_updates, None, 0.1, 1),
 }
 """The methods of ``bbvi compare``; add a line to compare your own."""
 
@@ -180,7 +179,7 @@ DISCRETE_METHODS: dict[str, Method] = {
         fit_semi_amortized, "leave-one-out", by_encoder_and_step_1, inner_steps=1
     ),
     "reweighted-wake-sleep": METHODS["reweighted-wake-sleep"],
-    "wake-sleep": METHODS["wake-sleep"]._replace(estimator="leave-one-out"),
+    "wake-sleep": METHODS["wake-sleep"],
 }
 """The methods for a family that is not reparameterizable."""
 
@@ -196,20 +195,21 @@ LABEL_METHODS: dict[str, Method] = {
 
 
 def estimator_of(method: Method) -> Estimator:
-    """The method's estimator of the ELBO's gradient.
+    """The method's estimator of the ELBO's gradient; of one without, that of Step 1 on new data.
 
     Raises
     ------
     ValueError
         If it is a name that is not in `ESTIMATORS`; an own estimator is given as a function.
     """
-    if isinstance(method.estimator, str):
-        return find(method.estimator).elbo
-    return method.estimator
+    estimator = "reparameterized" if method.estimator is None else method.estimator
+    return find(estimator).elbo if isinstance(estimator, str) else estimator
 
 
 def estimator_name(method: Method) -> str:
-    """Its name, for a table."""
+    """The name of the estimator that learning uses, for a table."""
+    if method.estimator is None:
+        return "none"
     if isinstance(method.estimator, str):
         return method.estimator
     return getattr(method.estimator, "__name__", repr(method.estimator)).replace("_", "-")

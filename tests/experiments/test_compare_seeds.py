@@ -257,6 +257,17 @@ def test_a_conjugate_model_is_compared_with_its_closed_form(capsys):
         compare_seeds(DIGITS, num_seeds=1, methods=names[:1], settings=TINY, workers=1)
 
 
+def test_who_learns_without_an_estimator_has_no_variance_of_one():
+    without = ("mean-field-em", "wake-sleep", "monte-carlo-em")
+    names = (*without, "bbvi-reparameterized")
+    seen = compare_seeds(IRIS_PCA, num_seeds=2, methods=names, settings=TINY, workers=1)
+    assert seen.failures == []
+    for line in [*seen.rows, *seen.summary]:
+        learns_without = line["method"] in without
+        assert line["gradient"] == ("none" if learns_without else "reparameterized")
+        assert np.isnan(line["gradient_variance"]) == learns_without
+
+
 @pytest.mark.slow
 def test_the_command_tunes_times_and_crosses(tmp_path, capsys):
     arguments = ["compare", "--dataset", "iris", "--methods", *TWO, "--evaluations", "3000"]
