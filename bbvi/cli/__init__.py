@@ -12,24 +12,8 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 
 import bbvi
-from bbvi.cli.parser import Parser
+from bbvi.cli.parser import COMMANDS, Parser
 from bbvi.cli.printing import safe_printing
-
-COMMANDS = {
-    "compare": "per-datapoint BBVI, amortized and semi-amortized VI, and others, on one model",
-    "vae": "train the lecture's autoencoder on digits or MNIST",
-    "networks": "the dense and the convolutional autoencoder at equal parameters and seconds",
-    "variance": "gradient estimators at frozen points: bias, variance, signal-to-noise, cost",
-    "posteriors": "did it work: means, standard deviations and k-hat against reference posteriors",
-    "reproduce": "published numbers of papers and other programs beside ours, with a verdict",
-    "uses": "representation, denoising, inpainting and super-resolution with one model",
-    "results": "read results folders back: tables as text, CSV, LaTeX or Markdown, and figures",
-    "rerun": "run again what a results folder holds, and say whether the numbers are the same",
-    "figures": "write every figure of the README and the notebooks, with the numbers behind it",
-    "doctor": "versions, BLAS, threads, measured matrix-product rate, and tips",
-}
-"""Name -> its line of the help.  A command's module is imported when it is asked for."""
-
 
 ERRORS = (
     ValueError,

@@ -17,7 +17,7 @@ from bbvi.cli.output import (
     output,
     seconds_from,
 )
-from bbvi.cli.parser import examples
+from bbvi.cli.parser import COMMANDS, examples
 from bbvi.datasets import load_table
 from bbvi.experiments.catalogue import CATALOGUE, Entry, entry_of, problem_of
 from bbvi.experiments.cluster import cluster
@@ -39,7 +39,7 @@ def add_parser(subparsers: Any) -> None:
     """Add the command's options."""
     parser = subparsers.add_parser(
         "compare",
-        help="per-datapoint BBVI, amortized and semi-amortized VI, and others, on one model",
+        help=COMMANDS["compare"],
         description="Learn one model by each method, over several seeds and at the same number of "
         "log-joint evaluations, then compare them in pairs on held-out data.  A run that was "
         "stopped goes on where it was.",

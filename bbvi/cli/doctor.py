@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from bbvi.cli.parser import examples
+from bbvi.cli.parser import COMMANDS, examples
 from bbvi.doctor import Report, examine
 from bbvi.experiments.csv_and_json import format_table
 
@@ -12,7 +12,7 @@ def add_parser(subparsers: Any) -> None:
     """Add the command's options."""
     parser = subparsers.add_parser(
         "doctor",
-        help="versions, BLAS, threads, measured matrix-product rate, and tips",
+        help=COMMANDS["doctor"],
         description="Look at this machine; change nothing.",
         epilog=examples(
             "bbvi doctor",

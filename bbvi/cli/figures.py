@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bbvi.cli.output import add_dpi, record_names
-from bbvi.cli.parser import examples
+from bbvi.cli.parser import COMMANDS, examples
 from bbvi.experiments.store import claimed
 from bbvi.plotting.figures import FIGURES, Drawn, write
 from bbvi.plotting.notebooks import line_of, notebook_figures
@@ -23,7 +23,7 @@ def add_parser(subparsers: Any) -> None:
     """Add the command's options."""
     parser = subparsers.add_parser(
         "figures",
-        help="write every figure of the README and the notebooks, with the numbers behind it",
+        help=COMMANDS["figures"],
         description="Compute and draw the figures, as PNG with a CSV beside each; Step 1 also as "
         "an HTML page that moves.  The same seed gives the same picture, but for seconds; the "
         "notebooks have seeds of their own.",

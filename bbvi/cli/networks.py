@@ -15,7 +15,7 @@ from bbvi.cli.output import (
     output,
     save_pictures,
 )
-from bbvi.cli.parser import examples
+from bbvi.cli.parser import COMMANDS, examples
 from bbvi.experiments.csv_and_json import environment, format_table, write_csv
 from bbvi.experiments.estimates import check_training
 from bbvi.experiments.store import finish
@@ -37,7 +37,7 @@ def add_parser(subparsers: Any) -> None:
     """Add the command's options."""
     parser = subparsers.add_parser(
         "networks",
-        help="the dense and the convolutional autoencoder at equal parameters, seconds and epochs",
+        help=COMMANDS["networks"],
         description="Train the lecture's autoencoder and a convolutional one of as many "
         "parameters, the latter for as many seconds and for as many epochs, over several seeds; "
         "compare their held-out ELBO and log p(x), by Pareto-smoothed importance sampling with "

@@ -1,4 +1,4 @@
-"""An argument parser that says what a mistyped name was meant to be, and shows two examples."""
+"""The commands, and their parser: it knows what a mistyped name meant, and shows examples."""
 
 import argparse
 import re
@@ -6,6 +6,21 @@ import textwrap
 from typing import Any, NoReturn
 
 from bbvi.suggestions import did_you_mean
+
+COMMANDS = {
+    "compare": "per-datapoint BBVI, amortized and semi-amortized VI, and others, on one model",
+    "vae": "train the lecture's autoencoder on digits or MNIST",
+    "networks": "dense and convolutional autoencoder at equal parameters, seconds and epochs",
+    "variance": "gradient estimators at frozen points: bias, variance, signal-to-noise, cost",
+    "posteriors": "did it work: means, standard deviations and k-hat against reference posteriors",
+    "reproduce": "published numbers of papers and other programs beside ours, with a verdict",
+    "uses": "representation, denoising, inpainting and super-resolution with one model",
+    "results": "read results folders back: tables as text, CSV, LaTeX or Markdown, and figures",
+    "rerun": "run again what a results folder holds, and say whether the numbers are the same",
+    "figures": "write every figure of the README and the notebooks, with the numbers behind it",
+    "doctor": "versions, BLAS, threads, measured matrix-product rate, and tips",
+}
+"""Name -> its line of the help.  A command's module is imported when it is asked for."""
 
 CHOICE = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)")
 UNKNOWN = re.compile(r"unrecognized arguments: (-\S+)")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bbvi.cli.output import add_picture_options, arguments_of, output, save_pictures
-from bbvi.cli.parser import examples
+from bbvi.cli.parser import COMMANDS, examples
 from bbvi.experiments.csv_and_json import environment, format_table, write_csv
 from bbvi.experiments.posterior_cases import load_cases
 from bbvi.experiments.posteriors import examine_all, parameter_rows, rows
@@ -22,7 +22,7 @@ def add_parser(subparsers: Any) -> None:
     """Add the command's options."""
     parser = subparsers.add_parser(
         "posteriors",
-        help="did it work: means, standard deviations and k-hat against reference posteriors",
+        help=COMMANDS["posteriors"],
         description="Fit mean field and full covariance by Step 1, correct mean field by linear "
         "response, weight the draws, and hold all against reference moments where there are any. "
         "The verdicts do not look at the reference.",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bbvi.cli.output import add_picture_options, add_places, record_names, save_pictures
-from bbvi.cli.parser import examples
+from bbvi.cli.parser import COMMANDS, examples
 from bbvi.experiments.cluster import cluster
 from bbvi.experiments.csv_and_json import format_table
 from bbvi.experiments.reproductions.agreement import summary
@@ -22,7 +22,7 @@ def add_parser(subparsers: Any) -> None:
     """Add the command's options."""
     parser = subparsers.add_parser(
         "reproduce",
-        help="published numbers of papers and other programs beside ours, with a verdict",
+        help=COMMANDS["reproduce"],
         description="Measure what a paper or another program printed, and say whether it agrees. "
         "A run that was stopped goes on where it was.",
         epilog=examples(

@@ -8,21 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from bbvi.cli.output import add_places, files_of
-from bbvi.cli.parser import Parser, examples
+from bbvi.cli.parser import COMMANDS, Parser, examples
 from bbvi.experiments.csv_and_json import version_of
 from bbvi.experiments.results import Results, read_results
 from bbvi.experiments.same_numbers import changed_files, compare_results
 from bbvi.experiments.store import check_folder
 
-COMMANDS = ("compare", "variance", "posteriors", "uses", "vae", "figures", "reproduce")
-"""What records all of its arguments."""
+RERUNNABLE = ("compare", "variance", "posteriors", "uses", "vae", "figures", "reproduce")
+"""Commands that record all of their arguments, and whose numbers no clock decides.
+
+Not `networks`: it trains for as many seconds as another network took.
+"""
 
 
 def add_parser(subparsers: Any) -> None:
     """Add the command's options."""
     parser = subparsers.add_parser(
         "rerun",
-        help="run again what a results folder holds, and say whether the numbers are the same",
+        help=COMMANDS["rerun"],
         description="Run again, into another folder, what a results folder's manifest describes: "
         "the same data, seeds and step sizes.  Then compare all tables, but for times.  Ends with "
         "status 0 if all numbers are the same, with 1 if not.",
@@ -78,10 +81,10 @@ def arguments_again(before: Results) -> argparse.Namespace:
         If the folder does not tell, or the command has no such argument any more.
     """
     command = before.command.get("command")
-    if command not in COMMANDS:
+    if command not in RERUNNABLE:
         raise ValueError(
             f"{before.folder} does not tell the arguments that it was made with (its manifest's "
-            f"command is {command!r}); expected a finished run of bbvi {', '.join(COMMANDS)}."
+            f"command is {command!r}); expected a finished run of bbvi {', '.join(RERUNNABLE)}."
         )
     parser = Parser(prog="bbvi")
     children = parser.add_subparsers(dest="command")

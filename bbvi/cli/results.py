@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bbvi.cli.output import add_picture_options, output, save_pictures
-from bbvi.cli.parser import examples
+from bbvi.cli.parser import COMMANDS, examples
 from bbvi.cli.printing import check_printed
 from bbvi.experiments.results import FORMATS, Results, read_results, select, with_intervals
 from bbvi.experiments.store import check_folder
@@ -16,7 +16,7 @@ def add_parser(subparsers: Any) -> None:
     """Add the command's options."""
     parser = subparsers.add_parser(
         "results",
-        help="read results folders back: tables as text, CSV, LaTeX or Markdown, and figures",
+        help=COMMANDS["results"],
         description="Print the tables of results folders of any command, and draw their figures "
         "again.  Nothing is computed, and nothing in the folders is changed.",
         epilog=examples(

@@ -15,7 +15,7 @@ from bbvi.cli.output import (
     output,
     save_pictures,
 )
-from bbvi.cli.parser import examples
+from bbvi.cli.parser import COMMANDS, examples
 from bbvi.experiments.csv_and_json import environment, format_table, write_csv
 from bbvi.experiments.store import check_folder, finish
 from bbvi.lectures.images import load_images
@@ -30,7 +30,7 @@ def add_parser(subparsers: Any) -> None:
     """Add the command's options."""
     parser = subparsers.add_parser(
         "uses",
-        help="representation, denoising, inpainting and super-resolution with one model",
+        help=COMMANDS["uses"],
         description="Learn an autoencoder of binary images, classify by its posterior means, and "
         "restore damaged images by per-datapoint, amortized and semi-amortized inference.",
         epilog=examples(

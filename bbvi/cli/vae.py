@@ -14,7 +14,7 @@ from bbvi.cli.output import (
     max_seconds,
     save_pictures,
 )
-from bbvi.cli.parser import examples
+from bbvi.cli.parser import COMMANDS, examples
 from bbvi.experiments.csv_and_json import environment, write_csv
 from bbvi.experiments.store import finish
 from bbvi.lectures.images import load_images
@@ -32,7 +32,7 @@ def add_parser(subparsers: Any) -> None:
     """Add the command's options."""
     parser = subparsers.add_parser(
         "vae",
-        help="train the lecture's autoencoder on digits or MNIST",
+        help=COMMANDS["vae"],
         description="Train the lecture's autoencoder, print its log, and draw its latent space, "
         "average reconstructions, manifold, samples, reconstructions and objective.",
         epilog=examples(

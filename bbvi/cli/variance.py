@@ -17,7 +17,7 @@ from bbvi.cli.output import (
     max_seconds,
     save_pictures,
 )
-from bbvi.cli.parser import examples
+from bbvi.cli.parser import COMMANDS, examples
 from bbvi.estimators.noise import NOISE_SOURCES
 from bbvi.estimators.specification import Specification
 from bbvi.estimators.table import ESTIMATORS
@@ -45,7 +45,7 @@ def add_parser(subparsers: Any) -> None:
     """Add the command's options."""
     parser = subparsers.add_parser(
         "variance",
-        help="gradient estimators at frozen points: bias, variance, signal-to-noise, cost",
+        help=COMMANDS["variance"],
         description="Measure gradient estimators over independent replicates, at frozen points "
         "along the trajectory of Step 1.  A run that was stopped goes on where it was.",
         epilog=examples(
