@@ -8,7 +8,7 @@ import numpy as np
 
 from bbvi.logs import LOG_2PI
 from bbvi.models.conjugate import gaussian_sweep
-from bbvi.models.linear_gaussian import GaussianPosterior
+from bbvi.protocols import GaussianMoments
 from bbvi.types import Array, Theta
 from bbvi.validation import (
     as_count,
@@ -124,10 +124,10 @@ class LinearRegression:
         A = A + np.eye(self.latent_dim, dtype=x.dtype) / self.prior_scale**2
         return A.astype(x.dtype), precision * np.einsum("nrd,nr->nd", design, response)
 
-    def posterior(self, theta: Theta, x: Array) -> GaussianPosterior:
+    def posterior(self, theta: Theta, x: Array) -> GaussianMoments:
         """p(z | x) = N(A^-1 h, A^-1), exact: mean (N, D), covariance (N, D, D)."""
         A, h = self.quadratic_form(theta, check_inputs(self, theta, x))
-        return GaussianPosterior(np.linalg.solve(A, h[..., None])[..., 0], np.linalg.inv(A))
+        return GaussianMoments(np.linalg.solve(A, h[..., None])[..., 0], np.linalg.inv(A))
 
     def log_evidence(self, theta: Theta, x: Array) -> Array:
         """log p(y) = log p(y, m) - log N(m; m, A^-1) at the posterior's mean m: (N,), exact."""
