@@ -44,7 +44,7 @@ def _checked(part: Part, log_p: Array, num_rows: int) -> Array:
 
 
 def _observe(part: Part, y: Array) -> None:
-    """Y = x."""
+    """Leave y = x."""
 
 
 def _likelihood_value(part: Part, y: Array, u: Array, buffers: Buffers) -> Array:

@@ -51,7 +51,7 @@ class ConvLayers:
         """Nothing: biases cost no pass of their own where it matters."""
 
     def forward(self, z: Array, buffers: Buffers, slopes: bool, stacked: Any = None) -> Pass:
-        """U (O, R) of z (D, R); with ``slopes`` also what `backward` will need.
+        """The outputs u (O, R) of z (D, R); with ``slopes`` also what `backward` will need.
 
         The pass's inputs are what each layer's W multiplied: columns for a convolution.
         """
@@ -103,7 +103,7 @@ class ConvLayers:
         return Gradient(g, columns.reshape(part.weight.shape[1], -1))
 
     def input_gradient(self, gradients: list[Any], buffers: Buffers) -> Array:
-        """Dz (D, R) from what `backward` gave."""
+        """The gradient dz (D, R) from what `backward` gave."""
         dz = buffers("dz", self.sizes[0], gradients[0].g.shape[1])
         BACKWARD[type(self.parts[0].layer)](self.parts[0], gradients[0], dz, buffers)
         return dz

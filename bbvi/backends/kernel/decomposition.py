@@ -124,7 +124,7 @@ def with_data(
 
 
 def observed(prepared: PreparedModel, block: Block, buffers: Buffers) -> Array:
-    """Y (Dx, R), the block's data as the likelihood sees them, one column for each row.
+    """The block's y (Dx, R): its data as the likelihood sees them, one column for each row.
 
     A target that is evaluated many times, as in Step 1, keeps y from the second evaluation on, up
     to `KEPT_BYTES` in all.  A target that is evaluated once on few samples, as in training, writes

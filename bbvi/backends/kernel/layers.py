@@ -112,7 +112,7 @@ class Layers:
     def forward(
         self, z: Array, buffers: Buffers, slopes: bool, stacked: list[Array] | None = None
     ) -> Pass:
-        """U (O, R) of z (D, R); with ``slopes`` also what `backward` will need.
+        """The outputs u (O, R) of z (D, R); with ``slopes`` also what `backward` will need.
 
         With ``stacked``, from `stack`, z is expected to have a row of ones below, (D + 1, R).
         """
@@ -152,7 +152,7 @@ class Layers:
         return gradients
 
     def input_gradient(self, gradients: list[Array], buffers: Buffers) -> Array:
-        """Dz (D, R) from what `backward` gave."""
+        """The gradient dz (D, R) from what `backward` gave."""
         first = gradients[0]
         dz = np.matmul(self.weights[0], first, out=buffers("dz", self.sizes[0], first.shape[1]))
         if self.constants[0] != 1:

@@ -111,7 +111,7 @@ def _transposed_forward(part: Linear, h: Array, a: Array, buffers: Buffers) -> A
 
 
 def _scaled(part: Linear) -> Array:
-    """C W, the weights on the way back."""
+    """The weights on the way back: c W, c = ``factor``."""
     return (
         part.weight
         if part.factor == 1

@@ -27,7 +27,7 @@ FACTORS = 16
 
 
 def _observe(state: None, y: Array) -> None:
-    """Y = 1 - 2 x."""
+    """Make y = 1 - 2 x."""
     y *= -2
     y += 1
 

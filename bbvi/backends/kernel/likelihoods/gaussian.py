@@ -34,7 +34,7 @@ from bbvi.types import Array, Theta
 
 
 def _observe_nothing(state: Any, y: Array) -> None:
-    """Y = x."""
+    """Leave y = x."""
 
 
 # Fixed or learned scale: state = 1 / sigma, Dx log sigma + (Dx / 2) log 2 pi.
@@ -122,7 +122,7 @@ def _scalar_logistic(y: Array, u: Array, buffers: Buffers) -> Array:
 
 
 def _observe_signs(state: Any, y: Array) -> None:
-    """Y = 2 x - 1 under the logistic link, x under the identity."""
+    """Make y = 2 x - 1 under the logistic link, x under the identity."""
     if state is _scalar_logistic:
         y *= 2
         y -= 1
