@@ -178,7 +178,7 @@ def smooth_tail(tail: Array) -> tuple[Array, Array]:
 
 
 def _fit_above_ties(exceedances: Array) -> tuple[Array, Array]:
-    """Shape and scale (N,) of exceedances (M, N) that are above 0, which fewer than 5 have not."""
+    """Shape and scale (N,) of each column's positive exceedances; fewer than 5 get k = inf."""
     khat, scale = fit_generalized_pareto(exceedances)
     for n in np.flatnonzero((exceedances[0] == 0) & (exceedances[-1] > 0)):
         above = exceedances[exceedances[:, n] > 0, n]

@@ -1,4 +1,4 @@
-"""SGD, RMSprop and Adam as init/update pairs; all *ascend*.
+"""SGD and Adam as init/update pairs; all *ascend*.
 
 A parameter is an array or a flat dict of arrays.  With ``rows=True`` every row of a table has
 its own step count beside its own moments, so that the rows of a minibatch can be moved while

@@ -10,7 +10,7 @@ and name the mistake; `check_answer` makes more of them.
 from bbvi.checks import exercises
 from bbvi.checks.backend import check_backends
 from bbvi.checks.estimator import check_estimator
-from bbvi.checks.exercises import *  # noqa: F403  (all of its names, which stand there)
+from bbvi.checks.exercises import *  # noqa: F403  (its `__all__` lists them)
 from bbvi.checks.family import check_family
 from bbvi.checks.mistakes import Suspect
 from bbvi.checks.model import check_model

@@ -215,9 +215,8 @@ def _end(fit: Fit) -> tuple[Array, Verdict]:
 def _poor_rows(family: Family, target: Target, lam: Array, rng: np.random.Generator) -> Array:
     """The rows where even the neutral start is better than lam.
 
-    Step 1 may not recover from a very poor lam, as noisy gradients can leave it, and the loss would
-    be put down to the family.  But where the posterior has several
-    modes, the neutral start may lead to a worse one: hence both are tried.
+    Step 1 may not recover from a very poor lam, and the family would be blamed for the loss.  Where
+    the posterior has several modes the neutral start may lead to a worse one, so both are tried.
     """
     seed = int(rng.spawn(1)[0].integers(2**63))
     at_lam, at_neutral = (

@@ -93,8 +93,8 @@ def gradient_statistics(
     target_of : callable
         R -> a target with R equal datapoints, e.g. ``lambda R: backends.target(model, theta,
         numpy.tile(x, (R, 1)))``.  Bound by `bbvi.backends.kernel.second_moments`, it gives the
-        statistics of the theta gradient too; bound by a back end, hold theta (`bbvi.types.
-        hold_theta`) if only lam is of interest.
+        statistics of the theta gradient too.  Where only lam is of interest, save theta's
+        gradients: ``bbvi.targets.hold_theta(target)``.
     lam : ndarray (1, P)
         The point.
     noise : callable

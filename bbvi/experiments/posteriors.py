@@ -1,9 +1,8 @@
 """Did it work?  Mean field, linear response and full covariance on posteriors.
 
-Each approximation is held against the reference moments where there are any, and, as if there were
-none, against itself: draws from around q, weighted by p / q (Pareto-smoothed), have the
-posterior's moments as far as k-hat is below 0.7.  A verdict is made of that alone, never of the
-reference, so that it is worth as much on a posterior of your own.
+Each approximation is compared with the reference moments, if there are any, and checked without
+them: Pareto-smoothed weights p / q of draws around q give the posterior's moments where
+k-hat < 0.7.  The verdict uses only the second check.
 """
 
 import time

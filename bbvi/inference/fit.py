@@ -60,7 +60,7 @@ class State(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """The outcome of `fit_bbvi`, `fit_amortized`, `fit_semi_amortized` or `infer`.
+    """What every procedure of `bbvi.inference` returns.
 
     Attributes
     ----------

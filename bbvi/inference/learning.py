@@ -114,7 +114,8 @@ def variational_bayes(prior: ThetaPrior, start_scale: float = 0.05) -> Learning:
     """Full variational Bayes: theta ~ q(theta) = N(mean, diag(scale^2)), fitted like any lam.
 
     Every minibatch draws one theta = mean + scale * eps and pulls d/dtheta back to mean and
-    log scale.  ``Fit.theta`` is the mean; ``posterior(fit)`` gives q(theta).
+    log scale.  ``Fit.theta`` is the mean; ``posterior(fit)`` gives the mean and the
+    standard deviation of q(theta), each a dict like theta.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ def deterministic(
     Parameters
     ----------
     num_samples : int
-        S; at least twice the parameters per latent, or the sample average has no maximum.
+        S; at least 4 P / D - 4, or the sample average has no maximum.
     noise : callable
         E.g. `bbvi.estimators.noise.antithetic` or ``quasi_monte_carlo``.
     max_steps : int

@@ -61,9 +61,9 @@ def compare(targets: Targets, q: Gaussians, settled: Array, rng: np.random.Gener
 def elsewhere(
     targets: Targets, q: Gaussians, settled: Array, elbo: Array, rng: np.random.Generator
 ) -> tuple[Array, Gaussians]:
-    """Where to begin again the starts that may lie across several modes.
+    """New starting points for the starts that have not settled, or settled at a lower optimum.
 
-    Of q (K, N, ...), settled and elbo (K, N) those that have not settled, or on a lesser optimum.
+    q is (K, N, ...); settled and elbo are (K, N).
     Each begins at its draw with the highest log p, far from the best settled end of its row in the
     units of that end, whose covariance it takes.
 

@@ -32,7 +32,7 @@ FEW_ROWS, STARTS = 16, 5
 CHECKED_BY = 1024
 """Samples of the second stage, where rows are few."""
 HOPELESS = 20.0
-"""Nats below a row's best start, from where a start is given up."""
+"""A start this many nats below the row's best is given up."""
 UNEQUAL = 5.0
 """The same, once a start of the row has settled: an optimum with less than 1 % of its mass."""
 
@@ -194,9 +194,9 @@ class _Ascents(NamedTuple):
     def climb_elsewhere(
         self, targets: Targets, N: int, rng: np.random.Generator, observe: Observe
     ) -> None:
-        """Begin again where starts that may lie across several modes tell to look.
+        """Start again at draws whose log p suggests another mode.
 
-        A lesser optimum stays what it was where that leads to none.
+        Where that finds no better optimum, the old one is kept.
         """
         settled = np.isfinite(self.left).reshape(-1, N)
         lost, narrow = elsewhere(targets, self.by_start(N), settled, self.elbo.reshape(-1, N), rng)

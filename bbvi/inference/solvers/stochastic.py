@@ -150,9 +150,9 @@ def _solve(
 
 
 def _undone(family: Family, target: Target, lam: Array, windows: Windows, eps: Array) -> Array:
-    """lam, or where a row was one to two windows earlier, if its last steps threw it far below.
+    """lam; for a row whose ELBO fell in its last steps, its lam of one to two windows earlier.
 
-    No window has seen those steps whole.  Under common noise, beyond the noise of the difference.
+    Compared under common noise; a fall counts if it exceeds the noise of the difference.
     """
     earlier = windows.ends[0]
     # What is not finite at the end is worse than anything that is.
