@@ -36,7 +36,7 @@ from typing import Any
 import numpy as np
 
 from bbvi.estimators import antithetic_pairs, baselines, expectations, relaxations
-from bbvi.estimators.arguments import check_reparameterizable, check_target
+from bbvi.estimators.arguments import check_arguments, check_reparameterizable, check_target
 from bbvi.estimators.arms import arms as _arms
 from bbvi.estimators.double_control_variates import double_cv as _double_cv
 from bbvi.estimators.finite_differences import finite_differences as _finite_differences
@@ -201,9 +201,11 @@ def reparameterized_mc(
     SGVB estimator A of Kingma and Welling (2014), equation 6; Swaney lecture, "Reparameterization".
     """
     check_reparameterizable(family, "reparameterized_mc")
-    elbo, grad, dtheta = sticking_the_landing(family, target, lam, eps)
-    score = family.score(lam, family.transform(lam, eps))
-    return Estimate(elbo, grad - score.mean(axis=0), dtheta)
+    check_arguments(family, target, lam, eps)
+    z = family.transform(lam, eps)
+    f, dz, dtheta = elbo_integrand(family, target, lam).evaluate(z, dz=True, dtheta=True)
+    grad = family.pullback(lam, eps, dz).mean(axis=0) - family.score(lam, z).mean(axis=0)
+    return Estimate(f.mean(axis=0), grad, dtheta)
 
 
 def reparameterized_kl(

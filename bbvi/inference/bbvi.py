@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bbvi.estimators import reparameterized
-from bbvi.inference.arguments import check_parts, check_shapes
+from bbvi.inference.arguments import check_optimizers, check_shapes
 from bbvi.inference.fit import Fit, State
 from bbvi.inference.inner_loop import ascend
 from bbvi.inference.learning import Learning, maximum_likelihood
@@ -101,7 +101,7 @@ def fit_bbvi(
     -----
     Ermon/Grover notes, "Black-box variational inference"; Ranganath, Gerrish and Blei (2014).
     """
-    check_parts(family, estimator, local_optimizer=local_optimizer)
+    check_optimizers(local_optimizer=local_optimizer)
     rows, inner_steps = local_optimizer or adam(0.05), as_steps("inner_steps", inner_steps)
     start = partial(_begin, family, rows, rng)
     begun = begin(

@@ -7,7 +7,7 @@ import numpy as np
 
 from bbvi import backends
 from bbvi.estimators import reparameterized
-from bbvi.inference.arguments import check_parts, check_shapes
+from bbvi.inference.arguments import check_optimizers, check_shapes
 from bbvi.inference.fit import Fit, State
 from bbvi.inference.inner_loop import ascend
 from bbvi.inference.learning import Learning, maximum_likelihood
@@ -70,7 +70,7 @@ def fit_semi_amortized(
     Hjelm et al. (2016); Kim et al. (2018), without differentiating through Step 1: the encoder is
     taught where to start, not where Step 1 will end.
     """
-    check_parts(family, estimator, local_optimizer=local_optimizer)
+    check_optimizers(local_optimizer=local_optimizer)
     rows, inner_steps = local_optimizer or adam(0.05), as_steps("inner_steps", inner_steps)
     begun = begin_encoded(
         "fit_semi_amortized",
