@@ -21,7 +21,7 @@ from bbvi.inference.learning import (
 from bbvi.inference.mean_field_em import fit_mean_field_em
 from bbvi.inference.minibatches import infer_minibatches
 from bbvi.inference.monte_carlo_em import fit_monte_carlo_em
-from bbvi.inference.not_converged import NotConvergedWarning
+from bbvi.inference.not_converged import NotConvergedWarning, warn_unless_converged
 from bbvi.inference.semi_amortized import fit_semi_amortized
 from bbvi.inference.solvers import (
     Solution,
@@ -32,7 +32,7 @@ from bbvi.inference.solvers import (
     stochastic,
 )
 from bbvi.inference.starts import laplace
-from bbvi.inference.verdict import Verdict, by_course, warn_unless_converged
+from bbvi.inference.verdict import Verdict, by_course
 from bbvi.inference.wake_sleep import fit_wake_sleep
 from bbvi.inference.whitening import whitened
 

@@ -12,6 +12,7 @@ from bbvi.families import DiagonalGaussian, FullCovarianceGaussian
 from bbvi.inference.arguments import check_dimensions, check_lam, check_parts, prepare, progress_bar
 from bbvi.inference.counting import Counter
 from bbvi.inference.fit import Fit, as_trace
+from bbvi.inference.not_converged import warn_unless_converged
 from bbvi.inference.solvers import (
     Solver,
     Targets,
@@ -21,7 +22,7 @@ from bbvi.inference.solvers import (
     stochastic,
 )
 from bbvi.inference.starts import laplace
-from bbvi.inference.verdict import Verdict, verdict, warn_unless_converged
+from bbvi.inference.verdict import Verdict, verdict
 from bbvi.models.posterior import Posterior
 from bbvi.optimizers import Optimizer
 from bbvi.types import Array, Estimator, Family, Model, Target, Theta

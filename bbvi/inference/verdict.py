@@ -7,7 +7,6 @@ import numpy as np
 
 from bbvi.inference.importance_check import weigh
 from bbvi.inference.nats_left import NATS_LEFT, look, near_optimum
-from bbvi.inference.not_converged import warn_not_converged
 from bbvi.inference.other_modes import Modes, other_modes
 from bbvi.inference.solvers.solution import Solution, Targets
 from bbvi.inference.tails import tail_ratio
@@ -257,27 +256,3 @@ def _modes(
         rival=np.where(known, solution.rival, searched.rival),
         distance=np.where(known, 0, searched.distance),
     )
-
-
-def advice(verdict: Verdict) -> str:
-    """What to do about rows that have not converged."""
-    if verdict.several_modes.any():
-        return (
-            "Start at each mode (lam=...) and compare the ELBOs, or take a family of several modes."
-        )
-    if not np.isfinite(verdict.elbo).all():
-        return (
-            "log p is not finite somewhere under q: check log_joint, and give constrained "
-            "parameters a transform (bbvi.models.transforms)."
-        )
-    return (
-        "Give it more steps or samples (solver=natural_gradient(max_steps=...), "
-        "solver=stochastic(num_steps=..., num_samples=...)), or another start (start=laplace()). "
-        "Where the ELBO grows without end, log_joint is no proper density. .verdict has the rows."
-    )
-
-
-def warn_unless_converged(verdict: Verdict) -> None:
-    """A NotConvergedWarning with what to do, where some row has not converged."""
-    if not verdict.all_converged:
-        warn_not_converged(f"{verdict} {advice(verdict)}")
