@@ -272,8 +272,7 @@ def _gradient_variance(
 ) -> float:
     """Variance of the S-sample gradient, summed over P, averaged over some test datapoints.
 
-    Replicates are rows: the datapoints are repeated, and each copy has its own noise.  NaN of a
-    method that learns without an estimator.
+    Replicates are rows: each copy of a datapoint has its own noise.  NaN without an estimator.
     """
     if learned.method.estimator is None:
         return np.nan
