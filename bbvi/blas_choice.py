@@ -7,7 +7,6 @@ Scripts, notebooks and ``main([...])`` called from Python keep what they have.
 """
 
 import json
-import os
 import platform
 import sys
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ import threadpoolctl
 
 from bbvi.datasets.files import user_cache
 from bbvi.doctor import VARIABLE, avx512_unused, has_avx512, measure_rates, rates_with
+from bbvi.files import write_atomically
 
 CANDIDATE = "SkylakeX"
 SECONDS = 0.15
@@ -113,10 +113,7 @@ def _as_choice(kernel: Any, before: Any, after: Any) -> Choice:
 
 def _remember(file: Path, choices: Mapping[str, Choice]) -> None:
     """Write the file in one move; where that cannot be, the next command measures again."""
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(json.dumps(choices, indent=2), "utf-8")
-        os.replace(beside, file)
+        write_atomically(file, json.dumps(choices, indent=2).encode())
     except OSError:
         return

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import threadpoolctl
 
-from bbvi.experiments.csv_and_json import environment
+from bbvi.environment import environment
 from bbvi.limits import check_time
 
 VARIABLE = "OPENBLAS_CORETYPE"

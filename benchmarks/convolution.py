@@ -23,7 +23,8 @@ import bbvi
 from bbvi.backends import autodiff, kernel
 from bbvi.backends.kernel.conv_layers import ConvLayers
 from bbvi.backends.kernel.linear_maps import places_of
-from bbvi.experiments.csv_and_json import environment, format_table, write_csv, write_json
+from bbvi.environment import environment
+from bbvi.experiments.csv_and_json import format_table, write_csv, write_json
 from bbvi.nets import Conv, ConvNet, Dense, TransposedConv, astype, join, part
 from bbvi.threads import cut, run_shares, thread_count
 from bbvi.types import Array, Theta

@@ -28,7 +28,8 @@ from rivals import (
 )
 from timing import interleaved, matrix_product, rate_of
 
-from bbvi.experiments.csv_and_json import environment, format_table, write_csv, write_json
+from bbvi.environment import environment
+from bbvi.experiments.csv_and_json import format_table, write_csv, write_json
 from bbvi.nets import astype
 from bbvi.plotting.style import COLORS, MARKERS, new_figure, save, styled
 

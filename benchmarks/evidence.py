@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from bbvi.datasets import mnist
-from bbvi.experiments.csv_and_json import environment, format_table, write_csv, write_json
+from bbvi.environment import environment
+from bbvi.experiments.csv_and_json import format_table, write_csv, write_json
 from bbvi.lectures.evidence import evidence_report
 from bbvi.lectures.uses import learn_binary
 

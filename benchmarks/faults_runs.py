@@ -27,10 +27,11 @@ import numpy as np
 from fault_endings import MEMORY, ending, limited, same
 from tqdm import tqdm
 
-from bbvi.experiments.csv_and_json import STRAY, write_csv, write_json
+from bbvi.experiments.csv_and_json import write_csv, write_json
 from bbvi.experiments.results import read_results
 from bbvi.experiments.store import claim, finish
 from bbvi.experiments.sweep import run_sweep
+from bbvi.files import STRAY
 from bbvi.lectures import vae
 from bbvi.lectures.networks import lecture_network
 

@@ -30,7 +30,8 @@ import numpy as np
 import step_one
 from elbo import set_threads
 
-from bbvi.experiments.csv_and_json import environment, format_table, write_csv, write_json
+from bbvi.environment import environment
+from bbvi.experiments.csv_and_json import format_table, write_csv, write_json
 
 COLUMNS = ("procedure", "contender", "seconds", "relative to bbvi", "ELBO")
 PROCEDURES = {"Step 1": (step_one, 100), "MNIST epoch": (epoch, 469)}

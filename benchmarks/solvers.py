@@ -22,8 +22,9 @@ import numpy as np
 
 from bbvi import DiagonalGaussian, FullCovarianceGaussian, backends
 from bbvi.datasets import binarize, digits, mnist
+from bbvi.environment import environment
 from bbvi.estimators.noise import quasi_monte_carlo
-from bbvi.experiments.csv_and_json import environment, format_table, write_csv, write_json
+from bbvi.experiments.csv_and_json import format_table, write_csv, write_json
 from bbvi.experiments.posterior_cases import load_cases
 from bbvi.inference import NotFiniteError, deterministic, natural_gradient, step_1, stochastic
 from bbvi.inference.solvers.quadratic import matched_noise

@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 
 from bbvi.backends import autodiff
+from bbvi.environment import environment
 from bbvi.estimators.specification import draw_noise, prepared
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.evaluation.gradients import gradient_statistics
-from bbvi.experiments.csv_and_json import environment, format_table, write_csv, write_json
+from bbvi.experiments.csv_and_json import format_table, write_csv, write_json
 from bbvi.experiments.trajectory import Trajectory, trajectory
 from bbvi.targets import hold_theta
 

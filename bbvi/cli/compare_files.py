@@ -4,9 +4,10 @@ import argparse
 from typing import Any
 
 from bbvi.cli.output import arguments_of, save_pictures
+from bbvi.environment import environment
 from bbvi.experiments.compare_results import above_budget, seeds_in_words, write_tables
 from bbvi.experiments.compare_seeds import SeedComparison, plain_posterior
-from bbvi.experiments.csv_and_json import environment, write_json
+from bbvi.experiments.csv_and_json import write_json
 from bbvi.experiments.identity import described
 from bbvi.experiments.methods import Settings
 from bbvi.experiments.problem import Problem

@@ -16,7 +16,8 @@ from bbvi.cli.output import (
     save_pictures,
 )
 from bbvi.cli.parser import COMMANDS, examples
-from bbvi.experiments.csv_and_json import environment, format_table, write_csv
+from bbvi.environment import environment
+from bbvi.experiments.csv_and_json import format_table, write_csv
 from bbvi.experiments.estimates import check_training
 from bbvi.experiments.store import finish
 from bbvi.lectures.dense_and_convolutional import dense_and_convolutional

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bbvi.experiments.csv_and_json import environment, version_of
+from bbvi.environment import environment, version_of
 from bbvi.experiments.sources import source_digest
 from bbvi.experiments.store import MANIFEST, claimed, finish
 from bbvi.plotting.style import PICTURES, Figure, save

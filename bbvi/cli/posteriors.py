@@ -10,7 +10,8 @@ import numpy as np
 
 from bbvi.cli.output import add_picture_options, arguments_of, output, save_pictures
 from bbvi.cli.parser import COMMANDS, examples
-from bbvi.experiments.csv_and_json import environment, format_table, write_csv
+from bbvi.environment import environment
+from bbvi.experiments.csv_and_json import format_table, write_csv
 from bbvi.experiments.posterior_cases import load_cases
 from bbvi.experiments.posteriors import examine_all, parameter_rows, rows
 from bbvi.experiments.store import check_folder, finish

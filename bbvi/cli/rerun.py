@@ -9,7 +9,7 @@ from typing import Any
 
 from bbvi.cli.output import add_places, files_of
 from bbvi.cli.parser import COMMANDS, Parser, examples
-from bbvi.experiments.csv_and_json import version_of
+from bbvi.environment import version_of
 from bbvi.experiments.results import Results, read_results
 from bbvi.experiments.same_numbers import changed_files, compare_results
 from bbvi.experiments.store import check_folder

@@ -15,7 +15,8 @@ from bbvi.cli.output import (
     save_pictures,
 )
 from bbvi.cli.parser import COMMANDS, examples
-from bbvi.experiments.csv_and_json import environment, write_csv
+from bbvi.environment import environment
+from bbvi.experiments.csv_and_json import write_csv
 from bbvi.experiments.store import finish
 from bbvi.lectures.images import load_images
 from bbvi.lectures.latent_space import vae_pictures

@@ -22,9 +22,10 @@ from typing import Any
 import numpy as np
 
 from bbvi.experiments.archives import read_archive
-from bbvi.experiments.csv_and_json import write_atomically, write_durably, write_json
+from bbvi.experiments.csv_and_json import write_json
 from bbvi.experiments.identity import code_digest
 from bbvi.experiments.store import sweep_strays
+from bbvi.files import write_atomically, write_durably
 from bbvi.inference import State
 from bbvi.types import Array
 

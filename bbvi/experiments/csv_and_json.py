@@ -2,86 +2,15 @@
 
 import csv
 import json
-import os
-import platform
-import re
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
-import threadpoolctl
+
+from bbvi.files import write_durably
 
 Row = Mapping[str, Any]
-
-
-STRAY = re.compile(r"\..+\.bbvi-(\d+)-\d+")
-"""Names of `temporary_name`, with the process."""
-
-
-def temporary_name(path: Path) -> Path:
-    """A hidden neighbour of a file, this thread's alone."""
-    # Not tempfile: its files are their owner's alone, and results are shared on a cluster.
-    return path.with_name(f".{path.name}.bbvi-{os.getpid()}-{threading.get_ident()}")
-
-
-@contextmanager
-def _replacement(path: Path) -> Iterator[BinaryIO]:
-    """A file to be written, which takes the name ``path`` if all goes well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = temporary_name(path)
-    try:
-        with open(temporary, "wb") as file:
-            yield file
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a whole file or nothing: a temporary neighbour, then a rename.
-
-    A crash of the machine may leave an empty file: for what is checked as it is read and can be
-    made again, such as the cells of a sweep.
-    """
-    with _replacement(path) as file:
-        file.write(data)
-
-
-def write_durably(path: Path, data: bytes) -> None:
-    """`write_atomically` that a crash of the machine survives: the old file, or the new one.
-
-    It waits for the disk twice, 5 to 20 ms each.
-    """
-    with _replacement(path) as file:
-        write_to_disk(file, data)
-    sync_folder(path.parent)
-
-
-def write_to_disk(file: BinaryIO, data: bytes) -> None:
-    """Write, and wait until the disk has it."""
-    file.write(data)
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Wait until the disk has the names in a folder, where folders can be opened."""
-    if os.name != "posix":
-        return
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except PermissionError:  # it may be written to, but not read
-        return
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def mean_and_error(name: str, values: np.ndarray[Any, Any]) -> dict[str, float]:
@@ -115,40 +44,6 @@ def write_json(path: Path, record: Row) -> None:
     write_durably(Path(path), f"{text}\n".encode())
 
 
-def environment() -> dict[str, Any]:
-    """Versions, BLAS and machine of this run, for a manifest."""
-    names = ("bbvi", "numpy", "scipy", "autograd", "scikit-learn", "matplotlib")
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "cpus": os.cpu_count(),
-        "versions": {name: version_of(name) for name in names},
-        "blas": [
-            {
-                key: info.get(key)
-                for key in ("internal_api", "version", "architecture", "num_threads")
-            }
-            for info in threadpoolctl.threadpool_info()
-            if info.get("user_api") == "blas"
-        ],
-        "OPENBLAS_CORETYPE": os.environ.get("OPENBLAS_CORETYPE"),
-    }
-
-
-def blas_names() -> list[str]:
-    """What decides BLAS's last digits: library, version and routines.
-
-    SciPy brings a library of its own.  It is loaded first, so that the answer does not depend on
-    what has been used before.
-    """
-    import_module("scipy.linalg")
-    return sorted(
-        " ".join(str(info.get(key)) for key in ("internal_api", "version", "architecture"))
-        for info in threadpoolctl.threadpool_info()
-        if info.get("user_api") == "blas"
-    )
-
-
 def format_table(rows: Sequence[Row], columns: Iterable[str]) -> str:
     """Align rows as text columns under their names."""
     names = list(columns)
@@ -173,11 +68,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     return value
-
-
-def version_of(name: str) -> str:
-    """A package's version, as installed."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bbvi.experiments.csv_and_json import version_of
+from bbvi.environment import version_of
 
 
 def digest(value: Any) -> str:

@@ -16,15 +16,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from bbvi.experiments.csv_and_json import (
-    STRAY,
-    environment,
-    plain,
-    sync_folder,
-    temporary_name,
-    write_json,
-    write_to_disk,
-)
+from bbvi.environment import environment
+from bbvi.experiments.csv_and_json import plain, write_json
+from bbvi.files import STRAY, sync_folder, temporary_name, write_to_disk
 
 MANIFEST = "manifest.json"
 HOUR = 3600.0

@@ -21,7 +21,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from bbvi.experiments.csv_and_json import blas_names, plain
+from bbvi.environment import blas_names
+from bbvi.experiments.csv_and_json import plain
 from bbvi.experiments.executors import compute
 from bbvi.experiments.identity import (
     cell_rng,

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bbvi.experiments.csv_and_json import write_atomically
 from bbvi.experiments.identity import digest
+from bbvi.files import write_atomically
 
 Outcome = dict[str, Any]
 """A computed cell: "cell", "replicate", and either "rows" or the traceback "error"."""

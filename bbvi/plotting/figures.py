@@ -17,8 +17,9 @@ from bbvi.experiments import methods, variance, variance_grid
 from bbvi.experiments.catalogue import problem_of
 from bbvi.experiments.compare_results import told
 from bbvi.experiments.compare_seeds import compare_seeds
-from bbvi.experiments.csv_and_json import write_atomically, write_csv
+from bbvi.experiments.csv_and_json import write_csv
 from bbvi.families import DiagonalGaussian
+from bbvi.files import write_atomically
 from bbvi.lectures import naive_evidence as naive
 from bbvi.lectures import step_1_watched as watched
 from bbvi.lectures.digits_decoder import digits_decoder

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from bbvi.experiments.csv_and_json import write_atomically
+from bbvi.files import write_atomically
 
 # Okabe and Ito (2008), reordered so that neighbours also differ in a projector's greyscale.
 COLORS = ("#0072B2", "#E69F00", "#000000", "#D55E00", "#56B4E9", "#009E73", "#CC79A7", "#999999")

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from bbvi.cli import main
-from bbvi.experiments.csv_and_json import write_atomically
 from bbvi.experiments.identity import code_digest, described, this_bbvi
 from bbvi.experiments.store import MANIFEST, check_folder, claim, claimed, finish
+from bbvi.files import write_atomically
 from bbvi.lectures import restoration
 
 RUN = {"seed": 1, "model": "iris"}

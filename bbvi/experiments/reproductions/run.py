@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bbvi.experiments.csv_and_json import environment, read_csv, write_csv, write_json
+from bbvi.environment import environment
+from bbvi.experiments.csv_and_json import read_csv, write_csv, write_json
 from bbvi.experiments.reproductions.agreement import Comparison, compare, summary
 from bbvi.experiments.reproductions.catalogue import REPRODUCTIONS
 from bbvi.experiments.reproductions.entries import Reproduction

@@ -1,0 +1,51 @@
+"""What computes: Python, the packages, BLAS and the machine."""
+
+import os
+import platform
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import threadpoolctl
+
+
+def environment() -> dict[str, Any]:
+    """Versions, BLAS and machine of this run, for a manifest."""
+    names = ("bbvi", "numpy", "scipy", "autograd", "scikit-learn", "matplotlib")
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+        "versions": {name: version_of(name) for name in names},
+        "blas": [
+            {
+                key: info.get(key)
+                for key in ("internal_api", "version", "architecture", "num_threads")
+            }
+            for info in threadpoolctl.threadpool_info()
+            if info.get("user_api") == "blas"
+        ],
+        "OPENBLAS_CORETYPE": os.environ.get("OPENBLAS_CORETYPE"),
+    }
+
+
+def blas_names() -> list[str]:
+    """What decides BLAS's last digits: library, version and routines.
+
+    SciPy brings a library of its own.  It is loaded first, so that the answer does not depend on
+    what has been used before.
+    """
+    import_module("scipy.linalg")
+    return sorted(
+        " ".join(str(info.get(key)) for key in ("internal_api", "version", "architecture"))
+        for info in threadpoolctl.threadpool_info()
+        if info.get("user_api") == "blas"
+    )
+
+
+def version_of(name: str) -> str:
+    """A package's version, as installed."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
