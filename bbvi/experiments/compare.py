@@ -1,4 +1,4 @@
-"""Ways to infer, side by side, one run each at the same number of log-joint evaluations."""
+"""What one method has learned at one seed, held against the test data."""
 
 import time
 import warnings
@@ -12,11 +12,8 @@ from bbvi.estimators.table import ESTIMATORS
 from bbvi.evaluation import elbo, inference_gap
 from bbvi.evaluation.grid_sums import moments_of
 from bbvi.evaluation.quadrature import find_boxes, grid
-from bbvi.experiments.budget import checked, learn
 from bbvi.experiments.csv_and_json import mean_and_error
 from bbvi.experiments.methods import (
-    DEFAULT,
-    METHODS,
     Learned,
     Method,
     Settings,
@@ -50,14 +47,6 @@ class Posterior(NamedTuple):
     covariance: Array
 
 
-class Comparison(NamedTuple):
-    """Tidy rows, one a method; learning curves; and, for D = 2, posteriors to draw."""
-
-    rows: list[dict[str, Any]]
-    curves: list[dict[str, Any]]
-    posteriors: list[Posterior]
-
-
 class MethodRun(NamedTuple):
     """One method at one seed.
 
@@ -80,67 +69,6 @@ class MethodRun(NamedTuple):
     posteriors: list[Posterior]
     test_elbo: Array
     fit: Fit
-
-
-def compare(
-    problem: Problem,
-    rng: np.random.Generator,
-    *,
-    methods: Sequence[str] = DEFAULT,
-    settings: Settings | None = None,
-    table: Mapping[str, Method] = METHODS,
-    drawn: int = 2,
-    progress: bool | None = None,
-) -> Comparison:
-    """Learn the problem's model by each method once, then evaluate all on its test data.
-
-    Every method starts from the same theta and stops at the same number of evaluations.  The
-    numbers of one method do not depend on which others are run.  One run tells nothing of
-    others: `bbvi.experiments.compare_seeds` repeats it and compares in pairs.
-
-    Parameters
-    ----------
-    problem : Problem
-        Model, family, encoder, data.
-    rng : numpy Generator
-        The run's only source of randomness.
-    methods : sequence of str
-        Names in ``table``.
-    settings : Settings, optional
-        Budget and step sizes.
-    table : mapping
-        Methods by name.
-    drawn : int
-        How many test datapoints' posteriors to return (D = 2 only).
-    progress : bool, optional
-        Show progress bars; by default only on a terminal.
-
-    Returns
-    -------
-    Comparison
-
-    Raises
-    ------
-    ValueError
-        If a method is unknown.
-    """
-    check_methods(methods, table)
-    settings = checked(settings or Settings())
-    start_rng, *rngs = rng.spawn(1 + len(table))
-    theta = astype(problem.model.init(start_rng), problem.train.x.dtype)
-    runs = []
-    for name, method_rng in zip(table, rngs):
-        if name in methods:
-            method = table[name]
-            fit = learn(problem, method, theta, method_rng, settings, progress)
-            runs.append(
-                evaluate_fit(problem, name, method, fit, method_rng, settings, drawn, progress)
-            )
-    return Comparison(
-        [run.row for run in runs],
-        [line for run in runs for line in run.curve],
-        [posterior for run in runs for posterior in run.posteriors],
-    )
 
 
 def check_methods(methods: Sequence[str], table: Mapping[str, Method]) -> None:

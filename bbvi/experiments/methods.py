@@ -1,4 +1,4 @@
-"""The methods that `bbvi.experiments.compare` sets side by side."""
+"""The methods that `bbvi.experiments.compare_seeds` sets side by side."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from bbvi import cli
 from bbvi.backends.kernel import evaluate
 from bbvi.experiments.budget import Settings
 from bbvi.experiments.catalogue import problem_of
-from bbvi.experiments.compare import compare
+from bbvi.experiments.compare_seeds import run_cell
+from bbvi.experiments.methods import METHODS
 
 TINY = Settings(
     evaluations=20_000, test_rows=5, new_steps=2, optimum_steps=2, batch_size=100, inner_steps=1
@@ -49,12 +51,13 @@ def deepest(stacks, procedure, inside, outside=()):
     return len(longest)
 
 
-def test_from_compare_to_the_block(stacks):
-    methods = ("bbvi-reparameterized", "amortized-reparameterized")
-    problem = problem_of(None, "digits", 0, 2, "float32")
+def test_from_a_cell_to_the_block(stacks):
+    source = partial(problem_of, None, "digits", 0, 2, "float32")
+    rng = np.random.default_rng(0)
     with threadpool_limits(1):
-        compare(problem, np.random.default_rng(0), methods=methods, settings=TINY, progress=False)
-    assert {stack[0] for stack in stacks} == {"compare"}
+        for name in ("bbvi-reparameterized", "amortized-reparameterized"):
+            run_cell(source, METHODS, TINY, 0, None, {"method": name, "seed": 0}, rng)
+    assert {stack[0] for stack in stacks} == {"run_cell"}
     assert deepest(stacks, "fit_amortized", "step") <= 12
     assert deepest(stacks, "fit_bbvi", "step", ["ascend"]) <= 12
     # Step 1 is one call further, and holds theta.
@@ -66,7 +69,7 @@ def test_from_the_command_to_the_block(stacks, tmp_path, capsys):
     arguments += ["--methods", "amortized-reparameterized", "--out", str(tmp_path / "out")]
     assert cli.main(arguments) == 0
     assert {stack[0] for stack in stacks} == {"main"}
-    # Five before the cell, which is as deep as `compare`: the arguments (main), their command
-    # (run), the cells that it takes (compare_seeds), those that are not stored yet (run_sweep),
-    # and the rows or the traceback of one (_run_unit).
+    # Five before the cell: the arguments (main), their command (run), the cells that it takes
+    # (compare_seeds), those that are not stored yet (run_sweep), and the rows or the traceback of
+    # one (_run_unit).
     assert deepest(stacks, "fit_amortized", "run_cell") <= 17
