@@ -12,17 +12,14 @@ class Counter:
     def __init__(self, evaluations: int = 0) -> None:
         self.evaluations = evaluations
 
-    def watch(self, target: Target, held: bool = False) -> Target:
-        """The same target; its calls are counted here.
-
-        With ``held``, theta is held fixed as by `bbvi.targets.hold_theta`.
-        """
+    def watch(self, target: Target) -> Target:
+        """The same target; its calls are counted here."""
 
         def evaluate(
             z: Array, dz: bool = False, dtheta: bool = False, weights: Array | None = None
         ) -> Evaluation:
             self.evaluations += z.shape[0] * z.shape[1]
-            return target.evaluate(z, dz) if held else target.evaluate(z, dz, dtheta, weights)
+            return target.evaluate(z, dz, dtheta, weights)
 
         def blankets(z: Array) -> Array:
             self.evaluations += z.shape[0] * z.shape[1]

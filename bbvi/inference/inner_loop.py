@@ -25,6 +25,7 @@ from bbvi.inference.starts import laplace
 from bbvi.inference.verdict import Verdict, verdict
 from bbvi.models.posterior import Posterior
 from bbvi.optimizers import Optimizer
+from bbvi.targets import hold_theta
 from bbvi.types import Array, Estimator, Family, Model, Target, Theta
 from bbvi.validation import check_rng, check_theta
 
@@ -172,7 +173,7 @@ def step_1(
         whole = np.array_equal(rows, np.arange(len(x)))
         some = x if whole else x[rows]
         target = backends.unchecked_target(model, theta, some, backend)
-        return counter.watch(target, held=True)
+        return counter.watch(hold_theta(target))
 
     if lam is not None and start is not None:
         raise TypeError("infer got both lam and start; expected one place to start at.")
