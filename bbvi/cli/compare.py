@@ -1,7 +1,6 @@
 """``bbvi compare``: several ways to infer, side by side."""
 
 import argparse
-import contextlib
 import sys
 import time
 from functools import partial
@@ -146,11 +145,7 @@ def run(args: argparse.Namespace) -> int:
     timed = theta = None
     trials: list[dict[str, Any]] = []
     crossed: list[dict[str, Any]] = []
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(output(args, args.out))
-        executor = None
-        if args.scheduler is not None:
-            executor = stack.enter_context(cluster(args.scheduler))
+    with output(args, args.out), cluster(args.scheduler) as executor:
         places: dict[str, Any] = {"executor": executor, "workers": args.workers}
         common = {"seed": args.seed, "methods": methods, **places}
         common["max_seconds"] = max_seconds(args)

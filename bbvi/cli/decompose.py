@@ -1,7 +1,6 @@
 """``bbvi variance --decompose``: Monte Carlo noise, minibatch noise and the bias of Step 1."""
 
 import argparse
-import contextlib
 import math
 import time
 from functools import partial
@@ -73,10 +72,7 @@ def run(args: argparse.Namespace) -> int:
     name, dimension = _one(args, "model"), _one(args, "dimensions")
     table, plan = plan_from(args, name)
     start = time.perf_counter()
-    with contextlib.ExitStack() as stack:
-        executor = None
-        if args.scheduler is not None:
-            executor = stack.enter_context(cluster(args.scheduler))
+    with cluster(args.scheduler) as executor:
         sweep = decompose(
             partial(problem_of, name, "", 0, dimension, "float64"),
             plan,

@@ -1,7 +1,6 @@
 """``bbvi reproduce``: published numbers beside ours."""
 
 import argparse
-import contextlib
 import sys
 from concurrent.futures import Executor
 from pathlib import Path
@@ -55,11 +54,7 @@ def run(args: argparse.Namespace) -> int:
     for name in names:
         find(name)
     identity = {"command": "reproduce", "seed": args.seed, "quick": args.quick}
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(claimed(args.out, identity))
-        executor = None
-        if args.scheduler is not None:
-            executor = stack.enter_context(cluster(args.scheduler))
+    with claimed(args.out, identity), cluster(args.scheduler) as executor:
         failures = sum(_reproduced(name, args, executor) for name in names)
         record_names(args, args.out, names)
     print(f"\nrows, verdicts and pictures are in {args.out}")

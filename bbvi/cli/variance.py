@@ -1,7 +1,6 @@
 """``bbvi variance``: bias, variance and cost of gradient estimators."""
 
 import argparse
-import contextlib
 import sys
 import time
 from collections.abc import Mapping
@@ -103,10 +102,7 @@ def run(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     start = time.perf_counter()
-    with contextlib.ExitStack() as stack:
-        executor = None
-        if args.scheduler is not None:
-            executor = stack.enter_context(cluster(args.scheduler))
+    with cluster(args.scheduler) as executor:
         sweep = variance(
             grid,
             seed=args.seed,

@@ -20,15 +20,18 @@ ADDRESS = re.compile(r"(tcp|tls)://(\[[0-9a-fA-F:]+\]|[\w.-]+):(\d{1,5})")
 
 
 @contextmanager
-def cluster(address: str, timeout: float = 10.0, patience: float = 600.0) -> Iterator[Executor]:
+def cluster(
+    address: str | None, timeout: float = 10.0, patience: float = 600.0
+) -> Iterator[Executor | None]:
     """Connect to a running dask.distributed scheduler, as an executor.
 
     Start one with ``dask scheduler`` and, on every machine, ``dask worker ADDRESS``.
 
     Parameters
     ----------
-    address : str
-        ``tcp://HOST:PORT``, or ``tls://HOST:PORT``.
+    address : str or None
+        ``tcp://HOST:PORT``, or ``tls://HOST:PORT``; None, a ``--scheduler`` that is not given, is
+        no executor.
     timeout : float
         Seconds to wait for the scheduler, and for a first worker; after as many seconds without
         any worker, this is said on standard error.
@@ -46,6 +49,9 @@ def cluster(address: str, timeout: float = 10.0, patience: float = 600.0) -> Ite
     -----
     What a lost worker had is computed by the others; without any, dask itself waits for ever.
     """
+    if address is None:
+        yield None
+        return
     match = ADDRESS.fullmatch(address)
     if match is None or not 0 < int(match[3]) < 65536:
         raise ValueError(
