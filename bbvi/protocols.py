@@ -108,15 +108,6 @@ class HasMoments(Protocol):
 
 
 @runtime_checkable
-class HasClosedFormKL(Protocol):
-    """Offers KL(q_lam || N(0, I)) (N,), nats, and its derivative in lam (N, P)."""
-
-    def kl_standard_normal_and_grad(self, lam: Array) -> tuple[Array, Array]:
-        """KL(q_lam || N(0, I)) (N,), nats, and its derivative in lam (N, P)."""
-        ...
-
-
-@runtime_checkable
 class HasBlocks(Protocol):
     """A family that names groups of its parameters."""
 

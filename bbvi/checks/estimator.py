@@ -13,9 +13,8 @@ from bbvi.checks.replicates import BLOCKS, Rows, arrays, draw
 from bbvi.checks.statistics import LIMIT, Mean, mean_of, tolerance
 from bbvi.estimators.bias import UNBIASED, Bias
 from bbvi.families import DiagonalGaussian
-from bbvi.protocols import HasClosedFormKL
 from bbvi.targets import hold_theta
-from bbvi.types import Array, Estimate, Estimator, Target, Theta
+from bbvi.types import Array, ClosedFormKL, Estimate, Estimator, Target, Theta
 from bbvi.validation import check_members, check_rng
 
 ELBO_ERROR = 0.08
@@ -269,7 +268,7 @@ def _suspects(rows: Rows, name: str, value: Array, R: int) -> list[Suspect]:
             Suspect("the entropy is counted twice (in closed form and in f)", value + entropy),
             Suspect("the entropy has the wrong sign", value - 2 * entropy),
         ]
-        if isinstance(rows.family, HasClosedFormKL):
+        if isinstance(rows.family, ClosedFormKL):
             kl = rows.family.kl_standard_normal_and_grad(rows.lam)[name == "grad"]
             suspects += [
                 Suspect("log p(z) is dropped", value + kl + entropy),

@@ -15,8 +15,8 @@ from bbvi.checks.statistics import (
     tolerance,
 )
 from bbvi.logs import LOG_2PI
-from bbvi.protocols import Gaussian, HasClosedFormKL, HasMoments
-from bbvi.types import Array, Factorized, Family, Reparameterizable
+from bbvi.protocols import Gaussian, HasMoments
+from bbvi.types import Array, ClosedFormKL, Factorized, Family, Reparameterizable
 from bbvi.validation import as_count, check_members, check_rng, missing_members
 
 
@@ -109,7 +109,7 @@ def _results(family: Any, lam: Array, eps: Array) -> dict[str, tuple[Array, tupl
     if isinstance(family, Reparameterizable):
         results["pullback"] = (family.pullback(lam, eps, np.ones_like(z)), (S, N, P))
         results["log_prob_dz"] = (family.log_prob_dz(lam, z), (S, N, D))
-    if isinstance(family, HasClosedFormKL):
+    if isinstance(family, ClosedFormKL):
         kl, dkl = family.kl_standard_normal_and_grad(lam)
         results["kl_standard_normal_and_grad [0]"] = (kl, (N,))
         results["kl_standard_normal_and_grad [1]"] = (dkl, (N, P))
@@ -193,7 +193,7 @@ def _check_derivatives(family: Any, rng: np.random.Generator, lam: Array, eps: A
             lam,
         )
         compare("log_prob_dz", family.log_prob_dz(lam, z), lambda z: family.log_prob(lam, z), z)
-    if isinstance(family, HasClosedFormKL):
+    if isinstance(family, ClosedFormKL):
         dkl = family.kl_standard_normal_and_grad(lam)[1]
         name = "kl_standard_normal_and_grad [1]"
         compare(name, dkl, lambda lam: family.kl_standard_normal_and_grad(lam)[0], lam)
@@ -264,7 +264,7 @@ def _check_expectations(family: Any, lam: Array, z: Array) -> None:
         Suspect("(D / 2) log 2 pi dropped", entropy - constant),
         Suspect("the 1 of (D / 2) (1 + log 2 pi) dropped", entropy - 0.5 * family.latent_dim),
     )
-    if isinstance(family, HasClosedFormKL):
+    if isinstance(family, ClosedFormKL):
         log_prior = -0.5 * np.sum(z**2, axis=-1) - constant
         kl = (log_q - log_prior).mean(axis=0)
         compare(
