@@ -1,4 +1,4 @@
-"""Means over seeds, and differences of two methods, with intervals that claim no more.
+"""Means over seeds or datapoints, and differences of methods, with intervals that claim no more.
 
 A method's score is y[k, n]: seed k of K (start, minibatches, noise), held-out datapoint n of N.
 Two methods a and b are compared in pairs, d[k, n] = y_a[k, n] - y_b[k, n], because what the seeds
@@ -104,6 +104,15 @@ def mean_interval(values: Array, level: float = 0.95) -> MeanInterval:
     K, mean = len(values), float(values.mean())
     reach = _quantile(level, K) * values.std(ddof=1) / np.sqrt(K) if K > 1 else np.inf
     return MeanInterval(mean, float(mean - reach), float(mean + reach))
+
+
+def mean_over_data(name: str, values: Array) -> dict[str, float]:
+    """The columns ``name`` and ``name_se``: the mean over datapoints and its standard error.
+
+    The error of a single datapoint, such as a whole data set, is not known: NaN.
+    """
+    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
+    return {name: float(values.mean()), f"{name}_se": float(error)}
 
 
 def paired_differences(scores: Mapping[str, Array], level: float = 0.95) -> list[Difference]:

@@ -11,8 +11,8 @@ from bbvi import backends
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.evaluation import elbo, inference_gap
 from bbvi.evaluation.grid_sums import moments_of
+from bbvi.evaluation.paired import mean_over_data
 from bbvi.evaluation.quadrature import find_boxes, grid
-from bbvi.experiments.csv_and_json import mean_and_error
 from bbvi.experiments.methods import (
     Learned,
     Method,
@@ -149,7 +149,7 @@ def _evaluate(
     }
     row: dict[str, Any] = {"method": name, "gradient": estimator_name(learned.method)}
     for key, values in columns.items():
-        row |= mean_and_error(key, values)
+        row |= mean_over_data(key, values)
     row["test_rows"] = len(test)
     row["unconverged_fits"] = int(not fit.verdict.converged)
     row["unconverged_rows"] = int(np.sum(~gap.verdict.converged))

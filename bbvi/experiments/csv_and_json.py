@@ -13,15 +13,6 @@ from bbvi.files import write_durably
 Row = Mapping[str, Any]
 
 
-def mean_and_error(name: str, values: np.ndarray[Any, Any]) -> dict[str, float]:
-    """The columns ``name`` and ``name_se``: the mean over datapoints and its standard error.
-
-    The error of a single datapoint, such as a whole data set, is not known: NaN.
-    """
-    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
-    return {name: float(values.mean()), f"{name}_se": float(error)}
-
-
 def write_csv(path: Path, rows: Sequence[Row]) -> None:
     """Write tidy rows with the union of their columns, in order of appearance."""
     columns = list(dict.fromkeys(key for row in rows for key in row))

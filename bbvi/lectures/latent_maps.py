@@ -11,7 +11,7 @@ from bbvi import backends
 from bbvi.datasets import Dataset
 from bbvi.estimators import sticking_the_landing
 from bbvi.evaluation import log_evidence_quadrature
-from bbvi.experiments.csv_and_json import mean_and_error
+from bbvi.evaluation.paired import mean_over_data
 from bbvi.families import DiagonalGaussian
 from bbvi.inference import Fit, fit_amortized, fixed_budget
 from bbvi.inference.autoencoder import fit_autoencoder
@@ -124,8 +124,8 @@ def _network(
     fitted = log_evidence_quadrature(generator, theta, some).value
     mean = model.mean(fit.theta, codes)
     row = {"method": name, "squared_error": float(np.mean((test - mean) ** 2))}
-    row |= mean_and_error("copied", copied) | mean_and_error("log_evidence", evidence)
-    row |= mean_and_error("log_evidence_fitted", fitted)
+    row |= mean_over_data("copied", copied) | mean_over_data("log_evidence", evidence)
+    row |= mean_over_data("log_evidence_fitted", fitted)
     row["code_scale"] = float(fit.lam[:, :2].std(axis=0).max())
     z = model.prior.sample(rng, {}, num_samples)
     return row, Codes(name, codes, model.mean(fit.theta, z.astype(test.dtype)))

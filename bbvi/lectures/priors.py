@@ -8,7 +8,7 @@ import numpy as np
 from bbvi import backends
 from bbvi.datasets import Dataset
 from bbvi.evaluation import elbo
-from bbvi.experiments.csv_and_json import mean_and_error
+from bbvi.evaluation.paired import mean_over_data
 from bbvi.families import DiagonalGaussian
 from bbvi.inference import fit_amortized, fixed_budget
 from bbvi.models import BernoulliLikelihood, DeepLatentModel, MixtureOfGaussians, StandardNormal
@@ -75,12 +75,12 @@ def compare_priors(
         mixed, theta, codes = _learn(mixture, sizes, train.x, test.x, seed, num_steps)
         decoder = {"decoder": "-".join(map(str, sizes))}
         rows += [
-            {**decoder, "prior": "standard normal", **mean_and_error("test_elbo", plain)},
+            {**decoder, "prior": "standard normal", **mean_over_data("test_elbo", plain)},
             {
                 **decoder,
                 "prior": "mixture",
-                **mean_and_error("test_elbo", mixed),
-                **mean_and_error("gain", mixed - plain),
+                **mean_over_data("test_elbo", mixed),
+                **mean_over_data("gain", mixed - plain),
             },
         ]
         drawn.append(Fitted(*mixture.moments(part(theta, "prior")), codes))

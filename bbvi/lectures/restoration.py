@@ -14,7 +14,7 @@ import numpy as np
 
 from bbvi import backends
 from bbvi.evaluation import elbo
-from bbvi.experiments.csv_and_json import mean_and_error
+from bbvi.evaluation.paired import mean_over_data
 from bbvi.families import DiagonalGaussian
 from bbvi.inference import by_course, fit_amortized, fixed_budget, known_theta
 from bbvi.inference import step_1 as climb
@@ -219,4 +219,4 @@ def _learn_encoder(
 
 
 def _error(images: Array, truth: Array, scored: Array) -> Row:
-    return mean_and_error("error", ((images - truth)[:, scored] ** 2).mean(axis=1))
+    return mean_over_data("error", ((images - truth)[:, scored] ** 2).mean(axis=1))
