@@ -25,12 +25,12 @@ from bbvi.experiments.posterior_verdicts import (
     told,
 )
 from bbvi.families import DiagonalGaussian, FullCovarianceGaussian
-from bbvi.families.diagonal_gaussian import GaussianMoments
 from bbvi.importance_weights import psis
 from bbvi.inference import infer
 from bbvi.limits import TooMuchError, shape_that_fits
 from bbvi.logs import log_mean_exp
 from bbvi.models.posterior import Posterior
+from bbvi.protocols import GaussianMoments
 from bbvi.types import Array, Target
 from bbvi.validation import as_count, check_rng
 
