@@ -8,6 +8,7 @@ import numpy as np
 
 from bbvi.backends import autodiff, kernel
 from bbvi.checks.mistakes import Suspect, fail, require_close, without_frames
+from bbvi.checks.statistics import same
 from bbvi.nets import astype
 from bbvi.targets import hold_theta
 from bbvi.types import Array, Target, Theta
@@ -76,7 +77,7 @@ def check_backends(
             actual = _answers(target, *inputs[2:])
             _check_record(target, reference.target(model, theta, x), dtype)
             _compare(actual, truth, dtype, precision, f"S = {S}, N = {N}", len(x))
-            if not _equal(before, inputs):
+            if not same(before, inputs):
                 fail("The back end changed theta, x, z or the weights.", "an out= into an argument")
 
 
@@ -150,10 +151,3 @@ def _compare(
         averaged = Suspect("averaged over the datapoints instead of summed", expected / N)
         cause = "a dropped term, a transposed matrix, or a derivative of another activation"
         require_close(where, value, expected, limit, [averaged], otherwise=cause)
-
-
-def _equal(a: Any, b: Any) -> bool:
-    """Whether two tuples of arrays and dicts of arrays are equal to the bit."""
-    if isinstance(a, dict):
-        return all(np.array_equal(a[key], b[key]) for key in a)
-    return all(_equal(u, v) for u, v in zip(a, b)) if isinstance(a, tuple) else np.array_equal(a, b)

@@ -91,20 +91,21 @@ def check_estimator(
     check_rng(rng)
     if not isinstance(bias, Bias):
         raise TypeError(f'bias is {bias!r}; expected e.g. bbvi.estimators.Bias(2, "step").')
-    given = [name for name, value in _named(target, lam, exact).items() if value is not None]
+    exact_case = {"target": target, "lam": lam, "exact": exact}
+    given = [name for name, value in exact_case.items() if value is not None]
     if len(given) not in (0, 3):
         raise ValueError(
             f"check_estimator got {', '.join(given)} alone; expected target, lam and exact "
             "together, or none of them for the linear-Gaussian model."
         )
+    single = None
     if target is None or lam is None or exact is None:
         family = DiagonalGaussian(2) if family is None else family
         target, lam, exact = linear_gaussian_problem(family)
         single = linear_gaussian_problem(family, np.float32)
-        _check_purity(estimator, family, target, lam, rng, max(num_samples))
+    _check_purity(estimator, family, target, lam, rng, max(num_samples))
+    if single is not None:
         _check_single_precision(estimator, family, single, rng, max(num_samples))
-    else:
-        _check_purity(estimator, family, target, lam, rng, max(num_samples))
     for S in num_samples if bias.order else ():
         if S > 1 or _accepts_one_sample(estimator, family, target, lam, rng):
             rows = Rows(estimator, family, target, lam, S)
@@ -112,10 +113,6 @@ def check_estimator(
             if bias.vanishes:
                 allowed = check_order(rows, rng.spawn(1)[0], bias, max_rows)
             _check_unbiased(rows, rng, exact, resolution, max_rows, allowed)
-
-
-def _named(target: Any, lam: Any, exact: Any) -> dict[str, Any]:
-    return {"target": target, "lam": lam, "exact": exact}
 
 
 def _accepts_one_sample(

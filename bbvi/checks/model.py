@@ -9,7 +9,7 @@ import numpy as np
 from bbvi.backends import autodiff
 from bbvi.checks.draws import check_draws, directions
 from bbvi.checks.mistakes import CheckFailedError, fail, place_of, require_close, without_frames
-from bbvi.checks.statistics import nearest_slope
+from bbvi.checks.statistics import nearest_slope, same
 from bbvi.nets import astype
 from bbvi.types import Array, Theta
 from bbvi.validation import as_count, check_members, check_rng
@@ -84,7 +84,7 @@ def check_model(
     x, z = x[:num_data], z.reshape(num_samples, num_data, -1)
     before = copy.deepcopy((x, z))
     _check_values(model, theta, x, z)
-    if not _same((theta_before, *before), (theta, x, z)):
+    if not same((theta_before, *before), (theta, x, z)):
         fail(
             "log_joint or sample changed its arguments.",
             "an in-place operation (+=, out=, item assignment) on theta, x or z",
@@ -133,7 +133,7 @@ def _check_sample(
         )
     if not (np.isfinite(x).all() and np.isfinite(z).all()):
         fail("sample drew NaN or infinite values.", "a negative variance or an overflow in exp")
-    if not _same((x, z), model.sample(again, theta, num)):
+    if not same((x, z), model.sample(again, theta, num)):
         fail(
             "sample gave other draws for the same state of rng.",
             "hidden randomness: draw with the rng that is passed in, not with np.random",
@@ -228,12 +228,3 @@ def _check_single_precision(model: Any, theta: Theta, x: Array, z: Array) -> Non
     limit = 1e-3 * (1 + np.abs(exact))
     cause = "a formula that cancels large numbers: use log-sum-exp, or softplus"
     require_close("log_joint loses its digits in float32", log_p, exact, limit, otherwise=cause)
-
-
-def _same(a: Any, b: Any) -> bool:
-    """Whether two nests of tuples, dicts and arrays are equal to the bit."""
-    if isinstance(a, dict):
-        return all(_same(a[key], b[key]) for key in a)
-    if isinstance(a, tuple):
-        return all(_same(u, v) for u, v in zip(a, b))
-    return np.array_equal(a, b)

@@ -5,7 +5,7 @@ two million, and a tolerance that has to be tuned would hide a small bias.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -111,3 +111,12 @@ def normalization(
     mass = np.zeros(half)
     mass[possible] = np.exp(np.minimum(log_density(points[possible]) + log_volume, 50.0))
     return mean_of(inside.astype(float)), mean_of(mass)
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two nests of tuples, dicts and arrays are equal to the bit."""
+    if isinstance(a, dict):
+        return all(same(a[key], b[key]) for key in a)
+    if isinstance(a, tuple):
+        return all(same(u, v) for u, v in zip(a, b))
+    return np.array_equal(a, b)

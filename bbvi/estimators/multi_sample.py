@@ -17,6 +17,7 @@ import numpy as np
 
 from bbvi.estimators.arguments import check_arguments, check_reparameterizable
 from bbvi.estimators.elbo import elbo_integrand
+from bbvi.importance_weights import normalized
 from bbvi.logs import log_mean_exp
 from bbvi.types import Array, Estimate, Family, Reparameterizable, Target
 
@@ -139,9 +140,3 @@ def _leave_one_out_bounds(log_w: Array) -> Array:
     after = np.logaddexp.accumulate(log_w[:0:-1], axis=0)[::-1]
     others = np.concatenate([after[:1], np.logaddexp(before[:-1], after[1:]), before[-1:]])
     return np.logaddexp(others, geometric) - float(np.log(S))
-
-
-def normalized(log_w: Array) -> Array:
-    """w_s / sum_t w_t over the first axis."""
-    w = np.exp(log_w - log_w.max(axis=0))
-    return w / w.sum(axis=0)

@@ -11,7 +11,7 @@ is the other one, which covers all of the posterior instead of sitting inside it
 
 from bbvi.estimators.arguments import check_arguments
 from bbvi.estimators.elbo import elbo_integrand
-from bbvi.estimators.multi_sample import normalized
+from bbvi.importance_weights import normalized
 from bbvi.logs import log_mean_exp
 from bbvi.types import Array, Estimate, Family, Target
 

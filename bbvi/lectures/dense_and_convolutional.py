@@ -1,6 +1,5 @@
 """The lecture's network beside a convolutional one: equal parameters, equal seconds."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,8 +7,7 @@ import numpy as np
 
 from bbvi import backends
 from bbvi.datasets import Dataset
-from bbvi.evaluation import UnreliableWarning, log_evidence_psis
-from bbvi.lectures.evidence import tight_proposal
+from bbvi.lectures.evidence import error_of_mean, quiet_psis, tight_proposal
 from bbvi.lectures.images import Images
 from bbvi.lectures.networks import (
     Network,
@@ -19,7 +17,6 @@ from bbvi.lectures.networks import (
     num_parameters,
 )
 from bbvi.lectures.vae import VaeRun, evaluate_encoder, train_vae
-from bbvi.types import Array
 from bbvi.validation import as_count
 
 Row = dict[str, Any]
@@ -127,10 +124,7 @@ def _evaluated(
     lam, _ = backends.encode(network.encoder, phi, chosen)
     full, tight = tight_proposal(network, theta, lam, chosen, rng, num_steps=refine_steps)
     target = backends.target(network.model, theta, chosen)
-    with warnings.catch_warnings():
-        # The share of images to distrust is part of the row.
-        warnings.simplefilter("ignore", UnreliableWarning)
-        psis = log_evidence_psis(full, target, tight, rng, num_samples)
+    psis = quiet_psis(full, target, tight, rng, num_samples)
     last = trained.epochs[-1]
     return {
         "parameters": num_parameters(network),
@@ -140,7 +134,7 @@ def _evaluated(
         "held_out_elbo": _elbo(network, held_out),
         "images": num_images,
         "log_evidence": float(psis.value.mean()),
-        "standard_error": _mean_error(psis.standard_error),
+        "standard_error": error_of_mean(psis.standard_error),
         "untrusted": float((psis.khat > psis.threshold).mean()),
     }
 
@@ -148,7 +142,3 @@ def _evaluated(
 def _elbo(network: Network, objective: float) -> float:
     """The ELBO of the lecture's objective J = -ELBO - constant."""
     return -objective + lecture_objective(network, 0.0)
-
-
-def _mean_error(error: Array) -> float:
-    return float(np.sqrt(np.sum(error**2)) / len(error))

@@ -152,13 +152,13 @@ def evidence_report(
     lam, _ = backends.encode(network.encoder, phi, x)
     start = time.perf_counter()
     full, tight = tight_proposal(network, theta, lam, x, rng, num_steps=refine_steps)
-    psis = _psis(full, backends.target(network.model, theta, x), tight, rng, num_samples)
+    psis = quiet_psis(full, backends.target(network.model, theta, x), tight, rng, num_samples)
     seconds = time.perf_counter() - start
 
     few = np.sort(rng.permutation(len(x))[:num_second_opinion])
     target = backends.target(network.model, theta, x[few])
     start = time.perf_counter()
-    loose = _psis(network.family, target, lam[few], rng, num_samples)
+    loose = quiet_psis(network.family, target, lam[few], rng, num_samples)
     loose_seconds = time.perf_counter() - start
     start = time.perf_counter()
     ais = log_evidence_ais(
@@ -172,7 +172,7 @@ def evidence_report(
     ais_seconds = time.perf_counter() - start
     by_samples = importance_bounds(network.family, target, lam[few], rng, (1, 5, 50, 500))
     bounds = [
-        {"K": int(K), "bound": float(value.mean()), "standard_error": _total(error)}
+        {"K": int(K), "bound": float(value.mean()), "standard_error": error_of_mean(error)}
         for K, value, error in zip(*by_samples)
     ]
     same = psis._replace(
@@ -190,11 +190,11 @@ def evidence_report(
     return EvidenceReport(rows, bounds, psis)
 
 
-def _psis(
+def quiet_psis(
     family: Any, target: Target, lam: Array, rng: np.random.Generator, num_samples: int
 ) -> PsisEvidence:
+    """`log_evidence_psis` without its warning: the share of images to distrust is reported."""
     with warnings.catch_warnings():
-        # The share of images to distrust is part of the report.
         warnings.simplefilter("ignore", UnreliableWarning)
         return log_evidence_psis(family, target, lam, rng, num_samples)
 
@@ -222,10 +222,10 @@ def _row(method: str, proposal: str, value: Array, error: Array, num_samples: in
         "images": len(value),
         "samples": num_samples,
         "log_evidence": float(value.mean()),
-        "standard_error": _total(error),
+        "standard_error": error_of_mean(error),
     }
 
 
-def _total(error: Array) -> float:
+def error_of_mean(error: Array) -> float:
     """Standard error of the mean over images of independent estimates."""
     return float(np.sqrt(np.sum(error**2)) / len(error))
