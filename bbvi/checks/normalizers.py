@@ -81,7 +81,7 @@ def bridge(
     region = _region(z[:half])
     u, inside = _coordinates(region, z)
     first, second = np.flatnonzero(inside[:half]), half + np.flatnonzero(inside[half:])
-    if len(first) < max(FEWEST, 3 * _columns(u, x, given)):
+    if len(first) < max(FEWEST, 3 * _columns(u, given)):
         return None
     conditional = _Conditional(u[first], x[first], given)
     if conditional.degenerate:
@@ -129,7 +129,7 @@ def bridge(
     return Bridge(a, b, limit)
 
 
-def _columns(u: Array, x: Array, given: Array) -> int:
+def _columns(u: Array, given: Array) -> int:
     """How many numbers a column's regression and the covariance of all columns learn."""
     return (1 + u.shape[1]) * (1 + int(given.sum())) + int((~given).sum())
 

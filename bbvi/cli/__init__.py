@@ -39,7 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 _start_over(args.blas_kernel, given)
             elif args.command != "doctor" and args.blas_kernel == "auto":
                 # Who calls this function from Python owns the process.
-                (_choose if argv is None else _tell)(args.command, given)
+                if argv is None:
+                    _choose(given)
+                else:
+                    _tell(args.command)
             status: int = args.run(args)
             return status
         except ERRORS as error:
@@ -93,7 +96,7 @@ def _start_over(kernel: str, argv: Sequence[str]) -> None:
         _become(command, variables)
 
 
-def _choose(command: str, argv: Sequence[str]) -> None:
+def _choose(argv: Sequence[str]) -> None:
     """Start over with the fastest BLAS routines, unless these are in use or the user chose."""
     from bbvi.blas_choice import announcement, fastest_kernel
     from bbvi.doctor import restart
@@ -127,7 +130,7 @@ def _check_text(given: Sequence[str]) -> None:
             ) from None
 
 
-def _tell(command: str, argv: Sequence[str]) -> None:
+def _tell(command: str) -> None:
     """Say at a terminal, in one line, that another BLAS kernel would be faster here."""
     if not sys.stderr.isatty():
         return

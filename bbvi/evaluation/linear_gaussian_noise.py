@@ -16,7 +16,7 @@ from bbvi.evaluation.exact import gaussian_moments
 from bbvi.types import Array, Theta
 
 
-def theta_noise(model: Any, theta: Theta, x: Array, family: Any, lam: Array) -> Array:
+def theta_noise(theta: Theta, x: Array, family: Any, lam: Array) -> Array:
     """tr Cov of d log p(x_n, z) / d theta for one sample z ~ q: (N,).
 
     With t = 1 / sigma^2, rho = x - W m - b and V = W C W^T the parts are
@@ -27,8 +27,8 @@ def theta_noise(model: Any, theta: Theta, x: Array, family: Any, lam: Array) -> 
 
     Parameters
     ----------
-    model, theta
-        A `bbvi.LinearGaussian` and its parameters.
+    theta : dict
+        Parameters of a `bbvi.LinearGaussian`.
     x : ndarray (N, Dx)
     family, lam
         A Gaussian family and its parameters (N, P).
@@ -51,7 +51,7 @@ def theta_noise(model: Any, theta: Theta, x: Array, family: Any, lam: Array) -> 
     return t**2 * (products.sum(axis=(1, 2)) + np.einsum("njj->n", V) + of_sigma)
 
 
-def lam_covariance(model: Any, theta: Theta, x: Array, lam: Array) -> Array:
+def lam_covariance(theta: Theta, x: Array, lam: Array) -> Array:
     """Cov of the reparameterized gradient in lam of a diagonal Gaussian, one sample: (N, P, P).
 
     The gradient is (g, g * y) and a constant, with g = s - A y, s = W^T rho / sigma^2 - m and
@@ -59,7 +59,7 @@ def lam_covariance(model: Any, theta: Theta, x: Array, lam: Array) -> Array:
 
     Parameters
     ----------
-    model, theta, x
+    theta, x
         As for `theta_noise`.
     lam : ndarray (N, 2 D)
         Of a `bbvi.DiagonalGaussian`.

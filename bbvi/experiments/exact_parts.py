@@ -55,12 +55,12 @@ def exact_parts(
     bias = in_theta.mean(axis=0) - flat(at_optimum or {}) / len(x)
     per_draw = 1 / (num_samples * batch_size)
     jacobians = [_jacobian(problem, fit.phi, i) for i in range(len(x))]
-    covariance = lam_covariance(model, theta, x, lam)
+    covariance = lam_covariance(theta, x, lam)
     in_phi = np.array([one.grad[0] @ J for one, J in zip(each, jacobians)])
     noise = [np.sum(C * (J @ J.T)) for C, J in zip(covariance, jacobians)]
     return {
         "theta": _per_parameter(
-            per_draw * theta_noise(model, theta, x, family, lam).mean(),
+            per_draw * theta_noise(theta, x, family, lam).mean(),
             minibatch_noise(in_theta, batch_size),
             float(bias @ bias),
             in_theta.shape[1],

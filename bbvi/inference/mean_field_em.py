@@ -89,7 +89,7 @@ def fit_mean_field_em(
     Ermon/Grover notes, "Learning latent variable models"; Bishop (2006), section 10.1; Neal and
     Hinton (1998) for EM as coordinate ascent.
     """
-    _check_conjugate(model, family, learning)
+    _check_conjugate(model, learning)
     inner_steps = as_steps("inner_steps", inner_steps)
     start = partial(_begin, family)
     begun = begin(
@@ -129,7 +129,7 @@ def fit_mean_field_em(
     return run(begun, step, num_steps, max_evaluations, len(x), progress, callback)
 
 
-def _check_conjugate(model: Any, family: Any, learning: Learning) -> None:
+def _check_conjugate(model: Any, learning: Learning) -> None:
     """Raise unless the E and the M step are known in closed form."""
     if not isinstance(model, Conjugate):
         missing = missing_members(model, ("coordinate_update", "maximize"))

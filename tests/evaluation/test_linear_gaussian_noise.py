@@ -37,7 +37,7 @@ def covariance(values, w):
 def test_theta_noise_is_the_quadratic_s_variance(family):
     model, theta, x, lam = problem(2, family)
     eps, w = nodes(2)
-    found = theta_noise(model, theta, x, family, lam)
+    found = theta_noise(theta, x, family, lam)
     for n in range(3):
         z = family.transform(lam[n : n + 1], eps[:, None])
         p = target(model, theta, x[n : n + 1])
@@ -51,14 +51,14 @@ def test_lam_covariance_is_the_estimator_s(D):
     family = DiagonalGaussian(D)
     model, theta, x, lam = problem(D, family)
     eps, w = nodes(D)
-    found = lam_covariance(model, theta, x, lam)
+    found = lam_covariance(theta, x, lam)
     for n in range(3):
         rows = np.repeat(lam[n : n + 1], len(eps), axis=0)
         p = target(model, theta, np.repeat(x[n : n + 1], len(eps), axis=0))
         grad = reparameterized(family, p, rows, eps[None]).grad
         assert found[n] == pytest.approx(covariance(grad, w), rel=1e-10, abs=1e-12)
     # Negative control: lam elsewhere has other noise.
-    assert not np.allclose(lam_covariance(model, theta, x, lam + 0.1), found, rtol=1e-3)
+    assert not np.allclose(lam_covariance(theta, x, lam + 0.1), found, rtol=1e-3)
 
 
 @pytest.mark.parametrize("B", [1, 2, 4, 6])

@@ -69,7 +69,7 @@ def slips_of_operator(node: ast.BinOp | ast.UnaryOp) -> Iterator[Slip]:
         yield f"the divisor {brief(right)} is squared", ast.BinOp(left, op, _power(right))
         yield f"the divisor is the root of {brief(right)}", ast.BinOp(left, op, _power(right, 0.5))
     elif isinstance(op, ast.Pow):
-        yield from _powers(left, right)
+        yield from _powers(left)
     yield from _parentheses(op, node)
 
 
@@ -77,7 +77,7 @@ def _power(node: ast.expr, exponent: float = 2) -> ast.expr:
     return ast.BinOp(node, ast.Pow(), ast.Constant(exponent))
 
 
-def _powers(left: ast.expr, right: ast.expr) -> Iterator[Slip]:
+def _powers(left: ast.expr) -> Iterator[Slip]:
     base = brief(left)
     yield f"the square is missing: {base} enters squared", left
     for exponent in (1, 3, 4, -2, 0.5):

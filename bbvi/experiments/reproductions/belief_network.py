@@ -28,7 +28,7 @@ from bbvi.optimizers import Optimizer, adam, advance
 from bbvi.threads import one_blas_thread
 from bbvi.types import Array, Estimate, Target, Theta
 
-LATENTS, BATCH, STEPS_IN_EPOCH = 200, 24, 2083
+LATENTS, BATCH = 200, 24
 SAMPLES = {"leave-one-out": 2}
 """Two evaluations each: leave-one-out has two samples, DisARM one pair."""
 Estimating = Callable[[Target, Array, Array, Array], Estimate]
