@@ -15,16 +15,16 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bbvi.environment import version_of
 from bbvi.experiments.archives import read_archive
-from bbvi.experiments.csv_and_json import write_json
-from bbvi.experiments.identity import code_digest
-from bbvi.experiments.store import sweep_strays
+from bbvi.experiments.csv_and_json import plain, write_json
+from bbvi.experiments.identity import code_digest, digest
+from bbvi.experiments.store import sweep_strays, visible
 from bbvi.files import write_atomically, write_durably
 from bbvi.inference import State
 from bbvi.types import Array
@@ -52,7 +52,7 @@ def save_checkpoint(
     write_durably(folder / name, content)
     body = {
         "format": FORMAT,
-        "bbvi": version("bbvi"),
+        "bbvi": version_of("bbvi"),
         "code": code_digest(),
         "epoch": epoch,
         "arrays": name,
@@ -60,9 +60,9 @@ def save_checkpoint(
         "rng": rng.bit_generator.state,
         **record,
     }
-    plain = json.loads(json.dumps(body, default=_plain))
-    outdated = _keep_as_previous(folder, plain["settings"])
-    write_json(folder / NAME, {**plain, "record_sha256": _digest(plain)})
+    values = json.loads(json.dumps(body, default=plain))
+    outdated = _keep_as_previous(folder, values["settings"])
+    write_json(folder / NAME, {**values, "record_sha256": digest(values)})
     for old in outdated - {name}:
         (folder / old).unlink(missing_ok=True)
     sweep_strays(folder)
@@ -90,8 +90,7 @@ def has_checkpoint(folder: Path) -> bool:
 
 def foreign_files(folder: Path) -> list[str]:
     """Names of what is in a folder, not hidden and no part of a checkpoint, in order."""
-    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-    return sorted(name for name in names if name[0] != "." and not _OURS.fullmatch(name))
+    return [name for name in visible(folder) if not _OURS.fullmatch(name)]
 
 
 def load_checkpoint(
@@ -136,7 +135,7 @@ def _load(
     folder: Path, name: str, settings: Mapping[str, Any], template: State
 ) -> tuple[State, Any]:
     record = _read_record(folder / name)
-    versions = {"format": FORMAT, "bbvi": version("bbvi"), "code": code_digest()}
+    versions = {"format": FORMAT, "bbvi": version_of("bbvi"), "code": code_digest()}
     for key, expected in versions.items():
         if record.get(key) != expected:
             raise OtherRunError(
@@ -146,11 +145,11 @@ def _load(
     stored = record.get("settings")
     if not isinstance(stored, dict):
         raise ValueError(f"{folder / name} is damaged: it has no settings. Begin anew.")
-    plain = json.loads(json.dumps(dict(settings), default=_plain))
+    wanted = json.loads(json.dumps(dict(settings), default=plain))
     differences = [
-        f"{key} is {stored.get(key)!r} there and {plain.get(key)!r} here"
-        for key in dict.fromkeys([*stored, *plain])
-        if stored.get(key) != plain.get(key)
+        f"{key} is {stored.get(key)!r} there and {wanted.get(key)!r} here"
+        for key in dict.fromkeys([*stored, *wanted])
+        if stored.get(key) != wanted.get(key)
     ]
     if differences:
         raise OtherRunError(
@@ -248,7 +247,7 @@ def _read_record(path: Path) -> dict[str, Any]:
     try:
         record = json.loads(path.read_text("utf-8"))
         stored = record.pop("record_sha256")
-        sound = _digest(record) == stored
+        sound = digest(record) == stored
     except Exception as error:
         raise ValueError(
             f"{path} is not a checkpoint, or damaged: {type(error).__name__} {error}. Begin in "
@@ -270,11 +269,3 @@ def _read_arrays(folder: Path, record: Mapping[str, Any], template: State) -> di
         return read_archive(content, flatten_state(template), growing="trace")
     except ValueError as error:
         raise ValueError(f"the checkpoint in {path} does not fit this run: {error}.") from None
-
-
-def _digest(record: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
-
-
-def _plain(value: Any) -> Any:
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)

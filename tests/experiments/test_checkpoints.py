@@ -14,6 +14,7 @@ from bbvi.experiments.checkpoints import (
     save_checkpoint,
     unflatten_state,
 )
+from bbvi.experiments.identity import digest
 from bbvi.inference.arguments import begin_with_encoder
 from bbvi.lectures.networks import lecture_network
 from bbvi.nets import astype
@@ -47,12 +48,10 @@ def same(first, second):
 
 def rewrite(folder, **changes):
     """Change a record as its author would: with a fitting sha256."""
-    from bbvi.experiments.checkpoints import _digest
-
     record = json.loads((folder / NAME).read_text())
     record.pop("record_sha256")
     record.update(changes)
-    (folder / NAME).write_text(json.dumps({**record, "record_sha256": _digest(record)}))
+    (folder / NAME).write_text(json.dumps({**record, "record_sha256": digest(record)}))
 
 
 def test_what_was_saved_is_loaded_to_the_bit(tmp_path):
