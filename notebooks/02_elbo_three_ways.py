@@ -71,7 +71,7 @@ from bbvi import (
 from bbvi.datasets import digits, iris, train_test_split
 from bbvi.evaluation import elbo, linear_gaussian_elbo, log_evidence_quadrature
 from bbvi.evaluation.quadrature import find_boxes, grid
-from bbvi.experiments.compare import Posterior
+from bbvi.experiments.compare import PosteriorOnGrid
 from bbvi.lectures.step_1_watched import kl_to_posterior
 from bbvi.plotting.compare import posterior_panel, same_limits
 from bbvi.plotting.style import COLORS, LINES, MARKERS, new_figure, styled
@@ -337,7 +337,7 @@ with styled():
             kl, z, log_joint = kl_on_grid(row, lam, log_p[row])
             z1, z2 = (z[:, 0, d].reshape(150, 150) for d in (0, 1))
             moments = family.moments(lam[row : row + 1])
-            posterior = Posterior(
+            posterior = PosteriorOnGrid(
                 "", row, z1, z2, log_joint.reshape(150, 150), moments.mean[0], moments.covariance[0]
             )
             posterior_panel(line[column], posterior)

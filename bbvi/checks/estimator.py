@@ -8,7 +8,7 @@ import numpy as np
 
 from bbvi.checks.bias_order import check_order
 from bbvi.checks.mistakes import Suspect, fail, require_close, without_frames
-from bbvi.checks.problem import Problem, linear_gaussian_problem
+from bbvi.checks.problem import ExactCase, linear_gaussian_problem
 from bbvi.checks.replicates import BLOCKS, Rows, arrays, draw
 from bbvi.checks.statistics import LIMIT, Mean, mean_of, tolerance
 from bbvi.estimators.bias import UNBIASED, Bias
@@ -126,7 +126,7 @@ def _accepts_one_sample(
 
 
 def _check_single_precision(
-    estimator: Estimator, family: Any, problem: Problem, rng: np.random.Generator, S: int
+    estimator: Estimator, family: Any, problem: ExactCase, rng: np.random.Generator, S: int
 ) -> None:
     target, lam, _ = problem
     estimate = estimator(family, target, lam, draw(family, rng, S, len(lam), lam.dtype))

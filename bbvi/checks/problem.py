@@ -13,7 +13,7 @@ from bbvi.protocols import Gaussian
 from bbvi.types import Array, Estimate, Evaluation, Target
 
 
-class Problem(NamedTuple):
+class ExactCase(NamedTuple):
     """A target with rows lam, and the exact answer there."""
 
     target: Target
@@ -21,7 +21,9 @@ class Problem(NamedTuple):
     exact: Estimate
 
 
-def linear_gaussian_problem(family: Any, dtype: Any = np.float64, target_of: Any = None) -> Problem:
+def linear_gaussian_problem(
+    family: Any, dtype: Any = np.float64, target_of: Any = None
+) -> ExactCase:
     """Two datapoints of a linear-Gaussian model, away from the optimum, with the exact answer.
 
     log p(x) is near 0 there, which keeps the variance of the plain score function small.
@@ -48,7 +50,7 @@ def linear_gaussian_problem(family: Any, dtype: Any = np.float64, target_of: Any
         exact = grid_expectation(family, autodiff.target(model, theta, x), lam)
     target_of = autodiff.target if target_of is None else target_of
     target = target_of(model, astype(theta, dtype), x.astype(dtype))
-    return Problem(target, lam.astype(dtype), exact)
+    return ExactCase(target, lam.astype(dtype), exact)
 
 
 def tile_target(target: Target, replicates: int) -> Target:

@@ -35,7 +35,7 @@ from bbvi.suggestions import did_you_mean
 from bbvi.types import Array, Reparameterizable
 
 
-class Posterior(NamedTuple):
+class PosteriorOnGrid(NamedTuple):
     """One datapoint's log joint on a grid (nodes, nodes) of z, and q's moments beside it."""
 
     method: str
@@ -56,7 +56,7 @@ class MethodRun(NamedTuple):
         Its line of the table, means over datapoints in nats.
     curve : list of dict
         Training ELBO along the run.
-    posteriors : list of Posterior
+    posteriors : list of PosteriorOnGrid
         Of some test datapoints, for D = 2.
     test_elbo : ndarray (N,)
         Held-out ELBO of each test datapoint.
@@ -66,7 +66,7 @@ class MethodRun(NamedTuple):
 
     row: dict[str, Any]
     curve: list[dict[str, Any]]
-    posteriors: list[Posterior]
+    posteriors: list[PosteriorOnGrid]
     test_elbo: Array
     fit: Fit
 
@@ -216,7 +216,7 @@ def _gradient_variance(
 
 def _posterior(
     problem: Problem, name: str, learned: Learned, lam: Array, row: int, nodes: int = 80
-) -> Posterior:
+) -> PosteriorOnGrid:
     """The log joint of one test datapoint over its box, and q's moments."""
     model, theta = problem.model, astype(learned.theta, np.float64)
     x = problem.test.x[row : row + 1].astype(np.float64)
@@ -225,4 +225,4 @@ def _posterior(
     log_joint = backends.target(model, theta, x).value(z).reshape(nodes, nodes)
     z1, z2 = (z[:, 0, d].reshape(nodes, nodes) for d in (0, 1))
     moments = moments_of(problem.family, lam[row : row + 1].astype(np.float64))
-    return Posterior(name, row, z1, z2, log_joint, moments.mean[0], moments.covariance[0])
+    return PosteriorOnGrid(name, row, z1, z2, log_joint, moments.mean[0], moments.covariance[0])

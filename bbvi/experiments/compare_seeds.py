@@ -21,7 +21,7 @@ from bbvi.evaluation.paired import Difference, mean_interval, paired_differences
 from bbvi.experiments.budget import checked, learn, try_methods
 from bbvi.experiments.compare import (
     MethodRun,
-    Posterior,
+    PosteriorOnGrid,
     check_methods,
     evaluate_fit,
 )
@@ -36,7 +36,7 @@ from bbvi.nets import astype
 from bbvi.types import Theta
 from bbvi.validation import as_count
 
-Source = Callable[[], Problem]
+MakeProblem = Callable[[], Problem]
 """Makes the problem, the same one wherever it is called; plain enough to be sent to a worker."""
 
 LEVEL = 0.95
@@ -73,7 +73,7 @@ class SeedComparison(NamedTuple):
         Held-out ELBO of every pair of methods.
     curves : list of dict
         Training ELBO along each run.
-    posteriors : list of Posterior
+    posteriors : list of PosteriorOnGrid
         Of the first seed.
     fits : dict
         (method, seed) -> Fit.
@@ -85,13 +85,13 @@ class SeedComparison(NamedTuple):
     summary: list[dict[str, Any]]
     differences: list[Difference]
     curves: list[dict[str, Any]]
-    posteriors: list[Posterior]
+    posteriors: list[PosteriorOnGrid]
     fits: dict[tuple[str, int], Fit]
     failures: list[dict[str, Any]]
 
 
 def compare_seeds(
-    source: Source,
+    source: MakeProblem,
     *,
     seed: int = 0,
     num_seeds: int = 5,
@@ -170,7 +170,7 @@ def run_settings(
 
 
 def run_cell(
-    source: Source,
+    source: MakeProblem,
     table: Mapping[str, Method],
     settings: Settings,
     seed: int,
@@ -210,16 +210,16 @@ def _thinned(run: MethodRun) -> list[list[float]]:
     return [[*table[b - 1, :2].tolist(), float(mean)] for b, mean in zip(ends, means)]
 
 
-def plain_posterior(posterior: Posterior) -> dict[str, Any]:
+def plain_posterior(posterior: PosteriorOnGrid) -> dict[str, Any]:
     """A posterior as JSON can hold it."""
     parts = posterior._asdict()
     return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in parts.items()}
 
 
-def posterior_from(parts: Mapping[str, Any]) -> Posterior:
+def posterior_from(parts: Mapping[str, Any]) -> PosteriorOnGrid:
     """The posterior that `plain_posterior` made plain."""
-    arrays = {key: np.array(parts[key]) for key in Posterior._fields[2:]}
-    return Posterior(parts["method"], parts["row"], **arrays)
+    arrays = {key: np.array(parts[key]) for key in PosteriorOnGrid._fields[2:]}
+    return PosteriorOnGrid(parts["method"], parts["row"], **arrays)
 
 
 def _collect(cells: list[dict[str, Any]], failures: list[dict[str, Any]]) -> SeedComparison:

@@ -15,7 +15,7 @@ import numpy as np
 
 from bbvi.experiments.budget import learn
 from bbvi.experiments.compare import evaluate_fit
-from bbvi.experiments.compare_seeds import Source, run_settings
+from bbvi.experiments.compare_seeds import MakeProblem, run_settings
 from bbvi.experiments.failures import first_failure
 from bbvi.experiments.identity import cell_rng
 from bbvi.experiments.methods import Method, Settings
@@ -28,7 +28,7 @@ KEPT = ("test_elbo", "test_log_evidence", "approximation_gap", "amortization_gap
 
 
 def learn_shared(
-    source: Source,
+    source: MakeProblem,
     table: Mapping[str, Method],
     methods: Sequence[str],
     settings: Settings,
@@ -53,7 +53,7 @@ def shared_learner(table: Mapping[str, Method], methods: Sequence[str]) -> str:
 
 
 def cross_table(
-    source: Source,
+    source: MakeProblem,
     fits: Mapping[tuple[str, int], Fit],
     settings: Settings,
     table: Mapping[str, Method],
@@ -104,7 +104,7 @@ def cross_table(
 
 
 def _cell(
-    source: Source,
+    source: MakeProblem,
     thetas: Mapping[str, Theta],
     table: Mapping[str, Method],
     settings: Settings,

@@ -23,7 +23,7 @@ from bbvi.estimators.table import ESTIMATORS
 from bbvi.evaluation.exact import linear_gaussian_elbo
 from bbvi.evaluation.gradient_parts import Part, Parts, gradient_parts
 from bbvi.experiments.compare import best_solver, check_methods
-from bbvi.experiments.compare_seeds import Source
+from bbvi.experiments.compare_seeds import MakeProblem
 from bbvi.experiments.estimates import check_decomposition, worker_count
 from bbvi.experiments.exact_parts import exact_parts
 from bbvi.experiments.identity import cell_rng, described, digest
@@ -87,7 +87,7 @@ QUICK = Plan(steps=(1, 10, 100), minibatches=100, num_seeds=1)
 
 
 def decompose(
-    source: Source,
+    source: MakeProblem,
     plan: Plan | None = None,
     *,
     seed: int = 0,
@@ -161,7 +161,7 @@ def decompose(
 
 @fixed_budget()
 def measure(
-    source: Source,
+    source: MakeProblem,
     table: Mapping[str, Method],
     plan: Plan,
     seed: int,

@@ -20,7 +20,7 @@ CAUTION = 0.7
 """A complaint comes from this part of them on: what it is held against has noise of its own."""
 
 
-class Moments(NamedTuple):
+class ReportedMoments(NamedTuple):
     """Mean and standard deviation (R,) of what a posterior reports, and k-hat of the weights."""
 
     mean: Array
@@ -28,7 +28,9 @@ class Moments(NamedTuple):
     khat: float
 
 
-def farthest(moments: Moments, truth: Moments, names: tuple[str, ...]) -> dict[str, Any]:
+def farthest(
+    moments: ReportedMoments, truth: ReportedMoments, names: tuple[str, ...]
+) -> dict[str, Any]:
     """The largest errors, and whose they are.
 
     Returns
@@ -52,7 +54,7 @@ def farthest(moments: Moments, truth: Moments, names: tuple[str, ...]) -> dict[s
     }
 
 
-def several_modes(weighted: Sequence[Moments], names: tuple[str, ...]) -> str:
+def several_modes(weighted: Sequence[ReportedMoments], names: tuple[str, ...]) -> str:
     """A complaint where weights that look trustworthy disagree: they have seen different modes.
 
     k-hat cannot know of a mode that no draw has come near.
@@ -66,18 +68,20 @@ def several_modes(weighted: Sequence[Moments], names: tuple[str, ...]) -> str:
     return ""
 
 
-def complaint(moments: Moments, names: tuple[str, ...], said: str, truth: Moments | None) -> str:
+def complaint(
+    moments: ReportedMoments, names: tuple[str, ...], said: str, truth: ReportedMoments | None
+) -> str:
     """What is wrong with an approximation, in words; empty where nothing is.
 
     Parameters
     ----------
-    moments : Moments
+    moments : ReportedMoments
         Its own.
     names : tuple of str
         Of the R numbers.
     said : str
         Warnings of the fit.
-    truth : Moments or None
+    truth : ReportedMoments or None
         Better ones: weighted ones that can be trusted, or for mean field linear response's.
     """
     parts = [said] if said else []
@@ -96,7 +100,7 @@ def complaint(moments: Moments, names: tuple[str, ...], said: str, truth: Moment
     return ", ".join(parts)
 
 
-def told(parts: Sequence[tuple[str, Moments, str]], without_response: str) -> str:
+def told(parts: Sequence[tuple[str, ReportedMoments, str]], without_response: str) -> str:
     """The complaints of (method, moments, complaint) in one line, and what to use instead.
 
     ``without_response`` says why there is no linear response, where there is none.

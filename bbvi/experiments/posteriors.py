@@ -17,7 +17,7 @@ from bbvi.evaluation.draws import Draws, draw, heavier_draws, weighted_moments
 from bbvi.experiments.posterior_cases import Case
 from bbvi.experiments.posterior_verdicts import (
     KHAT,
-    Moments,
+    ReportedMoments,
     complaint,
     farthest,
     heard,
@@ -44,7 +44,7 @@ class Approximation(NamedTuple):
     ----------
     method : str
         "mean field", "linear response", "full covariance", or one of the two latter, "weighted".
-    moments : Moments
+    moments : ReportedMoments
         Mean and sd (R,) of what the posterior reports, and k-hat of the weights of the draws.
     elbo, elbo_error : float
         Nats, with standard error.
@@ -55,7 +55,7 @@ class Approximation(NamedTuple):
     """
 
     method: str
-    moments: Moments
+    moments: ReportedMoments
     elbo: float
     elbo_error: float
     seconds: float
@@ -81,7 +81,7 @@ class _Fitted(NamedTuple):
     method: str
     gaussian: GaussianMoments
     draws: Draws
-    moments: Moments
+    moments: ReportedMoments
     said: str
     seconds: float
     modes: bool = False
@@ -181,7 +181,7 @@ def rows(examined: Examined) -> list[Row]:
             "seconds": part.seconds,
         }
         if case.reference is not None:
-            reference = Moments(case.reference.mean, case.reference.sd, np.nan)
+            reference = ReportedMoments(case.reference.mean, case.reference.sd, np.nan)
             row |= farthest(part.moments, reference, case.posterior.names)
             row["reference"] = case.reference.source
         lines.append({**row, "flagged": part.complaint != "", "complaint": part.complaint})
@@ -227,7 +227,7 @@ def _fit(
         said += f" ({np.nanmax(judged.nats_left):.2g} nats seem left)"
     draws = draw(family, target, fit.lam, rng, S, of=posterior.constrain)
     values = draws.values[:, 0]
-    moments = Moments(values.mean(axis=0), values.std(axis=0, ddof=1), _khat(draws))
+    moments = ReportedMoments(values.mean(axis=0), values.std(axis=0, ddof=1), _khat(draws))
     return _Fitted(method, family.moments(fit.lam), draws, moments, said, seconds, modes)
 
 
@@ -253,7 +253,7 @@ def _respond(
     family = FullCovarianceGaussian(D)
     draws = draw(family, target, family.from_moments(*gaussian), rng, S, of=posterior.constrain)
     sd = np.sqrt(np.diagonal(response.covariance[0])[D:])
-    moments = Moments(diagonal.moments.mean, sd, _khat(draws))
+    moments = ReportedMoments(diagonal.moments.mean, sd, _khat(draws))
     said = "not at the optimum" if warned else ""
     return _Fitted("linear response", gaussian, draws, moments, said, seconds)
 
@@ -266,7 +266,7 @@ def _weighted(
     draws = heavier_draws(*fit.gaussian, target, rng, S, of=posterior.constrain)
     mean, sd, _ = weighted_moments(draws)
     seconds = fit.seconds + time.perf_counter() - start
-    moments = Moments(mean[0], sd[0], _khat(draws))
+    moments = ReportedMoments(mean[0], sd[0], _khat(draws))
     return fit._replace(
         method=f"{fit.method}, weighted",
         draws=draws,

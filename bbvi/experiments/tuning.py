@@ -18,7 +18,7 @@ from bbvi import backends
 from bbvi.evaluation import elbo
 from bbvi.experiments.budget import checked, learn
 from bbvi.experiments.compare import check_methods
-from bbvi.experiments.compare_seeds import Source, run_settings
+from bbvi.experiments.compare_seeds import MakeProblem, run_settings
 from bbvi.experiments.estimates import check_comparison, worker_count
 from bbvi.experiments.failures import first_failure
 from bbvi.experiments.identity import cell_rng
@@ -64,7 +64,7 @@ class Tuned(NamedTuple):
 
 
 def tune(
-    source: Source,
+    source: MakeProblem,
     *,
     seed: int = 0,
     num_seeds: int = 2,
@@ -185,7 +185,7 @@ def validation_split(problem: Problem) -> Problem:
 
 
 def _trial(
-    source: Source,
+    source: MakeProblem,
     table: Mapping[str, Method],
     settings: Settings,
     seed: int,

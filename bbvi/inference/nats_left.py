@@ -27,7 +27,7 @@ CLEAR = 2
 4 standard deviations, a row is in no doubt."""
 
 
-class Look(NamedTuple):
+class NatsLeft(NamedTuple):
     """Of R rows, the fields of `Verdict`: nats left, gradient norm, sd ratios; evaluations spent.
 
     ``halves_apart`` is by how much the two halves of the noise differ in what they promise, nats:
@@ -43,7 +43,7 @@ class Look(NamedTuple):
 
 def look(
     family: Any, target: Target, lam: Array, rng: np.random.Generator, num_samples: int
-) -> Look:
+) -> NatsLeft:
     """log p by second order around a Gaussian q; of other families nothing.
 
     Noise seems to promise c / S nats at the optimum: twice as much in each half of the samples as
@@ -51,7 +51,7 @@ def look(
     """
     if not isinstance(family, DiagonalGaussian | FullCovarianceGaussian):
         nothing = np.full(len(lam), np.nan)
-        return Look(nothing, nothing, nothing, nothing[:, None], 0)
+        return NatsLeft(nothing, nothing, nothing, nothing[:, None], 0)
     D, diagonal = family.latent_dim, isinstance(family, DiagonalGaussian)
     mean, covariance = family.moments(lam.astype(np.float64))
     q = Gaussians(mean, np.linalg.cholesky(covariance))
@@ -73,7 +73,7 @@ def look(
     ratio = np.full((len(lam), D), np.nan)
     if diagonal:
         ratio[ok] = _response_ratio(both.curvature)
-    return Look(left, apart, norm, ratio, 2 * S * len(lam))
+    return NatsLeft(left, apart, norm, ratio, 2 * S * len(lam))
 
 
 def near_optimum(
@@ -94,7 +94,7 @@ def near_optimum(
     return near, cost
 
 
-def _in_doubt(seen: Look) -> Array:
+def _in_doubt(seen: NatsLeft) -> Array:
     """Rows of which more samples might say something else: (n,)."""
     bounded = np.isfinite(seen.left)
     typical = np.median(seen.halves_apart[bounded]) if bounded.any() else 0

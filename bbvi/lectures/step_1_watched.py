@@ -16,7 +16,7 @@ from bbvi.types import Array, Estimator, Model, Target, Theta
 from bbvi.validation import as_steps
 
 
-class Course(NamedTuple):
+class WatchedStep1(NamedTuple):
     """Step 1, recorded: T steps of N datapoints, the start included.
 
     Attributes
@@ -46,7 +46,7 @@ def watch_step_1(
     num_samples: int = 8,
     num_steps: int = 60,
     rate: float = 0.15,
-) -> Course:
+) -> WatchedStep1:
     """Run Step 1 on x (N, Dx) at fixed theta, with lam, ELBO and gap after every step.
 
     Requires
@@ -91,7 +91,7 @@ def watch_step_1(
         lams.append(lam)
     elbo = np.stack([exact_elbo(family, target, lam) for lam in lams])
     kl = np.stack([kl_to_posterior(family, target, lam, log_evidence) for lam in lams])
-    return Course(np.stack(lams), elbo, kl, log_evidence)
+    return WatchedStep1(np.stack(lams), elbo, kl, log_evidence)
 
 
 def exact_elbo(family: Any, target: Target, lam: Array) -> Array:
@@ -138,7 +138,7 @@ def landscapes(model: Model, theta: Theta, x: Array, nodes: int = 90) -> list[La
     ]
 
 
-def course_rows(family: Any, course: Course) -> list[dict[str, Any]]:
+def course_rows(family: Any, course: WatchedStep1) -> list[dict[str, Any]]:
     """A course as tidy rows, one for each datapoint and step: moments of q, ELBO, gap."""
     rows = []
     for n, log_evidence in enumerate(course.log_evidence):

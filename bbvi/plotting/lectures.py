@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
 from bbvi.evaluation.grid_sums import moments_of
-from bbvi.lectures.step_1_watched import Course, Landscape
+from bbvi.lectures.step_1_watched import Landscape, WatchedStep1
 from bbvi.plotting.style import COLORS, LINES, MARKERS, new_figure, styled
 from bbvi.plotting.vae import draw_latent_space
 from bbvi.types import Array
@@ -82,7 +82,7 @@ def draw_samples_needed(axes: Axes, rows: Sequence[Row]) -> None:
     axes.grid(axis="x", visible=False)
 
 
-def gap_figure(courses: Mapping[str, tuple[Course, int]]) -> Figure:
+def gap_figure(courses: Mapping[str, tuple[WatchedStep1, int]]) -> Figure:
     """One panel for each title -> (course, datapoint): log p(x) = ELBO + KL, at every step."""
     with styled():
         fig = new_figure(6.2 * len(courses), 4.8)
@@ -95,7 +95,7 @@ def gap_figure(courses: Mapping[str, tuple[Course, int]]) -> Figure:
     return fig
 
 
-def draw_gap(axes: Axes, course: Course, n: int = 0) -> None:
+def draw_gap(axes: Axes, course: WatchedStep1, n: int = 0) -> None:
     """The ELBO rising towards log p(x); what is left between them is KL(q || p(z | x))."""
     steps, elbo = np.arange(len(course.elbo)), course.elbo[:, n]
     axes.fill_between(
@@ -158,7 +158,7 @@ def ellipse(mean: Array, covariance: Array, deviations: float, **style: Any) -> 
 def step_1_figure(
     landscapes: Sequence[Landscape],
     family: Any,
-    course: Course,
+    course: WatchedStep1,
     x: Array,
     image_shape: tuple[int, int],
     steps: Sequence[int] = (0, 5, 15, 60),
@@ -196,7 +196,7 @@ def draw_digit(axes: Axes, x: Array, image_shape: tuple[int, int]) -> None:
 
 
 def draw_step(
-    axes: Axes, landscape: Landscape, family: Any, course: Course, n: int, step: int
+    axes: Axes, landscape: Landscape, family: Any, course: WatchedStep1, n: int, step: int
 ) -> None:
     """The posterior of datapoint n with q after that many steps, and the way of q's mean."""
     draw_landscape(axes, landscape)

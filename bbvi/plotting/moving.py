@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib
 from matplotlib.animation import FuncAnimation
 
-from bbvi.lectures.step_1_watched import Course, Landscape
+from bbvi.lectures.step_1_watched import Landscape, WatchedStep1
 from bbvi.plotting.lectures import draw_digit, draw_gap, draw_step
 from bbvi.plotting.style import COLORS, new_figure, styled, with_palette
 from bbvi.types import Array
@@ -32,7 +32,7 @@ SIGNS = {
 def step_1_page(
     landscape: Landscape,
     family: Any,
-    course: Course,
+    course: WatchedStep1,
     x: Array,
     image_shape: tuple[int, int],
     *,

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from bbvi.experiments.reproductions.agreement import Comparison
+from bbvi.experiments.reproductions.agreement import Agreement
 from bbvi.experiments.reproductions.entries import Published, Reproduction
 from bbvi.plotting.style import COLORS, LINES, MARKERS, new_figure, styled
 from bbvi.types import Array
@@ -55,9 +55,7 @@ class Star(NamedTuple):
     joined: bool
 
 
-def figure_of(
-    entry: Reproduction, rows: Sequence[Row], comparisons: Sequence[Comparison]
-) -> Figure:
+def figure_of(entry: Reproduction, rows: Sequence[Row], comparisons: Sequence[Agreement]) -> Figure:
     """Curves against x with what is known drawn in, where rows have an x; otherwise comparisons.
 
     Parameters
@@ -65,7 +63,7 @@ def figure_of(
     entry : Reproduction
     rows : sequence of dict
         Ours.
-    comparisons : sequence of Comparison
+    comparisons : sequence of Agreement
         Drawn where there is no curve, and as stars where a curve has their quantity.
     """
     curves = [_placed(entry, row) for row in rows if row.get("x") not in (None, "")]
@@ -83,7 +81,7 @@ def _placed(entry: Reproduction, row: Row) -> dict[str, Any]:
     return {**row, "x": float(row["x"]), "value": value, "panel": panel}
 
 
-def _points(entry: Reproduction, comparisons: Sequence[Comparison]) -> Figure:
+def _points(entry: Reproduction, comparisons: Sequence[Agreement]) -> Figure:
     """One line for each comparison: theirs minus ours in units of the reach.
 
     The numbers of one entry lie far apart and their differences are small: on one axis of values
@@ -111,7 +109,7 @@ def _points(entry: Reproduction, comparisons: Sequence[Comparison]) -> Figure:
     return figure
 
 
-def _handles_of_points(shown: Sequence[Comparison]) -> list[Any]:
+def _handles_of_points(shown: Sequence[Agreement]) -> list[Any]:
     """The legend of `_points`: who printed a number, and the verdicts."""
     handles: list[Any] = [Patch(color=GRAY, alpha=0.18, label="agreement")]
     usual: dict[str, Any] = {"ls": "", "markersize": 11, "markeredgecolor": "#222222"}
@@ -126,7 +124,7 @@ def _handles_of_points(shown: Sequence[Comparison]) -> list[Any]:
     ]
 
 
-def _curves(entry: Reproduction, rows: Sequence[Row], comparisons: Sequence[Comparison]) -> Figure:
+def _curves(entry: Reproduction, rows: Sequence[Row], comparisons: Sequence[Agreement]) -> Figure:
     """One panel for each ``panel``: ours as lines, exact and published numbers as marks."""
     stars = _stars(entry.published, rows, comparisons)
     panels = list(dict.fromkeys([*(r["panel"] for r in rows), *(star.panel for star in stars)]))
@@ -196,7 +194,7 @@ def _below(axes: Axes, x: Array, its: Look) -> None:
                   markeredgecolor="white", transform=axes.get_xaxis_transform())  # fmt: skip
 
 
-def _slopes(axes: Axes, rows: Sequence[Row], comparisons: Sequence[Comparison]) -> None:
+def _slopes(axes: Axes, rows: Sequence[Row], comparisons: Sequence[Agreement]) -> None:
     """Published slopes over "K = first to last", through our mean at the first K."""
     for one in comparisons:
         name, _, ends = one.quantity.partition(", K = ")
@@ -208,7 +206,7 @@ def _slopes(axes: Axes, rows: Sequence[Row], comparisons: Sequence[Comparison]) 
 
 
 def _stars(
-    published: Sequence[Published], rows: Sequence[Row], comparisons: Sequence[Comparison]
+    published: Sequence[Published], rows: Sequence[Row], comparisons: Sequence[Agreement]
 ) -> list[Star]:
     """Points of published curves, also beyond the end of ours; and numbers of drawn quantities."""
     verdicts = {(one.quantity, one.by): one.verdict for one in comparisons}
@@ -244,7 +242,7 @@ def _handles(
     rows: Sequence[Row],
     stars: Sequence[Star],
     looks: Mapping[str, Look],
-    comparisons: Sequence[Comparison],
+    comparisons: Sequence[Agreement],
 ) -> list[Line2D]:
     """The legend: a line for each of our series, a star for each that is published alone."""
     ours = dict.fromkeys(str(row["series"]) for row in rows)

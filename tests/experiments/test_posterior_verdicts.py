@@ -3,14 +3,20 @@
 import numpy as np
 import pytest
 
-from bbvi.experiments.posterior_verdicts import Moments, complaint, farthest, several_modes, told
+from bbvi.experiments.posterior_verdicts import (
+    ReportedMoments,
+    complaint,
+    farthest,
+    several_modes,
+    told,
+)
 
-TRUE = Moments(np.array([1.0, -2.0, 0.0]), np.array([1.0, 10.0, 0.1]), 0.1)
+TRUE = ReportedMoments(np.array([1.0, -2.0, 0.0]), np.array([1.0, 10.0, 0.1]), 0.1)
 NAMES = ("a", "b", "c")
 
 
 def moved(mean=(0, 0, 0), ratio=(1, 1, 1), khat=0.1):
-    return Moments(TRUE.mean + np.array(mean) * TRUE.sd, TRUE.sd * np.array(ratio), khat)
+    return ReportedMoments(TRUE.mean + np.array(mean) * TRUE.sd, TRUE.sd * np.array(ratio), khat)
 
 
 def test_the_farthest():

@@ -12,7 +12,7 @@ from PIL import Image
 from bbvi import DiagonalGaussian, LinearGaussian, sticking_the_landing
 from bbvi.cli import figures as command
 from bbvi.cli import main
-from bbvi.experiments.compare import Posterior
+from bbvi.experiments.compare import PosteriorOnGrid
 from bbvi.experiments.csv_and_json import read_csv
 from bbvi.lectures import naive_evidence, step_1_watched
 from bbvi.models import BernoulliLikelihood, DeepLatentModel, StandardNormal
@@ -144,7 +144,7 @@ def test_q_stands_out_from_a_dark_posterior_in_grey():
     axes = new_figure(3, 3).subplots()
     z1, z2 = np.meshgrid(np.linspace(-3, 3, 20), np.linspace(-3, 3, 20))
     log_joint = -0.5 * (z1**2 + z2**2)
-    posterior_panel(axes, Posterior("", 0, z1, z2, log_joint, np.zeros(2), np.eye(2)))
+    posterior_panel(axes, PosteriorOnGrid("", 0, z1, z2, log_joint, np.zeros(2), np.eye(2)))
     drawn = [*axes.patches, *axes.lines]
     assert len(drawn) == 3
     for artist in drawn:
@@ -303,7 +303,7 @@ def test_labels_of_a_latent_space_and_of_components_do_not_cover_each_other(spre
 def test_a_methods_two_posteriors_have_the_same_axes():
     z1, z2 = np.meshgrid(np.linspace(-3, 3, 40), np.linspace(-3, 3, 40))
     drawn = [
-        Posterior(
+        PosteriorOnGrid(
             method, row, z1, z2, -(((z1 - row) / 0.3) ** 2) - z2**2, np.array([row, 0.0]), np.eye(2)
         )
         for method in ("bbvi-score", "semi-amortized")

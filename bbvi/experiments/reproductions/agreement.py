@@ -37,7 +37,7 @@ NOT_MEASURED = "it was not measured"
 TOO_WIDE = "it could hardly have failed"
 
 
-class Comparison(NamedTuple):
+class Agreement(NamedTuple):
     """One published number beside ours.
 
     Attributes
@@ -74,7 +74,7 @@ class Comparison(NamedTuple):
     because: str
 
 
-def compare(published: Sequence[Published], rows: Iterable[Mapping[str, Any]]) -> list[Comparison]:
+def compare(published: Sequence[Published], rows: Iterable[Mapping[str, Any]]) -> list[Agreement]:
     """Every published number, and every exact value in the rows, beside ours.
 
     Parameters
@@ -114,7 +114,7 @@ def _exact(row: Mapping[str, Any]) -> Published:
     )
 
 
-def _compare(theirs: Published, ours: np.ndarray[Any, Any], level: float) -> Comparison:
+def _compare(theirs: Published, ours: np.ndarray[Any, Any], level: float) -> Agreement:
     K = len(ours)
     if K == 0:
         nothing = (np.nan, np.nan, np.nan, 0, np.nan)
@@ -141,7 +141,7 @@ def _compare(theirs: Published, ours: np.ndarray[Any, Any], level: float) -> Com
     return _said(theirs, measured, "differs", f"by {difference:+.3g}, more than {reach:.2g}")
 
 
-def _within(theirs: Published, measured: Any, ours: np.ndarray[Any, Any]) -> Comparison:
+def _within(theirs: Published, measured: Any, ours: np.ndarray[Any, Any]) -> Agreement:
     """Of a tolerance: every run is near, none is, or no telling."""
     difference, K = measured[0] - theirs.value, len(ours)
     near = int(np.sum(np.abs(ours - theirs.value) <= theirs.tolerance))
@@ -154,7 +154,7 @@ def _within(theirs: Published, measured: Any, ours: np.ndarray[Any, Any]) -> Com
     return _said(theirs, measured, "cannot be compared", because)
 
 
-def _above(theirs: Published, measured: Any, difference: float) -> Comparison:
+def _above(theirs: Published, measured: Any, difference: float) -> Agreement:
     """Of a lower limit: above it, below it, or no telling."""
     reach = measured[-1]
     if difference > reach:
@@ -183,14 +183,14 @@ def _reach(theirs: Published, num_seeds: int, low: float, high: float, level: fl
     raise ValueError(f"kind is {theirs.kind!r}; expected 'mean', 'run', 'within' or 'above'.")
 
 
-def _said(theirs: Published, measured: Any, verdict: str, because: str) -> Comparison:
+def _said(theirs: Published, measured: Any, verdict: str, because: str) -> Agreement:
     """A comparison with its verdict."""
     printed = f"{theirs.value:.6g}" if theirs.by == "exact" else theirs.printed
     whose = (theirs.quantity, theirs.by, theirs.value, printed, theirs.kind)
-    return Comparison._make((*whose, *measured, verdict, because))
+    return Agreement._make((*whose, *measured, verdict, because))
 
 
-def summary(comparisons: Sequence[Comparison]) -> str:
+def summary(comparisons: Sequence[Agreement]) -> str:
     """The verdict on a whole reproduction, in one sentence.
 
     Examples
@@ -200,7 +200,7 @@ def summary(comparisons: Sequence[Comparison]) -> str:
     """
     if not comparisons:
         return "cannot be compared: nothing was measured"
-    groups: dict[str, list[Comparison]] = {}
+    groups: dict[str, list[Agreement]] = {}
     for one in comparisons:
         groups.setdefault(one.verdict, []).append(one)
     total, agree = len(comparisons), len(groups.get("agrees", []))

@@ -3,7 +3,7 @@
 from math import isfinite
 from pathlib import Path
 
-from bbvi.experiments.reproductions.agreement import NOT_MEASURED, Comparison, summary
+from bbvi.experiments.reproductions.agreement import NOT_MEASURED, Agreement, summary
 from bbvi.experiments.reproductions.catalogue import REPRODUCTIONS
 from bbvi.experiments.reproductions.entries import Reproduction
 from bbvi.experiments.reproductions.run import Result, stored
@@ -81,7 +81,7 @@ def _sentence(text: str) -> str:
     return text.removesuffix(".") + "."
 
 
-def table(comparisons: list[Comparison]) -> str:
+def table(comparisons: list[Agreement]) -> str:
     """One line for each comparison."""
     lines = [
         "| quantity | by | theirs | ours | interval | seeds | kind | verdict |",
@@ -95,7 +95,7 @@ def table(comparisons: list[Comparison]) -> str:
     return "\n".join(lines)
 
 
-def _ours(one: Comparison) -> tuple[str, str]:
+def _ours(one: Agreement) -> tuple[str, str]:
     """Mean and interval; one seed has none."""
     if not one.num_seeds:
         return "", ""

@@ -13,7 +13,7 @@ import numpy as np
 
 from bbvi.environment import environment
 from bbvi.experiments.csv_and_json import read_csv, write_csv, write_json
-from bbvi.experiments.reproductions.agreement import Comparison, compare, summary
+from bbvi.experiments.reproductions.agreement import Agreement, compare, summary
 from bbvi.experiments.reproductions.catalogue import REPRODUCTIONS
 from bbvi.experiments.reproductions.entries import Reproduction
 from bbvi.experiments.sweep import Cell, run_sweep
@@ -34,7 +34,7 @@ class Result(NamedTuple):
         Of the catalogue.
     rows : list of dict
         Ours, one row a quantity and seed.
-    comparisons : list of Comparison
+    comparisons : list of Agreement
     seconds : float
         Processor seconds of all cells.
     quick : bool
@@ -45,7 +45,7 @@ class Result(NamedTuple):
 
     name: str
     rows: list[dict[str, Any]]
-    comparisons: list[Comparison]
+    comparisons: list[Agreement]
     seconds: float
     quick: bool
     failures: list[dict[str, Any]]
@@ -160,7 +160,7 @@ def judge_again(name: str, folder: Path) -> Result:
     return result
 
 
-def _judged(comparisons: list[Comparison]) -> dict[str, Any]:
+def _judged(comparisons: list[Agreement]) -> dict[str, Any]:
     """The part of NAME.json that follows from rows and catalogue; JSON has no NaN or infinity."""
     told = [
         {
@@ -172,7 +172,7 @@ def _judged(comparisons: list[Comparison]) -> dict[str, Any]:
     return {"verdict": summary(comparisons), "comparisons": told}
 
 
-def _told(comparisons: list[Comparison]) -> list[Comparison]:
+def _told(comparisons: list[Agreement]) -> list[Agreement]:
     """All of few; of many those that do not agree: the CSV holds what the others are made of."""
     few = len(comparisons) <= 40
     return [one for one in comparisons if few or one.verdict != "agrees"]
@@ -192,7 +192,7 @@ def stored(name: str, folder: Path) -> Result:
     return Result(name, rows, comparisons, record["seconds"], record["quick"], [])
 
 
-def _compared(entry: Reproduction, rows: list[dict[str, Any]], quick: bool) -> list[Comparison]:
+def _compared(entry: Reproduction, rows: list[dict[str, Any]], quick: bool) -> list[Agreement]:
     """All published numbers; of a short version only those that it is about."""
     measured = {row["quantity"] for row in rows}
     return compare([p for p in entry.published if not quick or p.quantity in measured], rows)
