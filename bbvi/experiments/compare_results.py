@@ -194,7 +194,7 @@ def conclusions(differences: Sequence[Difference]) -> list[str]:
     return lines + ([f"Not told apart: {'; '.join(rest)}."] if rest else [])
 
 
-def told(differences: Sequence[Difference]) -> list[dict[str, Any]]:
+def difference_rows(differences: Sequence[Difference]) -> list[dict[str, Any]]:
     """Each pair's numbers with its conclusion, as rows."""
     return [{**d._asdict(), "decided": d.decided, "sentence": d.sentence()} for d in differences]
 
@@ -204,12 +204,12 @@ def write_tables(out: Path, result: SeedComparison, timed: SeedComparison | None
     write_csv(out / "compare.csv", result.summary)
     write_csv(out / "seeds.csv", result.rows)
     write_csv(out / "curves.csv", result.curves)
-    write_csv(out / "differences.csv", told(result.differences))
+    write_csv(out / "differences.csv", difference_rows(result.differences))
     if timed is not None:
         write_csv(out / "compare_seconds.csv", timed.summary)
         write_csv(out / "seeds_seconds.csv", timed.rows)
         write_csv(out / "curves_seconds.csv", timed.curves)
-        write_csv(out / "differences_seconds.csv", told(timed.differences))
+        write_csv(out / "differences_seconds.csv", difference_rows(timed.differences))
     write_failures(out, [*result.failures, *(() if timed is None else timed.failures)])
     for (method, seed), fit in result.fits.items():
         path = out / "fits" / f"{method}-{seed}.npz"

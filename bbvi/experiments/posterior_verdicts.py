@@ -28,7 +28,7 @@ class ReportedMoments(NamedTuple):
     khat: float
 
 
-def farthest(
+def largest_errors(
     moments: ReportedMoments, truth: ReportedMoments, names: tuple[str, ...]
 ) -> dict[str, Any]:
     """The largest errors, and whose they are.
@@ -61,7 +61,7 @@ def several_modes(weighted: Sequence[ReportedMoments], names: tuple[str, ...]) -
     """
     sound = [moments for moments in weighted if moments.khat <= KHAT]
     for one, other in pairwise(sound):
-        worst = farthest(one, other, names)
+        worst = largest_errors(one, other, names)
         low, high = 1 - worst["sd_ratio_min"], worst["sd_ratio_max"] - 1
         if max(worst["mean_error"], low, high) > DISAGREE:
             return f"weighted draws disagree on {worst['mean_error_of']}: several modes"
@@ -88,7 +88,7 @@ def complaint(
     if not moments.khat <= KHAT:
         parts.append(f"k-hat {moments.khat:.2f}")
     if truth is not None:
-        worst = farthest(moments, truth, names)
+        worst = largest_errors(moments, truth, names)
         for end, sign in (("min", -1), ("max", 1)):
             ratio = worst[f"sd_ratio_{end}"]
             if sign * (ratio - 1) > CAUTION * SD_OFF:
@@ -100,7 +100,7 @@ def complaint(
     return ", ".join(parts)
 
 
-def told(parts: Sequence[tuple[str, ReportedMoments, str]], without_response: str) -> str:
+def verdict_line(parts: Sequence[tuple[str, ReportedMoments, str]], without_response: str) -> str:
     """The complaints of (method, moments, complaint) in one line, and what to use instead.
 
     ``without_response`` says why there is no linear response, where there is none.
@@ -119,7 +119,7 @@ def told(parts: Sequence[tuple[str, ReportedMoments, str]], without_response: st
     return "; ".join(line)
 
 
-def heard(function: Callable[[], Any]) -> tuple[Any, bool]:
+def value_and_distrust(function: Callable[[], Any]) -> tuple[Any, bool]:
     """The function's value, and whether it warned that it is not to be trusted.
 
     Warnings become part of the verdict; of overflow on the way only the end counts.

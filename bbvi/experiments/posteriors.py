@@ -19,10 +19,10 @@ from bbvi.experiments.posterior_verdicts import (
     KHAT,
     ReportedMoments,
     complaint,
-    farthest,
-    heard,
+    largest_errors,
     several_modes,
-    told,
+    value_and_distrust,
+    verdict_line,
 )
 from bbvi.families import DiagonalGaussian, FullCovarianceGaussian
 from bbvi.importance_weights import psis
@@ -141,7 +141,7 @@ def examine(case: Case, rng: np.random.Generator, num_draws: int = 10_000) -> Ex
             why = complaint(part.moments, names, said, better)
             parts.append(_approximation(part, why))
     evidence = _log_mean_weight(weighted[best].draws) if truth is not None else np.nan
-    verdict = told(
+    verdict = verdict_line(
         [(part.method, part.moments, part.complaint) for part in parts],
         diagonal.said or "mean field is at no maximum",
     )
@@ -182,7 +182,7 @@ def rows(examined: Examined) -> list[Row]:
         }
         if case.reference is not None:
             reference = ReportedMoments(case.reference.mean, case.reference.sd, np.nan)
-            row |= farthest(part.moments, reference, case.posterior.names)
+            row |= largest_errors(part.moments, reference, case.posterior.names)
             row["reference"] = case.reference.source
         lines.append({**row, "flagged": part.complaint != "", "complaint": part.complaint})
     return lines
@@ -218,7 +218,7 @@ def _fit(
     method: str, family: Any, posterior: Posterior, target: Target, rng: np.random.Generator, S: int
 ) -> _Fitted:
     start = time.perf_counter()
-    fit, _ = heard(lambda: infer(posterior, family, rng=rng, progress=False))
+    fit, _ = value_and_distrust(lambda: infer(posterior, family, rng=rng, progress=False))
     seconds = time.perf_counter() - start
     judged = fit.verdict
     modes = bool(judged.several_modes.any())
@@ -245,7 +245,9 @@ def _respond(
     def of(z: Array) -> Array:
         return np.concatenate([z, posterior.constrain(z)], axis=-1)
 
-    response, warned = heard(lambda: linear_response(DiagonalGaussian(D), target, lam, rng, of=of))
+    response, warned = value_and_distrust(
+        lambda: linear_response(DiagonalGaussian(D), target, lam, rng, of=of)
+    )
     if not np.isfinite(response.covariance).all():
         return None
     gaussian = GaussianMoments(diagonal.gaussian.mean, response.covariance[:, :D, :D])

@@ -11,9 +11,9 @@ from bbvi.datasets import Dataset, digits, iris, load_array, train_test_split
 from bbvi.experiments.units import (
     TableWarning,
     cautions,
-    in_the_users_units,
     refuse_without_information,
     standardize,
+    units_and_log_scale,
 )
 from bbvi.families import DiagonalGaussian
 from bbvi.models import (
@@ -131,7 +131,7 @@ def problem_from(
         train, test, scale = standardize(train, test)
         units = "standardized by the training rows"
         if dataset != "iris":
-            units, log_scale = in_the_users_units(scale)
+            units, log_scale = units_and_log_scale(scale)
     for doubt in doubts:
         warnings.warn(f"{Path(dataset).name}: {doubt}", TableWarning, stacklevel=2)
     train, test = (part._replace(x=part.x.astype(dtype)) for part in (train, test))

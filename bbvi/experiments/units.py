@@ -34,7 +34,7 @@ def standardize(train: Dataset, test: Dataset) -> tuple[Dataset, Dataset, Array]
     return train._replace(x=apply(train.x)), test._replace(x=apply(test.x)), scale
 
 
-def in_the_users_units(scale: Array) -> tuple[str, float]:
+def units_and_log_scale(scale: Array) -> tuple[str, float]:
     """How results of a standardized table are told, and sum_j log sd_j."""
     return "of the table (standardized while it is learned)", float(np.sum(np.log(scale)))
 

@@ -65,7 +65,7 @@ def tail_ratio(
             square.append(
                 np.logaddexp.reduce(log_w + 2 * np.concatenate([log_r, log_r])[:, None], axis=0)
             )
-        ratio = _told(np.array(mass), np.array(square) - np.log(D))
+        ratio = _sd_ratio(np.array(mass), np.array(square) - np.log(D))
     return ratio, 2 * RAYS * len(log_r) * N
 
 
@@ -82,7 +82,7 @@ def _moments(z: Array) -> tuple[Array, Array]:
     return mean, np.array(factors)
 
 
-def _told(mass: Array, square: Array) -> Array:
+def _sd_ratio(mass: Array, square: Array) -> Array:
     """q's part of p's sd, of logs (rays, N) of mass and mass times |.|^2 / D; 1 where unsure."""
     highest = mass.max(axis=0)
     w, v = np.exp(mass - highest), np.exp(square - highest)

@@ -62,9 +62,9 @@ def batched(function: Any, trial: Array, name: str, out: tuple[int, ...] = ()) -
         )
     expected = "one number" if out == () else f"shape {out}"
     raise ValueError(
-        f"{name} {_told(one)} for one vector of shape {flat[0].shape}, and {_told(several)} for "
-        f"shape {trial.shape}; expected {expected} for one vector, or shape {(*lead, *out)} for "
-        f"shape {trial.shape} (sums over the last axis only, axis=-1)."
+        f"{name} {_outcome(one)} for one vector of shape {flat[0].shape}, and {_outcome(several)} "
+        f"for shape {trial.shape}; expected {expected} for one vector, or shape {(*lead, *out)} "
+        f"for shape {trial.shape} (sums over the last axis only, axis=-1)."
     )
 
 
@@ -200,7 +200,7 @@ def _shape(value: Any) -> tuple[int, ...] | None:
     return None if isinstance(value, Exception) else np.shape(value)
 
 
-def _told(value: Any) -> str:
+def _outcome(value: Any) -> str:
     if isinstance(value, Exception):
         return f"raised {type(value).__name__} ({value})"
     return f"returned shape {np.shape(value)}"

@@ -15,7 +15,7 @@ from bbvi.estimators import sticking_the_landing
 from bbvi.evaluation import inference_gap
 from bbvi.experiments import methods, variance, variance_grid
 from bbvi.experiments.catalogue import problem_of
-from bbvi.experiments.compare_results import told
+from bbvi.experiments.compare_results import difference_rows
 from bbvi.experiments.compare_seeds import compare_seeds
 from bbvi.experiments.csv_and_json import write_csv
 from bbvi.families import DiagonalGaussian
@@ -125,7 +125,7 @@ def compare(rng: np.random.Generator, quick: bool) -> dict[str, Drawn]:
         **{name: Drawn(picture, None) for name, picture in slides.items()},
         "compare": Drawn(slides["compare"], result.summary),
         "compare_curves": Drawn(None, result.curves),
-        "compare_differences": Drawn(None, told(result.differences)),
+        "compare_differences": Drawn(None, difference_rows(result.differences)),
     }
 
 

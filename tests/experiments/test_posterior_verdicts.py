@@ -6,9 +6,9 @@ import pytest
 from bbvi.experiments.posterior_verdicts import (
     ReportedMoments,
     complaint,
-    farthest,
+    largest_errors,
     several_modes,
-    told,
+    verdict_line,
 )
 
 TRUE = ReportedMoments(np.array([1.0, -2.0, 0.0]), np.array([1.0, 10.0, 0.1]), 0.1)
@@ -20,7 +20,7 @@ def moved(mean=(0, 0, 0), ratio=(1, 1, 1), khat=0.1):
 
 
 def test_the_farthest():
-    found = farthest(moved(mean=(0.02, -0.3, 0), ratio=(1.05, 0.5, 1.2)), TRUE, NAMES)
+    found = largest_errors(moved(mean=(0.02, -0.3, 0), ratio=(1.05, 0.5, 1.2)), TRUE, NAMES)
     assert found["mean_error"] == pytest.approx(0.3)
     assert (found["mean_error_of"], found["sd_ratio_min_of"], found["sd_ratio_max_of"]) == (
         "b",
@@ -43,7 +43,7 @@ def test_the_farthest():
     ],
 )
 def test_what_counts(moments, off):
-    assert farthest(moments, TRUE, NAMES)["off"] is off
+    assert largest_errors(moments, TRUE, NAMES)["off"] is off
 
 
 @pytest.mark.parametrize(
@@ -82,11 +82,11 @@ def test_weights_that_disagree_have_seen_different_modes():
 
 def test_the_line_and_what_to_use():
     good = [("full covariance", moved(), ""), ("mean field", moved(), "bad")]
-    assert told([*good, ("linear response", moved(), "")], "") == (
+    assert verdict_line([*good, ("linear response", moved(), "")], "") == (
         "full covariance: good; mean field: bad; linear response: good"
     )
     bad = [("full covariance", moved(), "bad"), ("mean field", moved(), "")]
-    assert told(bad, "why") == (
+    assert verdict_line(bad, "why") == (
         "full covariance: bad; mean field: good; linear response: none (why); trust none of these"
     )
     more = [
@@ -94,5 +94,5 @@ def test_the_line_and_what_to_use():
         ("linear response, weighted", moved(khat=0.2), ""),
     ]
     response = ("linear response", moved(khat=0.6), "bad")
-    assert told([*bad, response, *more], "").endswith("; use linear response, weighted")
-    assert told([*bad, (*response[:2], ""), *more], "").endswith("; use linear response")
+    assert verdict_line([*bad, response, *more], "").endswith("; use linear response, weighted")
+    assert verdict_line([*bad, (*response[:2], ""), *more], "").endswith("; use linear response")

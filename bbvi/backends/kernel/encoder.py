@@ -19,7 +19,7 @@ from bbvi.nets import MLP, ConvNet
 from bbvi.threads import cut, run_shares, shares_of, thread_count
 from bbvi.types import Array, Theta
 
-KEPT_BYTES = 2**25
+ENCODER_KEPT_BYTES = 2**25
 """Of the widest layer for all rows, up to which a pass is kept for the pullback.  Beyond, the
 pullback makes it again, block by block, so that memory does not grow with N."""
 
@@ -45,7 +45,7 @@ def encode(encoder: MLP | ConvNet, phi: Theta, x: Array) -> tuple[Array, Callabl
     layers = layers_of(encoder, phi, 1.0)
     lam = np.empty((len(x), encoder.sizes[-1]), x.dtype)
     threads = worthwhile_threads(layers, len(x) * x.itemsize, thread_count(None))
-    kept = len(x) * layers.width * x.itemsize <= KEPT_BYTES
+    kept = len(x) * layers.width * x.itemsize <= ENCODER_KEPT_BYTES
 
     def run(rows: slice) -> tuple[Pass, Buffers]:
         # A pass that is kept has buffers of its own: a thread's are soon overwritten.

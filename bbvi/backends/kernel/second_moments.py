@@ -44,7 +44,7 @@ from bbvi.types import Array, Evaluation, Model, Target, Theta
 from bbvi.validation import check_inputs
 
 MAX_PAIRED = 4
-BLOCK_BYTES = 2**20
+SQUARES_BLOCK_BYTES = 2**20
 SQUARES = "squares:"
 """Prefix of the keys that hold sums of squares."""
 
@@ -126,7 +126,7 @@ def _evaluate(
     """log p (S, N), dz (S, N, D) and both moments, in blocks of whole datapoints."""
     S, N, _ = z.shape
     log_p, dz = np.empty((S, N), z.dtype), np.empty_like(z)
-    size = max(1, BLOCK_BYTES // (S * max(prepared.layers.sizes) * z.itemsize))
+    size = max(1, SQUARES_BLOCK_BYTES // (S * max(prepared.layers.sizes) * z.itemsize))
 
     def work(blocks: Sequence[slice]) -> tuple[Theta, Theta]:
         buffers = Buffers(z.dtype)
@@ -222,7 +222,7 @@ def sum_of_squares(h: Array, g: Array) -> Array:
             for t in range(s):
                 total += 2 * ((h[s] * h[t]).T @ (g[s] * g[t]))
         return total
-    size = max(1, BLOCK_BYTES // (total.size * total.itemsize))
+    size = max(1, SQUARES_BLOCK_BYTES // (total.size * total.itemsize))
     columns, rows = h.transpose(1, 2, 0), g.transpose(1, 0, 2)
     for start in range(0, n, size):
         G = columns[start : start + size] @ rows[start : start + size]

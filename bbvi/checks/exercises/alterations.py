@@ -110,7 +110,7 @@ def _along_axes(name: str, value: Array) -> Iterator[tuple[str, Array]]:
 def name_of_terms(
     returned: Array, expected: Array, limit: Array, terms: Mapping[str, Array]
 ) -> str | None:
-    """Which of the ``terms``, whose sum is ``expected``, has another factor in ``found``."""
+    """Which of the ``terms``, whose sum is ``expected``, has another factor in ``returned``."""
     error = returned - expected
 
     def fits(change: Array) -> bool:

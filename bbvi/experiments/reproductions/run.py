@@ -167,12 +167,12 @@ def _judged(comparisons: list[Agreement]) -> dict[str, Any]:
             key: None if isinstance(value, float) and not math.isfinite(value) else value
             for key, value in one._asdict().items()
         }
-        for one in _told(comparisons)
+        for one in _comparisons_to_store(comparisons)
     ]
     return {"verdict": summary(comparisons), "comparisons": told}
 
 
-def _told(comparisons: list[Agreement]) -> list[Agreement]:
+def _comparisons_to_store(comparisons: list[Agreement]) -> list[Agreement]:
     """All of few; of many those that do not agree: the CSV holds what the others are made of."""
     few = len(comparisons) <= 40
     return [one for one in comparisons if few or one.verdict != "agrees"]

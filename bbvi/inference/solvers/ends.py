@@ -58,7 +58,7 @@ def compare(targets: Targets, q: Gaussians, settled: Array, rng: np.random.Gener
     return Ends(chosen, rival)
 
 
-def elsewhere(
+def restarts(
     targets: Targets, q: Gaussians, settled: Array, elbo: Array, rng: np.random.Generator
 ) -> tuple[Array, Gaussians]:
     """New starting points for the starts that have not settled, or settled at a lower optimum.

@@ -14,7 +14,7 @@ import numpy as np
 from bbvi.families import DiagonalGaussian, FullCovarianceGaussian
 from bbvi.inference.fit import NotFiniteError
 from bbvi.inference.solvers.climb import climb, run_away
-from bbvi.inference.solvers.ends import Ends, compare, elsewhere
+from bbvi.inference.solvers.ends import Ends, compare, restarts
 from bbvi.inference.solvers.quadratic import Gaussians, matched_noise
 from bbvi.inference.solvers.solution import Observe, Solution, Solver, Targets
 from bbvi.optimizers import put_rows, take_rows
@@ -199,7 +199,7 @@ class _Ascents(NamedTuple):
         Where that finds no better optimum, the old one is kept.
         """
         settled = np.isfinite(self.left).reshape(-1, N)
-        lost, narrow = elsewhere(targets, self.by_start(N), settled, self.elbo.reshape(-1, N), rng)
+        lost, narrow = restarts(targets, self.by_start(N), settled, self.elbo.reshape(-1, N), rng)
         parts = (*self.q, self.elbo, self.left)
         earlier = tuple(part[lost] for part in parts)
         put_rows(parts, lost, (*narrow, -np.inf, np.inf))

@@ -138,7 +138,7 @@ def test_an_encoder_that_keeps_nothing_gives_the_same(monkeypatch):
     lam, pullback = kernel.encode(ENCODER, phi, x)
     g = rng.standard_normal(lam.shape)
     kept = pullback(g)
-    monkeypatch.setattr(encoder_module, "KEPT_BYTES", 0)
+    monkeypatch.setattr(encoder_module, "ENCODER_KEPT_BYTES", 0)
     again, pullback = kernel.encode(ENCODER, phi, x)
     np.testing.assert_array_equal(lam, again)
     for key, value in pullback(g).items():
@@ -164,7 +164,7 @@ def test_memory_does_not_grow_with_the_rows(monkeypatch):
             peak_bytes(phi, num_rows)
         # An image takes 1024 bytes; the second layer's columns alone take 2368 for each.
         assert peak_bytes(phi, 30_000) - peak_bytes(phi, 20_000) < 10_000 * 512
-        monkeypatch.setattr(encoder_module, "KEPT_BYTES", 2**40)
+        monkeypatch.setattr(encoder_module, "ENCODER_KEPT_BYTES", 2**40)
         assert peak_bytes(phi, 30_000) - peak_bytes(phi, 20_000) > 10_000 * 2368
 
 

@@ -62,7 +62,7 @@ def test_blocks_and_threads_do_not_matter(monkeypatch):
     model, theta, x, rng = setup("bernoulli", num_data=50)
     z = rng.standard_normal((6, 50, 2))
     whole = second_moments.target(model, theta, x, 1).value_and_dtheta(z)[1]
-    monkeypatch.setattr(second_moments, "BLOCK_BYTES", 2000)
+    monkeypatch.setattr(second_moments, "SQUARES_BLOCK_BYTES", 2000)
     cut = second_moments.target(model, theta, x, 2).value_and_dtheta(z)[1]
     for key, value in whole.items():
         np.testing.assert_allclose(cut[key], value, rtol=1e-12, atol=1e-13)
