@@ -72,7 +72,7 @@ from bbvi import (
     variational_bayes,
 )
 from bbvi.datasets import breast_cancer, digits, train_test_split
-from bbvi.inference import NotConvergedWarning, posterior
+from bbvi.inference import NotConvergedWarning, theta_posterior
 from bbvi.models import LabelBlind
 from bbvi.optimizers import cosine_decay
 from bbvi.plotting.style import COLORS, LINES, MARKERS, new_figure, styled
@@ -145,7 +145,7 @@ for num in (4, 40):
             for name, learning in ways.items()
         }
         ml, mode = (float(fits[name].theta["mu"]) for name in ("maximum likelihood", "MAP"))
-        q_mean, q_sd = (float(part["mu"]) for part in posterior(fits["variational Bayes"]))
+        q_mean, q_sd = (float(part["mu"]) for part in theta_posterior(fits["variational Bayes"]))
         exact_mean = x.sum() / (num + 2 / TAU**2)
         exact_sd, conditional = (TAU**-2 + num / 2) ** -0.5, (TAU**-2 + num) ** -0.5
         answers[num, seed] = ml, mode, q_mean, q_sd, exact_mean, exact_sd

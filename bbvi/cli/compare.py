@@ -25,7 +25,7 @@ from bbvi.experiments.compare_results import report, step_sizes_in_words
 from bbvi.experiments.compare_seeds import compare_seeds
 from bbvi.experiments.cross import cross_table, learn_shared, shared_learner
 from bbvi.experiments.csv_and_json import write_csv
-from bbvi.experiments.estimates import check_comparison, worker_count
+from bbvi.experiments.feasibility import check_comparison, worker_count
 from bbvi.experiments.methods import DEFAULT, METHODS, QUICK, Method, Settings
 from bbvi.experiments.problem import Problem
 from bbvi.experiments.store import check_folder

@@ -18,7 +18,7 @@ from bbvi.cli.output import (
 from bbvi.cli.parser import COMMANDS, examples
 from bbvi.environment import environment
 from bbvi.experiments.csv_and_json import format_table, write_csv
-from bbvi.experiments.estimates import check_training
+from bbvi.experiments.feasibility import check_training
 from bbvi.experiments.store import finish
 from bbvi.lectures.dense_and_convolutional import dense_and_convolutional
 from bbvi.lectures.images import load_images

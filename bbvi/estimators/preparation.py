@@ -21,10 +21,10 @@ from bbvi.types import Array, Family, Relaxable, Target
 Learn = Callable[..., dict[str, Any]]
 """(family, f, lam, x, rng) -> keyword arguments of the estimator; f is the integrand."""
 
-PILOTS = 2**16
+PREPARATION_SAMPLES = 2**16
 """Samples for each row of lam.  The coefficient a of a control variate has a standard error of
-order 1 / sqrt(PILOTS), and costs E[h^2] (a - a*)^2 of variance: for a quadratic f about 0.1 % of
-the optimum, so that the 2 % that are asked of it are many standard errors away."""
+order 1 / sqrt(PREPARATION_SAMPLES), and costs E[h^2] (a - a*)^2 of variance: for a quadratic f
+about 0.1 % of the optimum, so that the 2 % that are asked of it are many standard errors away."""
 STEPS, BATCH = 200, 100
 SURROGATE_ROWS = 256
 _NUMBERS = 2**20
@@ -110,9 +110,11 @@ def learn_surrogate(
     return {"surrogate": surrogates.learned(state)}
 
 
-MEAN = Preparation(learn_mean, "mean of f", PILOTS)
-RUNNING_MEAN = Preparation(learn_running_mean, "mean of f, to start from", PILOTS)
-COEFFICIENTS = Preparation(learn_coefficients, "a coefficient for each parameter", PILOTS)
+MEAN = Preparation(learn_mean, "mean of f", PREPARATION_SAMPLES)
+RUNNING_MEAN = Preparation(learn_running_mean, "mean of f, to start from", PREPARATION_SAMPLES)
+COEFFICIENTS = Preparation(
+    learn_coefficients, "a coefficient for each parameter", PREPARATION_SAMPLES
+)
 NETWORK = Preparation(learn_network, "a network of x", STEPS * BATCH)
 SURROGATE = Preparation(
     learn_surrogate, "a surrogate of f", 2 * STEPS * SURROGATE_ROWS, SURROGATE_ROWS
@@ -122,11 +124,11 @@ SURROGATE = Preparation(
 def _mean(family: Family, f: Target, lam: Array, rng: np.random.Generator) -> Array:
     """The mean of f over the samples of each datapoint: (N,)."""
     total = sum(f.value(z).sum(axis=0, dtype=np.float64) for z in _samples(family, lam, rng))
-    return np.asarray(total / PILOTS, dtype=lam.dtype)
+    return np.asarray(total / PREPARATION_SAMPLES, dtype=lam.dtype)
 
 
 def _samples(
-    family: Any, lam: Array, rng: np.random.Generator, num: int = PILOTS
+    family: Any, lam: Array, rng: np.random.Generator, num: int = PREPARATION_SAMPLES
 ) -> Iterator[Array]:
     """z of ``num`` samples for each row of lam, in parts that fit into memory: (S, N, D)."""
     part = max(1, _NUMBERS // lam.size)

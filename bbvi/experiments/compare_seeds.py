@@ -25,7 +25,7 @@ from bbvi.experiments.compare import (
     check_methods,
     evaluate_fit,
 )
-from bbvi.experiments.estimates import check_comparison, worker_count
+from bbvi.experiments.feasibility import check_comparison, worker_count
 from bbvi.experiments.identity import cell_rng, described, digest
 from bbvi.experiments.methods import DEFAULT, METHODS, Method, Settings
 from bbvi.experiments.problem import Problem

@@ -24,8 +24,8 @@ from bbvi.evaluation.exact import linear_gaussian_elbo
 from bbvi.evaluation.gradient_parts import Part, Parts, gradient_parts
 from bbvi.experiments.compare import best_solver, check_methods
 from bbvi.experiments.compare_seeds import MakeProblem
-from bbvi.experiments.estimates import check_decomposition, worker_count
 from bbvi.experiments.exact_parts import exact_parts
+from bbvi.experiments.feasibility import check_decomposition, worker_count
 from bbvi.experiments.identity import cell_rng, described, digest
 from bbvi.experiments.methods import METHODS, Method, Settings, estimator_name
 from bbvi.experiments.one_gradient import Gradient, flat, gradient_of_step, train_until

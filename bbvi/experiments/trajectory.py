@@ -18,7 +18,7 @@ from bbvi.estimators.table import ESTIMATORS
 from bbvi.evaluation.exact import linear_gaussian_elbo
 from bbvi.evaluation.exact_sums import enumeration, gauss_hermite
 from bbvi.experiments.catalogue import ALIASES, entry_of
-from bbvi.experiments.estimates import check_training
+from bbvi.experiments.feasibility import check_training
 from bbvi.experiments.integrand_trajectories import (
     DIMENSIONS,
     INTEGRANDS,

@@ -19,8 +19,8 @@ from bbvi.evaluation import elbo
 from bbvi.experiments.budget import checked, learn
 from bbvi.experiments.compare import check_methods
 from bbvi.experiments.compare_seeds import MakeProblem, run_settings
-from bbvi.experiments.estimates import check_comparison, worker_count
 from bbvi.experiments.failures import first_failure
+from bbvi.experiments.feasibility import check_comparison, worker_count
 from bbvi.experiments.identity import cell_rng
 from bbvi.experiments.methods import DEFAULT, METHODS, Learned, Method, Settings
 from bbvi.experiments.problem import Problem

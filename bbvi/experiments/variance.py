@@ -20,7 +20,7 @@ from bbvi.estimators.specification import (
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.evaluation.gradients import BlockStatistics, GradientStatistics, gradient_statistics
 from bbvi.evaluation.tail_index import InfiniteVarianceWarning
-from bbvi.experiments.estimates import worker_count
+from bbvi.experiments.feasibility import worker_count
 from bbvi.experiments.identity import cell_rng, described
 from bbvi.experiments.sources import source_digest
 from bbvi.experiments.sweep import Cell, CellFunction, PerCell, Sweep, run_sweep

@@ -10,7 +10,7 @@ from bbvi.estimators.noise import NOISE_SOURCES
 from bbvi.estimators.specification import Specification, draw_noise
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.experiments.catalogue import ALIASES, CATALOGUE
-from bbvi.experiments.estimates import seconds_per_evaluation
+from bbvi.experiments.feasibility import seconds_per_evaluation
 from bbvi.experiments.sweep import Cell
 from bbvi.experiments.trajectory import (
     INTEGRANDS,
@@ -204,7 +204,7 @@ def check_variance(
 ) -> None:
     """Raise TooMuchError if the replicates of all cells do not fit into the time.
 
-    ``workers`` is as for `bbvi.experiments.estimates.check_comparison`.
+    ``workers`` is as for `bbvi.experiments.feasibility.check_comparison`.
     """
     rates = {
         key: _rate_of(each, max(cell["samples"] for cell in cells if model_key(cell) == key))

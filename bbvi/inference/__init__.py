@@ -15,9 +15,10 @@ from bbvi.inference.learning import (
     maximum_a_posteriori,
     maximum_likelihood,
     normal_prior,
-    posterior,
+    theta_posterior,
     variational_bayes,
 )
+from bbvi.inference.learning import posterior as posterior  # the earlier name of theta_posterior
 from bbvi.inference.mean_field_em import fit_mean_field_em
 from bbvi.inference.minibatches import infer_minibatches
 from bbvi.inference.monte_carlo_em import fit_monte_carlo_em
@@ -69,9 +70,9 @@ __all__ = [
     "maximum_likelihood",
     "natural_gradient",
     "normal_prior",
-    "posterior",
     "step_1",
     "stochastic",
+    "theta_posterior",
     "variational_bayes",
     "warn_unless_converged",
     "whitened",

@@ -114,7 +114,7 @@ def variational_bayes(prior: ThetaPrior, start_scale: float = 0.05) -> Learning:
     """Full variational Bayes: theta ~ q(theta) = N(mean, diag(scale^2)), fitted like any lam.
 
     Every minibatch draws one theta = mean + scale * eps and pulls d/dtheta back to mean and
-    log scale.  ``Fit.theta`` is the mean; ``posterior(fit)`` gives the mean and the
+    log scale.  ``Fit.theta`` is the mean; ``theta_posterior(fit)`` gives the mean and the
     standard deviation of q(theta), each a dict like theta.
 
     Parameters
@@ -200,7 +200,7 @@ def moves_nothing(learning: Learning) -> bool:
     return not learning.start({"theta": np.zeros(1)})
 
 
-def posterior(fit: Any) -> tuple[Theta, Theta]:
+def theta_posterior(fit: Any) -> tuple[Theta, Theta]:
     """Mean and standard deviation of q(theta) after a fit with `variational_bayes`.
 
     Raises
@@ -216,6 +216,10 @@ def posterior(fit: Any) -> tuple[Theta, Theta]:
             "learning=variational_bayes(prior)."
         )
     return mean, {key: np.exp(value) for key, value in log_scale.items()}
+
+
+posterior = theta_posterior
+"""The earlier name of `theta_posterior`."""
 
 
 def _entropy(log_scale: Theta) -> float:

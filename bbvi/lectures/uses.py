@@ -7,7 +7,7 @@ import numpy as np
 from bbvi.datasets import Dataset
 from bbvi.datasets import binarize as to_binary
 from bbvi.estimators import reparameterized_kl
-from bbvi.experiments.estimates import check_network, check_training
+from bbvi.experiments.feasibility import check_network, check_training
 from bbvi.experiments.identity import cell_rng
 from bbvi.inference import Fit, fit_amortized, fixed_budget
 from bbvi.lectures.images import Images

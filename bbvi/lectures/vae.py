@@ -20,7 +20,7 @@ from bbvi.experiments.checkpoints import (
     resume_logs,
     save_checkpoint,
 )
-from bbvi.experiments.estimates import check_network, check_training
+from bbvi.experiments.feasibility import check_network, check_training
 from bbvi.experiments.store import MANIFEST, check_folder, claim, is_claimed, visible
 from bbvi.inference import Course, State, as_trace, course, fit_amortized, fixed_budget
 from bbvi.inference.arguments import begin_with_encoder

@@ -8,7 +8,7 @@ from bbvi import DiagonalGaussian
 from bbvi.estimators import ESTIMATORS
 from bbvi.estimators.baselines import optimal_coefficients as plain_optimal_coefficients
 from bbvi.estimators.preparation import (
-    PILOTS,
+    PREPARATION_SAMPLES,
     Preparation,
     learn_coefficients,
     learn_mean,
@@ -54,7 +54,7 @@ def test_sixteen_samples_are_not_enough():
 def test_it_is_the_optimum_of_the_same_samples_whatever_the_parts(monkeypatch):
     lam, target = np.array([[1.0, 0.1, 0.2, -0.3]] * 3), quadratic(0.5, 3, 2)
     lam[1:] += 0.4
-    monkeypatch.setattr("bbvi.estimators.preparation.PILOTS", 1000)
+    monkeypatch.setattr("bbvi.estimators.preparation.PREPARATION_SAMPLES", 1000)
     monkeypatch.setattr("bbvi.estimators.preparation._samples.__defaults__", (1000,))
     whole = learn_coefficients(DiagonalGaussian(2), target, lam, None, RNG(0))["coefficients"]
     eps = DiagonalGaussian(2).noise(RNG(0), 1000, 3)
@@ -71,7 +71,7 @@ def test_a_baseline_is_the_mean_of_f(learn):
     x = np.array([[0.0, 1.0], [1.0, 0.0]])
     baseline = learn(Q, quadratic(0.0, 2), lam, x, RNG(0))["baseline"]
     exact = np.array([2.0, 4 + np.exp(-1.0)])
-    error = np.sqrt((4 * lam[:, 0] ** 2 + 2) / PILOTS)
+    error = np.sqrt((4 * lam[:, 0] ** 2 + 2) / PREPARATION_SAMPLES)
     allowed = LIMIT * error if learn is learn_mean else 0.5
     assert (np.abs(baseline(np.zeros((1, 2))) - exact) < allowed).all()
 

@@ -13,6 +13,7 @@ from bbvi.inference import (
     maximum_likelihood,
     normal_prior,
     posterior,
+    theta_posterior,
     variational_bayes,
 )
 from bbvi.inference.learning import _add
@@ -85,7 +86,7 @@ def test_variational_bayes_finds_the_best_factorized_posterior():
     x = data()
     N = len(x)
     found = fit(fit_bbvi, x, variational_bayes(normal_prior(TAU)), 1500)
-    mean, scale = posterior(found)
+    mean, scale = theta_posterior(found)
     precision = np.diag(np.append(1 / TAU**2 + N, np.full(N, 2.0)))
     precision[0, 1:] = precision[1:, 0] = 1
     truth = np.linalg.solve(precision, np.append(x.sum(), x[:, 0]))
@@ -174,12 +175,16 @@ class TestTarget:
         assert not np.allclose(right(model, theta, x).value(z), wrong.value(z))
 
 
+def test_the_earlier_name_of_theta_posterior():
+    assert posterior is theta_posterior
+
+
 def test_bad_input():
     with pytest.raises(ValueError, match="scale is 0"):
         normal_prior(0)
     with pytest.raises(ValueError, match="start_scale is -1"):
         variational_bayes(normal_prior(1.0), start_scale=-1)
     with pytest.raises(ValueError, match="learnt a point theta"):
-        posterior(fit_bbvi(
+        theta_posterior(fit_bbvi(
             Location(), DiagonalGaussian(1), data(), np.random.default_rng(0), num_steps=1
         ))  # fmt: skip

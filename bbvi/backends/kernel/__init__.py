@@ -44,8 +44,8 @@ model's type to them, and a new one is one entry there.  One that is not there i
 autograd, alone, inside each block (`by_autodiff`).
 """
 
-from bbvi.backends.kernel.decomposition import check_supports, supports
 from bbvi.backends.kernel.encoder import encode
+from bbvi.backends.kernel.prepared import check_supports, supports
 from bbvi.backends.kernel.targets import target, unchecked_target
 
 __all__ = ["check_supports", "encode", "supports", "target", "unchecked_target"]

@@ -12,9 +12,9 @@ from bbvi.backends.kernel.blocks import (
     kept_buffers,
     thread_buffers,
 )
-from bbvi.backends.kernel.decomposition import add, layers_of
 from bbvi.backends.kernel.evaluate import worthwhile_threads
 from bbvi.backends.kernel.layers import Pass
+from bbvi.backends.kernel.prepared import add, layers_of
 from bbvi.nets import MLP, ConvNet
 from bbvi.threads import cut, run_shares, shares_of, thread_count
 from bbvi.types import Array, Theta

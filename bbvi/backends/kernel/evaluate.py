@@ -6,8 +6,8 @@ import numpy as np
 
 from bbvi.backends.kernel.blocks import Block, Buffers, split_rows, thread_buffers
 from bbvi.backends.kernel.conv_layers import ConvLayers
-from bbvi.backends.kernel.decomposition import PreparedModel, add, gather, with_data
 from bbvi.backends.kernel.layers import Layers, Pass
+from bbvi.backends.kernel.prepared import PreparedModel, add, gather, with_data
 from bbvi.nets import join
 from bbvi.threads import run_shares, shares_of, thread_count
 from bbvi.types import Array, Evaluation, Theta

@@ -27,16 +27,16 @@ from typing import Any
 import numpy as np
 
 from bbvi.backends.kernel.blocks import Block, Buffers
-from bbvi.backends.kernel.decomposition import (
+from bbvi.backends.kernel.evaluate import check_samples
+from bbvi.backends.kernel.layers import Pass
+from bbvi.backends.kernel.prepared import (
     PreparedModel,
     check_supports,
     gather,
     observed,
     take_apart,
 )
-from bbvi.backends.kernel.decomposition import supports as kernel_supports
-from bbvi.backends.kernel.evaluate import check_samples
-from bbvi.backends.kernel.layers import Pass
+from bbvi.backends.kernel.prepared import supports as kernel_supports
 from bbvi.backends.kernel.targets import unchecked_target as kernel_target
 from bbvi.nets import ConvNet
 from bbvi.threads import run_shares, shares_of, thread_count

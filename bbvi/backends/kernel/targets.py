@@ -3,8 +3,8 @@
 from functools import partial
 from typing import Any
 
-from bbvi.backends.kernel.decomposition import check_supports, take_apart
 from bbvi.backends.kernel.evaluate import evaluate
+from bbvi.backends.kernel.prepared import check_supports, take_apart
 from bbvi.threads import thread_count
 from bbvi.types import Array, Model, Target, Theta
 from bbvi.validation import check_inputs

@@ -24,7 +24,7 @@ from bbvi import (
     reparameterized,
 )
 from bbvi.backends import autodiff, kernel
-from bbvi.backends.kernel import blocks, decomposition, evaluate, likelihoods
+from bbvi.backends.kernel import blocks, evaluate, likelihoods, prepared
 from bbvi.backends.kernel.blocks import Buffers
 from bbvi.backends.kernel.likelihoods.bernoulli import BERNOULLI, sum_of_logs
 from bbvi.nets import astype
@@ -248,11 +248,11 @@ class TestBlocksAndThreads:
         assert_agrees(deep(2, (6,), 30), 3, 17, num_threads=2)
 
     def test_the_data_kept_for_many_sizes_of_z_are_bounded(self, monkeypatch):
-        monkeypatch.setattr(decomposition, "KEPT_BYTES", 20_000)
+        monkeypatch.setattr(prepared, "KEPT_BYTES", 20_000)
         model = deep(2, (6,), 30)
         theta, x, z, _ = problem(model, 40, 5)
         p = kernel.target(model, theta, x)
-        held = decomposition.take_apart(model, theta, x)
+        held = prepared.take_apart(model, theta, x)
         for S in range(1, 41):
             expected = p.value(z[:S])
             for _ in range(3):
