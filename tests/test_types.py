@@ -1,7 +1,8 @@
 import numpy as np
+from altered import of_functions
 
 import bbvi
-from bbvi.targets import hold_theta, of_functions
+from bbvi.targets import hold_theta
 from bbvi.types import (
     Estimate,
     Family,

@@ -234,9 +234,7 @@ def optimum_of_step_1(problem: Problem, theta: Theta, rng: np.random.Generator) 
         exact: Array = family.from_moments(*model.posterior(theta, x))  # type: ignore[attr-defined]
         return exact
     solver = best_solver(problem, Settings())
-    return step_1(
-        model, family, theta, x, rng, solver=solver, progress=False, judge=by_course
-    ).local
+    return step_1(model, family, theta, x, rng, solver=solver, progress=False, judge=by_course).lam
 
 
 def reference_gradient(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import autograd.numpy as anp
 import numpy as np
 import pytest
-from altered import with_functions
+from altered import of_functions, with_functions
 from autograd.tracer import getval
 
 import bbvi
@@ -15,7 +15,6 @@ from bbvi.backends import autodiff, kernel
 from bbvi.estimators import expectations
 from bbvi.estimators.elbo import elbo_integrand
 from bbvi.families import Bernoulli, Beta, Categorical, Gamma
-from bbvi.targets import of_functions
 from bbvi.types import Estimate
 
 LOG_2PI = float(np.log(2 * np.pi))

@@ -4,14 +4,13 @@ from functools import partial
 
 import numpy as np
 import pytest
-from altered import with_functions
+from altered import of_functions, with_functions
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from bbvi import DiagonalGaussian, FullCovarianceGaussian, checks, leave_one_out
 from bbvi.estimators.expectations import no_baseline, pathwise, score_function
-from bbvi.targets import of_functions
 from bbvi.types import Estimate
 
 LEAVE_ONE_OUT = partial(score_function, baseline=leave_one_out)

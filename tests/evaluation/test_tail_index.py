@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from altered import of_functions
 
 from bbvi import DiagonalGaussian
 from bbvi.cli.variance import _line
@@ -15,7 +16,6 @@ from bbvi.experiments.trajectory import Trajectory
 from bbvi.experiments.variance_grid import Grid
 from bbvi.families import Bernoulli
 from bbvi.models.integrands import quadratic
-from bbvi.targets import of_functions
 
 RNG = np.random.default_rng
 

@@ -156,7 +156,7 @@ def test_without_draws_the_bias_of_step_1_is_known_exactly():
         progress=False,
     )
     x, family, theta = problem.train.x, problem.family, fit.theta
-    reached = linear_gaussian_elbo(problem.model, theta, x, family, after.local).grad_theta
+    reached = linear_gaussian_elbo(problem.model, theta, x, family, after.lam).grad_theta
     lam = optimum_of_step_1(problem, theta, np.random.default_rng(0))
     best = linear_gaussian_elbo(problem.model, theta, x, family, lam).grad_theta
     bias = (flat(reached) - flat(best)) / 120
