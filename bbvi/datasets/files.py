@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -128,8 +128,10 @@ def read_npz(content: bytes, file: DataFile, keys: Sequence[str]) -> list[Array]
         ) from error
 
 
-def parse_npy(content: bytes, name: str) -> Array:
+def parse_npy(content: bytes, name: str, order: Literal["C", "K"] = "C") -> Array:
     """The array of an .npy file, never unpickled; its header must fit its length.
+
+    Its values lie in C order, or with ``order="K"`` as they do in the file.
 
     Raises
     ------
@@ -157,7 +159,7 @@ def parse_npy(content: bytes, name: str) -> Array:
         if size == 0:
             return np.zeros(shape, dtype)
         flat = np.frombuffer(content, dtype, offset=start)
-        return flat.reshape(shape, order="F" if fortran else "C").copy()
+        return flat.reshape(shape, order="F" if fortran else "C").copy(order)
     except Exception as error:  # a damaged header is Python text: SyntaxError, TokenError, ...
         raise ValueError(
             f"{name} is not a readable .npy file of numbers ({error}); expected one written by "

@@ -1,15 +1,14 @@
 """Arrays read from .npz archives that may be damaged or forged.
 
-Only the names that are expected are read.  What a header promises is compared with what is
-expected and with the bytes that are present before memory is taken; nothing is unpickled.
+Only the names that are expected are read, and only arrays that are not compressed, so that none
+takes more memory than the file; nothing is unpickled.
 """
 
 import io
 import zipfile
 from collections.abc import Mapping
 
-import numpy as np
-
+from bbvi.datasets.files import parse_npy
 from bbvi.types import Array
 
 
@@ -52,20 +51,11 @@ def _read(archive: zipfile.ZipFile, name: str, like: Array, free: bool) -> Array
     if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
         raise ValueError(f"{name} is compressed")
     # Stored as it is, an array cannot be larger than the file.
-    with archive.open(entry) as file:
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0
-        if version != (1, 0):
-            raise ValueError(f"{name} has format {version}")
-        shape, fortran, dtype = read(file)
-        start = 1 if free else 0
-        if dtype != like.dtype or len(shape) != like.ndim or shape[start:] != like.shape[start:]:
-            raise ValueError(f"{name} is {dtype} {shape}; expected {like.dtype} {like.shape}")
-        data = file.read()
-        size = dtype.itemsize
-        for length in shape:
-            size *= length
-        if len(data) != size:
-            raise ValueError(f"{name} has {len(data)} bytes; {size} expected")
-    flat = np.frombuffer(data, dtype).copy()
-    return flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
+    value = parse_npy(archive.read(entry), name, order="K")
+    start = 1 if free else 0
+    same_shape = value.ndim == like.ndim and value.shape[start:] == like.shape[start:]
+    if value.dtype != like.dtype or not same_shape:
+        raise ValueError(
+            f"{name} is {value.dtype} {value.shape}; expected {like.dtype} {like.shape}"
+        )
+    return value

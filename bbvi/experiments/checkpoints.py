@@ -268,4 +268,5 @@ def _read_arrays(folder: Path, record: Mapping[str, Any], template: State) -> di
     try:
         return read_archive(content, flatten_state(template), growing="trace")
     except ValueError as error:
-        raise ValueError(f"the checkpoint in {path} does not fit this run: {error}.") from None
+        why = str(error).removesuffix(".")
+        raise ValueError(f"the checkpoint in {path} does not fit this run: {why}.") from None
