@@ -22,7 +22,6 @@ from bbvi.lectures.partly_observed import Task, restore_by_pca
 from bbvi.models import DeepLatentModel, restored_mean
 from bbvi.nets import MLP
 from bbvi.optimizers import adam, cosine_decay
-from bbvi.threads import one_blas_thread
 from bbvi.types import Array, Theta
 from bbvi.validation import as_count
 
@@ -119,10 +118,7 @@ def marginal_inference(
     for task, task_rng in zip(tasks, rng.spawn(len(tasks))):
         seen = DeepLatentModel(model.prior, model.decoder, task.likelihood)
         y = task.observe(test, task_rng)
-        # Automatic differentiation's products are small: sharing one out costs more than it saves,
-        # on a busy machine many times more.  The kernel keeps its threads.
-        with one_blas_thread:
-            answers = _procedures(seen, theta, train, y, task, task_rng, budget, progress)
+        answers = _procedures(seen, theta, train, y, task, task_rng, budget, progress)
         pictures = {"truth": test[:drawn], "seen": task.shown(y[:drawn])}
         baselines = {
             "mean image": np.broadcast_to(train.mean(axis=0), test.shape),

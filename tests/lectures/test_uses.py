@@ -161,29 +161,6 @@ def test_every_procedure_beats_both_baselines_on_every_task(binary_digits, learn
     ]  # fmt: skip
 
 
-def test_blas_does_not_share_out_the_small_products_of_restoring(monkeypatch):
-    """Waiting for each other, BLAS's threads made super-resolution several times slower."""
-    import threadpoolctl
-
-    def count():
-        return {
-            info["num_threads"]
-            for info in threadpoolctl.threadpool_info()
-            if info["user_api"] == "blas"
-        }
-
-    seen = []
-    monkeypatch.setattr(
-        "bbvi.lectures.restoration._procedures", lambda *args: seen.append(count()) or {}
-    )
-    model = DeepLatentModel(StandardNormal(2), MLP((2, 16)), denoising(4).likelihood)
-    x = (np.random.default_rng(0).random((30, 16)) < 0.5).astype(float)
-    with threadpoolctl.threadpool_limits(2):
-        marginal_inference(model, {}, x, x[:5], [denoising(4)], np.random.default_rng(1))
-        assert count() != {1}
-    assert seen == [{1}]
-
-
 def test_a_model_that_learnt_nothing_does_not_beat_pca(binary_digits):
     """The negative control of the test above."""
     network, _ = learn_binary(
