@@ -121,3 +121,32 @@ def test_the_front_page():
         assert autograd == f"{mean(speed_up(DEFAULT, shape)):.2g}"
         for cell, times in zip(cells, (DEFAULT, AVX512)):
             assert float(cell) == pytest.approx(mean(ratios(times, shape)), abs=0.0051)
+
+
+def test_the_networks_on_mnist_are_in_the_order_that_the_page_tells():
+    """The table's numbers are the CSV's, and both sentences hold in every seed."""
+    with (ROOT / "figures" / "networks_mnist.csv").open() as file:
+        runs = list(csv.DictReader(file))
+
+    def column(network, budget, key):
+        chosen = [run for run in runs if (run["network"], run["budget"]) == (network, budget)]
+        return np.array([float(run[key]) for run in chosen])
+
+    budgets = [("dense", "epochs"), ("conv", "seconds"), ("conv", "epochs")]
+    told = table("benchmarks/README.md", "network | epochs | seconds")
+    for (network, budget), cells in zip(budgets, told, strict=True):
+        for cell, key, factor, accuracy in zip(
+            cells[2:],
+            ("seconds", "held_out_elbo", "log_evidence", "untrusted"),
+            (1, 1, 1, 100),
+            (0.5, 0.05, 0.05, 0.05),
+        ):
+            numbers = [float(number) for number in cell.removesuffix(" %").split(", ")]
+            wanted = factor * column(network, budget, key)
+            np.testing.assert_allclose(numbers, wanted, atol=1.01 * accuracy)
+    dense, timed, counted = (column(*budget, "log_evidence") for budget in budgets)
+    assert len(dense) == 3
+    gain, loss = counted - dense, dense - timed
+    assert (round(min(gain)), round(max(gain))) == (16, 34)
+    assert (round(min(loss)), round(max(loss))) == (1, 24)
+    assert (column("conv", "seconds", "seconds") <= column("dense", "epochs", "seconds")).all()

@@ -62,10 +62,10 @@ def decoder_and_lam():
 
 
 def test_few_samples_decide_only_what_many_would(decoder_and_lam, monkeypatch):
-    """As 20,000 samples of each row do, but for rows so near the limit that they are in doubt."""
+    """As 6000 samples of each row do, but for rows so near the limit that they are in doubt."""
     model, family, theta, x, lam = decoder_and_lam
     everywhere = targets_of(model, theta, x)(np.arange(len(x)))
-    truth = look(family, everywhere, lam, np.random.default_rng(9), 20_000).left
+    truth = look(family, everywhere, lam, np.random.default_rng(9), 6000).left
     sure = np.abs(truth - NATS_LEFT) > 0.02
 
     def wrong():
