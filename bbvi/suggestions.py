@@ -29,5 +29,5 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
 
 
 def _plain(name: str) -> str:
-    """In small letters, with one kind of separator."""
-    return name.lower().replace("_", "-").replace(" ", "-")
+    """In small letters, with one kind of separator; an option's dashes are no likeness."""
+    return name.lower().replace("_", "-").replace(" ", "-").strip("-")

@@ -57,11 +57,12 @@ def test_the_command_line_suggests(line, meant, tmp_path, capsys, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_an_option_of_another_command_is_not_what_was_meant(capsys):
+@pytest.mark.parametrize(("command", "option"), [("doctor", "--cross"), ("vae", "--chanels")])
+def test_an_option_of_another_command_is_not_what_was_meant(capsys, command, option):
     with pytest.raises(SystemExit):
-        main(["doctor", "--cross"])
+        main([command, option])
     said = capsys.readouterr().err
-    assert "bbvi doctor: error: unrecognized arguments: --cross" in said
+    assert f"bbvi {command}: error: unrecognized arguments: {option}" in said
     assert "Did you mean" not in said
 
 
