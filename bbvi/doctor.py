@@ -22,13 +22,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import threadpoolctl
 
-from bbvi.environment import environment
+from bbvi.environment import KERNEL, environment
 from bbvi.limits import check_time
+from bbvi.suggestions import did_you_mean
 
-VARIABLE = "OPENBLAS_CORETYPE"
+VARIABLE = KERNEL
 AVX512_KERNELS = ("SkylakeX", "Cooperlake", "SapphireRapids")
 AVX2_KERNELS = ("Haswell", "Zen")
 BLAS_KERNELS = (*AVX2_KERNELS, *AVX512_KERNELS)
+GAIN = 1.1
+"""How many times the rate of OpenBLAS's choice makes other routines worth a new start."""
 MATRIX_SIZE = {"float32": 1536, "float64": 1024}
 
 
@@ -131,7 +134,7 @@ def _rate(dtype: Any, size: int, seconds: float) -> float:
     return float(2 * size**3 / best / 1e9)
 
 
-def rates_with(kernel: str, seconds: float) -> dict[str, float] | None:
+def rates_with(kernel: str, seconds: float, longest: float = 60.0) -> dict[str, float] | None:
     """The rates of a Python process started with this kernel; None if it fails or hangs."""
     code = f"import json; from bbvi.doctor import *; print(json.dumps(measure_rates({seconds})))"
     try:
@@ -140,7 +143,7 @@ def rates_with(kernel: str, seconds: float) -> dict[str, float] | None:
             env={**os.environ, VARIABLE: kernel},
             capture_output=True,
             text=True,
-            timeout=60 + 10 * seconds,
+            timeout=longest + 10 * seconds,
             check=False,
         )
     except subprocess.TimeoutExpired:
@@ -175,10 +178,11 @@ def advise(
                 f" (measured here: float32 {rates['float32']:.0f} -> {faster['float32']:.0f} "
                 f"GFLOP/s, float64 {rates['float64']:.0f} -> {faster['float64']:.0f})"
             )
-        if faster is None or faster["float32"] > 1.1 * rates["float32"]:
+        if faster is None or faster["float32"] > GAIN * rates["float32"]:
             tips.append(
-                f"OpenBLAS runs AVX2 routines on a CPU with AVX-512. Set {VARIABLE}=SkylakeX "
-                f"before Python starts, or use: bbvi --blas-kernel SkylakeX COMMAND ...{gain}"
+                "OpenBLAS runs AVX2 routines on a CPU with AVX-512. The command bbvi sees to that "
+                f"itself; for scripts and notebooks set {VARIABLE}=SkylakeX before Python "
+                f"starts{gain}."
             )
     if not blas:
         tips.append("No BLAS library was recognized; matrix products may be slow.")
@@ -196,8 +200,9 @@ def hint(command: str, blas: Sequence[Mapping[str, Any]], avx512: bool) -> str |
     if not avx512_unused(blas, avx512):
         return None
     return (
-        "bbvi: this CPU has AVX-512, which OpenBLAS leaves unused; for matrix products at up to "
-        f"twice the speed: bbvi --blas-kernel SkylakeX {command} ... (bbvi doctor measures it)"
+        f"bbvi {command}: this CPU has AVX-512, which OpenBLAS leaves unused; for matrix products "
+        f"at up to twice the speed set {VARIABLE}=SkylakeX before Python starts (bbvi doctor "
+        "measures it)"
     )
 
 
@@ -215,8 +220,9 @@ def restart(
     """
     if kernel not in BLAS_KERNELS:
         raise ValueError(
-            f"--blas-kernel is {kernel!r}; expected one of {', '.join(BLAS_KERNELS)}, as OpenBLAS "
-            "names them."
+            f"--blas-kernel is {kernel!r}; expected auto, off, or one of "
+            f"{', '.join(BLAS_KERNELS)}, as OpenBLAS names them."
+            f"{did_you_mean(kernel, ('auto', 'off', *BLAS_KERNELS))}"
         )
     libraries = [info["internal_api"] for info in threadpoolctl.threadpool_info()]
     if "openblas" not in libraries:

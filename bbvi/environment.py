@@ -8,6 +8,11 @@ from typing import Any
 
 import threadpoolctl
 
+KERNEL = "OPENBLAS_CORETYPE"
+"""The environment variable by which OpenBLAS is told its routines."""
+CHOSEN_BY = "BBVI_BLAS_KERNEL_BY"
+"""The one by which the command tells the process that it becomes who set the other."""
+
 
 def environment() -> dict[str, Any]:
     """Versions, BLAS and machine of this run, for a manifest."""
@@ -25,8 +30,14 @@ def environment() -> dict[str, Any]:
             for info in threadpoolctl.threadpool_info()
             if info.get("user_api") == "blas"
         ],
-        "OPENBLAS_CORETYPE": os.environ.get("OPENBLAS_CORETYPE"),
+        KERNEL: os.environ.get(KERNEL),
+        f"{KERNEL}_set_by": _chosen_by(),
     }
+
+
+def _chosen_by() -> str | None:
+    """Who set OpenBLAS's routines; None where it chose them itself."""
+    return os.environ.get(CHOSEN_BY, "the user's variable") if KERNEL in os.environ else None
 
 
 def blas_names() -> list[str]:

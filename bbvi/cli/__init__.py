@@ -14,6 +14,7 @@ from importlib import import_module
 import bbvi
 from bbvi.cli.parser import COMMANDS, Parser
 from bbvi.cli.printing import safe_printing
+from bbvi.environment import CHOSEN_BY
 
 ERRORS = (
     ValueError,
@@ -27,6 +28,10 @@ ERRORS = (
 """What ends a command with one line; anything else is a mistake of the package's."""
 
 
+COMPUTING_NOTHING = ("doctor", "results")
+"""Commands for which faster routines are not worth a new start, nor their measurement."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``bbvi COMMAND ...``; bad input prints one line and returns 2."""
     given = sys.argv[1:] if argv is None else list(argv)
@@ -37,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             args = _parser(given).parse_args(given)
             if args.blas_kernel not in ("auto", "off"):
                 _start_over(args.blas_kernel, given)
-            elif args.command != "doctor" and args.blas_kernel == "auto":
+            elif args.command not in COMPUTING_NOTHING and args.blas_kernel == "auto":
                 # Who calls this function from Python owns the process.
                 if argv is None:
                     _choose(given)
@@ -93,7 +98,7 @@ def _start_over(kernel: str, argv: Sequence[str]) -> None:
     if plan is not None:
         command, variables = plan
         print(f"bbvi: starting over with {VARIABLE}={kernel}", file=sys.stderr, flush=True)
-        _become(command, variables)
+        _become(command, {**variables, CHOSEN_BY: f"--blas-kernel {kernel}"})
 
 
 def _choose(argv: Sequence[str]) -> None:
@@ -105,7 +110,8 @@ def _choose(argv: Sequence[str]) -> None:
     plan = restart(choice.kernel, argv, os.environ) if choice and choice.kernel else None
     if choice is not None and plan is not None:
         print(announcement(choice), file=sys.stderr, flush=True)
-        _become(*plan)
+        command, variables = plan
+        _become(command, {**variables, CHOSEN_BY: "--blas-kernel auto"})
 
 
 def _become(command: list[str], variables: Mapping[str, str]) -> None:

@@ -1,8 +1,10 @@
 """``bbvi doctor``: what this machine can do, and what would help."""
 
 import argparse
+import os
 from typing import Any
 
+from bbvi.blas_choice import explanation
 from bbvi.cli.parser import COMMANDS, examples
 from bbvi.doctor import Report, examine
 from bbvi.experiments.csv_and_json import format_table
@@ -27,7 +29,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the report."""
-    print(text(examine(args.seconds)))
+    print(f"{text(examine(args.seconds))}\n--blas-kernel auto: {explanation(os.environ)}.")
     return 0
 
 

@@ -63,6 +63,8 @@ class Parser(argparse.ArgumentParser):
         if choice:
             return did_you_mean(choice[1], [word.strip(" '") for word in choice[2].split(",")])
         if unknown:
+            if unknown[1].partition("=")[0] == "--blas-kernel":
+                return " --blas-kernel stands before COMMAND: bbvi --blas-kernel NAME COMMAND ..."
             known = [text for action in self._actions for text in action.option_strings]
             return did_you_mean(unknown[1].partition("=")[0], known)
         return ""
