@@ -183,6 +183,15 @@ class ChecksParams(Protocol):
 
 
 @runtime_checkable
+class ChecksImage(Protocol):
+    """A likelihood that does not take every image that a `ConvNet` may end with."""
+
+    def check_image(self, shape: tuple[int, int, int], extra: int) -> None:
+        """Raise ValueError if the outputs, (channels, height, width) and more, mean nothing."""
+        ...
+
+
+@runtime_checkable
 class HasMean(Protocol):
     """A likelihood of numbers, with E[x | z]."""
 

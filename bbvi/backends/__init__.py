@@ -8,6 +8,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from bbvi.backends import autodiff, kernel
 from bbvi.nets import MLP, ConvNet
 from bbvi.protocols import EncoderLike
@@ -74,9 +76,12 @@ def encode(
     TypeError
         If x is masked.
     ValueError
-        If the back end is unknown, or the kernel is asked for an encoder of another kind.
+        If x is empty, the back end is unknown, or the kernel is asked for an encoder of another
+        kind.
     """
     check_unmasked(x=x)
+    if len(x) == 0:
+        raise ValueError(f"x has shape {np.shape(x)}; expected at least one row to encode.")
     if backend == "auto":
         backend = "kernel" if type(encoder) in (MLP, ConvNet) else "autodiff"
     if backend == "kernel" and type(encoder) not in (MLP, ConvNet):

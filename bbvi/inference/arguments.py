@@ -138,6 +138,18 @@ def check_encoder(encoder: Any, x: Array, num_outputs: int, told: str) -> Encode
     return encoder
 
 
+def check_phi(encoder: EncoderLike, phi: Theta) -> None:
+    """Raise ValueError unless a state's phi has the names and shapes of this encoder's."""
+    # Of what is drawn here only names and shapes are read.
+    start = encoder.init(np.random.Generator(np.random.PCG64(0)))
+    given, expected = ({k: np.shape(v) for k, v in params.items()} for params in (phi, start))
+    if given != expected:
+        raise ValueError(
+            f"state.phi has {given}, but this encoder has {expected}; expected the encoder that "
+            "the state was learned with. For another, begin anew with theta=fit.theta."
+        )
+
+
 def begin_with_encoder(
     encoder: EncoderLike, theta: Theta, x: Array, rng: np.random.Generator, optimizer: Optimizer
 ) -> State:

@@ -20,6 +20,7 @@ from bbvi.inference.arguments import (
     check_dimensions,
     check_encoder,
     check_parts,
+    check_phi,
     prepare,
     progress_bar,
     state_or_start,
@@ -115,7 +116,7 @@ def begin_encoded(
     Raises
     ------
     TypeError, ValueError
-        As `begin`; if the encoder does not map x's rows to lam's.
+        As `begin`; if the encoder does not map x's rows to lam's, or is not the state's.
     """
 
     def checked(x: Array) -> EncoderLike:
@@ -126,7 +127,9 @@ def begin_encoded(
         return begin_with_encoder(checked(x), theta, x, rng, optimizer)
 
     begun = begin(name, model, family, x, rng, start, part="phi", **shared)
-    return begun._replace(encoder=checked(begun.x))
+    known = checked(begun.x)
+    check_phi(known, begun.state.phi or {})
+    return begun._replace(encoder=known)
 
 
 def run(

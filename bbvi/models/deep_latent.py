@@ -9,6 +9,7 @@ from bbvi.models.priors import StandardNormal
 from bbvi.nets import MLP, ConvNet, dtype_of, join, part
 from bbvi.protocols import (
     ChecksData,
+    ChecksImage,
     ChecksParams,
     HasMean,
     Likelihood,
@@ -48,7 +49,8 @@ class DeepLatentModel:
     TypeError
         If a part is a class or lacks what its place needs.
     ValueError
-        If the decoder's input width is not the prior's latent dimension.
+        If the decoder's input width is not the prior's latent dimension, or if it ends with an
+        image that means nothing to the likelihood.
 
     Notes
     -----
@@ -79,6 +81,10 @@ class DeepLatentModel:
                 f"{self.decoder.sizes[0]}; expected the prior's latent_dim {self.prior.latent_dim}."
             )
         observed_dim(self.likelihood, self.decoder.sizes[-1])
+        if isinstance(self.decoder, ConvNet) and isinstance(self.likelihood, ChecksImage):
+            shape = self.decoder.shapes[-1]
+            if len(shape) == 3:
+                self.likelihood.check_image(shape, self.decoder.extra)
 
     @property
     def latent_dim(self) -> int:

@@ -75,10 +75,11 @@ class ConvNet:
         object.__setattr__(self, "layers", tuple(self.layers))
         object.__setattr__(self, "extra", as_count("extra", self.extra, minimum=0))
         for i, layer in enumerate(self.layers):
-            if not isinstance(layer, KINDS):
+            # A subclass may map otherwise, and the kernel would not know.
+            if type(layer) not in KINDS:
                 raise TypeError(
                     f"layers[{i}] is {layer!r}; expected Dense(...), Conv(...) or "
-                    "TransposedConv(...)."
+                    "TransposedConv(...), and none of their subclasses."
                 )
         if not self.layers or (self.extra and len(self.layers) < 2):
             raise ValueError(
@@ -163,29 +164,32 @@ class ConvNet:
             If the inputs have another width.
         """
         check_unmasked(inputs=inputs)
-        if inputs.shape[-1] != self.sizes[0]:
+        shape = anp.shape(inputs)
+        if shape[-1:] != self.sizes[:1]:
             raise ValueError(
-                f"inputs has shape {inputs.shape}; expected (..., {self.sizes[0]}) for the inputs "
-                f"{self.inputs} of this ConvNet, as flat rows."
+                f"inputs has shape {shape}; expected (..., {self.sizes[0]}) for the inputs "
+                f"{self.inputs} of this ConvNet, as flat rows: x.reshape(len(x), -1)."
             )
-        rows = anp.reshape(inputs, (-1, self.sizes[0]))
-        blocks = [rows[start : start + ROWS] for start in range(0, len(rows), ROWS)]
+        count = prod(shape[:-1])
+        rows = anp.reshape(inputs, (count, self.sizes[0]))
+        blocks = [rows[start : start + ROWS] for start in range(0, max(1, count), ROWS)]
         outputs = [self._on_block(params, block) for block in blocks]
         out = outputs[0] if len(outputs) == 1 else anp.concatenate(outputs, axis=0)
-        return anp.reshape(out, (*inputs.shape[:-1], self.sizes[-1]))
+        return anp.reshape(out, (*shape[:-1], self.sizes[-1]))
 
     def _on_block(self, params: Theta, rows: Array) -> Array:
         """Outputs (R, O) of some rows (R, inputs)."""
-        h = first = anp.reshape(rows, (-1, *self.shapes[0]))
+        R = len(rows)
+        h = first = anp.reshape(rows, (R, *self.shapes[0]))
         for i, layer in enumerate(self.layers):
-            h = layer(params[f"W{i}"], params[f"b{i}"], anp.reshape(h, (-1, *self.shapes[i])))
+            h = layer(params[f"W{i}"], params[f"b{i}"], anp.reshape(h, (R, *self.shapes[i])))
             if i + 1 < self.num_layers:
                 h = ACTIVATIONS[self.activation](h)
             if i == 0:
                 first = h
-        out = anp.reshape(h, (len(h), -1))
+        out = anp.reshape(h, (R, prod(self.shapes[-1])))
         if self.extra:
-            flat = anp.reshape(first, (len(h), -1))
+            flat = anp.reshape(first, (R, self.sizes[1]))
             more = anp.dot(flat, params["W_extra"]) + params["b_extra"]
             out = anp.concatenate([out, more], axis=1)
         return out

@@ -85,7 +85,7 @@ class Dense:
 
     def __call__(self, weight: Array, bias: Array, h: Array) -> Array:
         """W^T h + b."""
-        flat = anp.dot(anp.reshape(h, (len(h), -1)), weight) + bias
+        flat = anp.dot(anp.reshape(h, (len(h), len(weight))), weight) + bias
         return anp.reshape(flat, (len(h), *self.output_shape(())))
 
 

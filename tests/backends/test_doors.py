@@ -81,3 +81,9 @@ def test_any_encoder_has_a_pass():
         backends.encode(Doubled(), PHI, X, "kernel")
     with pytest.raises(ValueError, match="backend is 'fast'"):
         backends.encode(ENCODER, PHI, X, "fast")
+
+
+@pytest.mark.parametrize("backend", ["autodiff", "kernel", "auto"])
+def test_no_rows_are_not_encoded(backend):
+    with pytest.raises(ValueError, match=r"x has shape \(0, 3\); expected at least one row"):
+        backends.encode(ENCODER, PHI, X[:0], backend)

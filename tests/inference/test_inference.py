@@ -456,6 +456,16 @@ def test_a_state_of_other_rows_or_of_another_procedure_is_refused(small, procedu
         run(procedure, x, stranger)
 
 
+def test_a_state_of_another_encoder_is_refused(small):
+    model, family, x, encoder = small
+    settings = {"num_steps": 1, "batch_size": 10}
+    rng = np.random.default_rng(0)
+    fit = fit_amortized(model, family, x, rng, encoder=encoder, **settings)
+    other = MLP((encoder.sizes[0], 3, encoder.sizes[-1]))
+    with pytest.raises(ValueError, match="expected the encoder that the state was learned with"):
+        fit_amortized(model, family, x, rng, encoder=other, state=fit.state, **settings)
+
+
 def test_the_counter_counts_every_kind_of_call(small):
     model, _, x, _ = small
     theta = {k: v.astype(np.float32) for k, v in model.init(np.random.default_rng(0)).items()}

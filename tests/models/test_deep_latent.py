@@ -5,6 +5,7 @@ from scipy import stats
 from bbvi import (
     MLP,
     BernoulliLikelihood,
+    CategoricalLikelihood,
     DeepLatentModel,
     GaussianLikelihood,
     LinearGaussian,
@@ -12,7 +13,8 @@ from bbvi import (
 )
 from bbvi.backends import autodiff
 from bbvi.checks import check_model
-from bbvi.nets import ACTIVATIONS, astype
+from bbvi.models import ScalarScaleGaussian
+from bbvi.nets import ACTIVATIONS, Conv, ConvNet, Dense, astype
 
 BERNOULLI = DeepLatentModel(StandardNormal(2), MLP((2, 5, 3)), BernoulliLikelihood())
 GAUSSIAN = DeepLatentModel(StandardNormal(2), MLP((2, 5, 3)), GaussianLikelihood(0.4))
@@ -134,3 +136,34 @@ def test_a_numpy_scale_does_not_promote_float32():
     x = np.zeros((2, 3), np.float32)
     assert likelihood == GaussianLikelihood(0.4)
     assert likelihood.log_prob({}, x, x[None]).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("channels", "extra", "likelihood", "message"),
+    [
+        (3, 0, CategoricalLikelihood(3), r"Give CategoricalLikelihood\(3, channels_first=True\)"),
+        (3, 0, CategoricalLikelihood(2, channels_first=True), "multiple|expects 2 channels"),
+        (1, 0, ScalarScaleGaussian(), r"0 extra outputs; .* expects 1, the log-scale"),
+        (1, 2, ScalarScaleGaussian(), "2 extra outputs"),
+    ],
+)
+def test_an_image_that_means_nothing_to_the_likelihood_is_refused(
+    channels, extra, likelihood, message
+):
+    decoder = ConvNet(2, (Dense((2, 4, 4)), Conv(channels, 1)), extra=extra)
+    with pytest.raises(ValueError, match=message):
+        DeepLatentModel(StandardNormal(2), decoder, likelihood)
+
+
+def test_an_image_s_channels_are_the_categories_of_its_pixels():
+    decoder = ConvNet(2, (Dense((3, 4, 4)), Conv(3, 1)))
+    likelihood = CategoricalLikelihood(3, channels_first=True)
+    model = DeepLatentModel(StandardNormal(2), decoder, likelihood)
+    theta = model.init(np.random.default_rng(0))
+    outputs = model.decode(theta, np.random.default_rng(1).standard_normal((5, 2)))
+    image = np.exp(outputs.reshape(5, 3, 4, 4))
+    softmax = (image / image.sum(axis=1, keepdims=True)).reshape(5, 3, 16)
+    np.testing.assert_allclose(likelihood.probabilities(outputs), softmax.swapaxes(1, 2))
+    assert check_model(model, np.random.default_rng(0)) is None
+    with pytest.raises(TypeError, match="channels_first is 1; expected True or False"):
+        CategoricalLikelihood(3, channels_first=1)

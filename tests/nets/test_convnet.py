@@ -198,3 +198,22 @@ def test_inputs_of_another_width_are_refused():
     params = net.init(np.random.default_rng(0))
     with pytest.raises(ValueError, match=r"inputs has shape \(3, 15\); expected \(..., 16\)"):
         net(params, np.ones((3, 15)))
+
+
+@pytest.mark.parametrize("extra", [0, 2])
+def test_no_rows_and_lists_are_mapped_as_by_an_mlp(extra):
+    net = ConvNet((1, 4, 4), (Conv(2, 3), Dense(3)), extra=extra)
+    params = net.init(np.random.default_rng(0))
+    assert net(params, np.ones((0, 16))).shape == (0, 3 + extra)
+    assert net(params, np.ones((2, 0, 16))).shape == (2, 0, 3 + extra)
+    np.testing.assert_array_equal(net(params, [[1.0] * 16]), net(params, np.ones((1, 16))))
+    with pytest.raises(ValueError, match=r"inputs has shape \(\); expected"):
+        net(params, 3.0)
+
+
+def test_a_subclass_of_a_layer_is_refused():
+    class Mine(Conv):
+        """What the kernel would take for a convolution, or not know."""
+
+    with pytest.raises(TypeError, match=r"layers\[0\] is .*Mine.*none of their subclasses"):
+        ConvNet((1, 6, 6), (Mine(2, 3), Dense(4)))

@@ -42,17 +42,41 @@ class CategoricalLikelihood:
     ----------
     num_categories : int
         K.
+    channels_first : bool
+        Whether the outputs are (K T): an image of K channels, as a `ConvNet` ends with, and not K
+        logits side by side for each position.
 
     Raises
     ------
+    TypeError
+        If ``channels_first`` is not True or False.
     ValueError
-        From a model, if the decoder's number of outputs is not a multiple of K.
+        From a model, if the decoder's number of outputs is not a multiple of K, or if it ends with
+        an image of several channels and ``channels_first`` is False.
     """
 
     num_categories: int
+    channels_first: bool = False
 
     def __post_init__(self) -> None:
         as_count("num_categories", self.num_categories, minimum=2)
+        if not isinstance(self.channels_first, bool):
+            raise TypeError(f"channels_first is {self.channels_first!r}; expected True or False.")
+
+    def check_image(self, shape: tuple[int, int, int], extra: int) -> None:
+        """Raise ValueError unless an image's channels are the categories, and nothing follows."""
+        K = self.num_categories
+        if shape[0] != (K if self.channels_first else 1):
+            raise ValueError(
+                f"the decoder ends with an image (channels, height, width) = {shape}, channel by "
+                f"channel, but {self} expects "
+                + (
+                    f"{K} channels, one for each category."
+                    if self.channels_first
+                    else f"{K} logits side by side for each position. Give "
+                    f"CategoricalLikelihood({K}, channels_first=True)."
+                )
+            )
 
     def observed_dim(self, num_outputs: int) -> int:
         """T = outputs / K."""
@@ -93,7 +117,10 @@ class CategoricalLikelihood:
 
     def _split(self, outputs: Array) -> Array:
         K = self.num_categories
-        return anp.reshape(outputs, (*outputs.shape[:-1], outputs.shape[-1] // K, K))
+        T = outputs.shape[-1] // K
+        if self.channels_first:
+            return anp.swapaxes(anp.reshape(outputs, (*outputs.shape[:-1], K, T)), -1, -2)
+        return anp.reshape(outputs, (*outputs.shape[:-1], T, K))
 
 
 @dataclass(frozen=True)

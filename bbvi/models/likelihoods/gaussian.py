@@ -130,7 +130,8 @@ class ScalarScaleGaussian:
     Raises
     ------
     ValueError
-        If the link is unknown; from a model, if the decoder has fewer than two outputs.
+        If the link is unknown; from a model, if the decoder has fewer than two outputs, or ends
+        with an image without one extra output.
 
     Notes
     -----
@@ -159,6 +160,15 @@ class ScalarScaleGaussian:
                 "Dx means and one log-scale. Use decoder sizes (..., Dx + 1)."
             )
         return num_outputs - 1
+
+    def check_image(self, shape: tuple[int, int, int], extra: int) -> None:
+        """Raise ValueError unless one more output follows the image."""
+        if extra != 1:
+            raise ValueError(
+                f"the decoder ends with an image (channels, height, width) = {shape} and {extra} "
+                "extra outputs; ScalarScaleGaussian expects 1, the log-scale. Give "
+                "ConvNet(..., extra=1)."
+            )
 
     def init(self, rng: np.random.Generator) -> Theta:
         """No parameters of its own: the network gives the scale."""

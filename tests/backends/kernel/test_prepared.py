@@ -18,7 +18,7 @@ from bbvi import (
 from bbvi.backends import autodiff, kernel
 from bbvi.checks import check_backends
 from bbvi.models import BernoulliPrior, CategoricalPrior
-from bbvi.nets import astype
+from bbvi.nets import Conv, ConvNet, Dense, astype
 
 MODELS = {
     "mixture prior": DeepLatentModel(
@@ -30,6 +30,11 @@ MODELS = {
     "full covariance": DeepLatentModel(StandardNormal(2), MLP((2, 5, 9)), CholeskyGaussian()),
     "full covariance, Dx = 1": DeepLatentModel(StandardNormal(2), MLP((2, 2)), CholeskyGaussian()),
     "categorical": DeepLatentModel(StandardNormal(2), MLP((2, 5, 12)), CategoricalLikelihood(3)),
+    "categorical, channels first": DeepLatentModel(
+        StandardNormal(2),
+        ConvNet(2, (Dense((3, 2, 2)), Conv(3, 1))),
+        CategoricalLikelihood(3, channels_first=True),
+    ),
     "autoregressive": DeepLatentModel(
         MixtureOfGaussians(2, 2), MLP((2, 7, 5)), AutoregressiveCategorical(4, 3, 5)
     ),

@@ -7,6 +7,7 @@ import numpy as np
 
 from bbvi.backends.kernel.blocks import Buffers
 from bbvi.backends.kernel.likelihoods.protocol import LikelihoodKernel
+from bbvi.models.likelihoods import CategoricalLikelihood
 from bbvi.types import Array, Theta
 
 
@@ -25,20 +26,23 @@ def log_softmax_at(codes: Array, logits: Array) -> Array:
     return (chosen - np.log(total))[..., 0, :]
 
 
-def _value(num_categories: int, y: Array, u: Array, buffers: Buffers) -> Array:
-    logits = u.reshape(len(y), num_categories, -1)
+def _value(likelihood: CategoricalLikelihood, y: Array, u: Array, buffers: Buffers) -> Array:
+    T, K = len(y), likelihood.num_categories
+    logits = u.reshape(T, K, -1)
+    if likelihood.channels_first:
+        logits = u.reshape(K, T, -1).swapaxes(0, 1)
     return log_softmax_at(y.astype(np.intp), logits).sum(axis=0)
 
 
 def _value_and_grads(
-    num_categories: int, y: Array, u: Array, buffers: Buffers, weights: Array | None
+    likelihood: CategoricalLikelihood, y: Array, u: Array, buffers: Buffers, weights: Array | None
 ) -> tuple[Array, Theta]:
-    return _value(num_categories, y, u, buffers), {}
+    return _value(likelihood, y, u, buffers), {}
 
 
 CATEGORICAL = LikelihoodKernel(
     lambda likelihood, params: 1.0,
-    lambda likelihood, params, x: likelihood.num_categories,
+    lambda likelihood, params, x: likelihood,
     lambda state, y: None,
     _value,
     _value_and_grads,
