@@ -173,7 +173,8 @@ def run(args: argparse.Namespace) -> int:
             folder = args.out / "cross"
             crossed = cross_table(source, result.fits, settings, table, folder=folder, **places)
             write_csv(args.out / "cross.csv", crossed)
-    print(report(problem, result, timed, crossed, trials, settings.evaluations, notes))
+    budgets = {"evaluations": settings.evaluations, "seconds": args.budget}
+    print(report(problem, result, timed, crossed, trials, notes=notes, **budgets))
     seconds = time.perf_counter() - start
     print(f"\n{seconds:.0f} s; rows, curves, fits, manifest and figure are in {args.out}")
     return 1 if result.failures or (timed is not None and timed.failures) else 0

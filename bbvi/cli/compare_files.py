@@ -5,7 +5,7 @@ from typing import Any
 
 from bbvi.cli.output import arguments_of, save_pictures
 from bbvi.environment import environment
-from bbvi.experiments.compare_results import above_budget, seeds_in_words, write_tables
+from bbvi.experiments.compare_results import off_budget, seeds_in_words, write_tables
 from bbvi.experiments.compare_seeds import SeedComparison, plain_posterior
 from bbvi.experiments.csv_and_json import write_json
 from bbvi.experiments.identity import described
@@ -52,9 +52,14 @@ def write(
     }
     finish(out, manifest)
     if result.summary:
-        title = _title(problem, settings, result, args.theta == "shared")
+        equal = not off_budget(result, "evaluations", settings.evaluations)
+        title, learning_title = (
+            _title(problem, result, args.theta == "shared", told)
+            for told in (equal, equal and timed is None)
+        )
         kept = {
             "title": title,
+            "learning_title": learning_title,
             "image_shape": problem.image_shape,
             "x": {p.row: problem.test.x[p.row] for p in result.posteriors},
             "posteriors": [plain_posterior(posterior) for posterior in result.posteriors],
@@ -69,16 +74,18 @@ def write(
             problem.image_shape,
             title,
             None if timed is None else timed.curves,
+            learning_title,
         )
         for name, figure in slides.items():
             save_pictures(args, figure, out / f"{name}.png")
 
 
-def _title(problem: Problem, settings: Settings, result: SeedComparison, shared: bool) -> str:
+def _title(problem: Problem, result: SeedComparison, shared: bool, equal: bool) -> str:
+    """What was compared; ``equal``: all that is drawn below is of equal evaluations."""
     # A dollar sign would start a formula.
     name = problem.name.replace("$", r"\$")
     at = "one theta, " if shared else ""
-    if not above_budget(result, settings.evaluations):
+    if equal:
         at += "equal evaluations, "
     title = f"Ways to infer on {name}, {'at ' if at else ''}{at}{seeds_in_words(result)}"
     if problem.units != Problem._field_defaults["units"]:

@@ -21,6 +21,7 @@ def report(
     trials: Sequence[dict[str, Any]] = (),
     evaluations: int | None = None,
     notes: Sequence[str] = (),
+    seconds: float | None = None,
 ) -> str:
     """Tables, conclusions and failures as text.
 
@@ -38,12 +39,17 @@ def report(
         The budget; what was not kept is told.
     notes : sequence of str
         Sentences about what was compared.
+    seconds : float, optional
+        The budget of ``timed``; what was not kept is told.
     """
     parts = [_chosen(trials)] if trials else []
     if result.summary:
-        parts += _comparison(problem, result, [*notes, *_unequal(result, evaluations)])
+        unequal = _unequal(result, "evaluations", evaluations)
+        parts += _comparison(problem, result, [*notes, *unequal])
     if timed is not None and timed.summary:
-        parts += ["At equal seconds:", _table(timed), *_pairs(timed)]
+        unequal = _unequal(timed, "seconds", seconds)
+        head = "With the same budget of seconds for each:"
+        parts += [head, _table(timed), *unequal, *_pairs(timed)]
     if crossed:
         parts.append(_crossed(crossed))
     failures = [*result.failures, *(() if timed is None else timed.failures)]
@@ -65,18 +71,22 @@ def step_sizes_in_words(
     return f"Step sizes of theta: {'; '.join(parts) or 'none'}."
 
 
-def above_budget(result: SeedComparison, evaluations: int) -> list[dict[str, Any]]:
-    """Lines of methods that took a quarter more than the budget; a last step may be large."""
-    return [line for line in result.summary if line["evaluations"] > 1.25 * evaluations]
+def off_budget(result: SeedComparison, column: str, budget: float) -> list[dict[str, Any]]:
+    """Lines of methods that took a quarter more than the budget, or a fifth less.
+
+    A last step may be large, and a clock is not exact; more than that is no equal budget.
+    """
+    return [line for line in result.summary if not 0.8 * budget <= line[column] <= 1.25 * budget]
 
 
-def _unequal(result: SeedComparison, evaluations: int | None) -> list[str]:
-    """A sentence about those."""
-    if evaluations is None:
+def _unequal(result: SeedComparison, column: str, budget: float | None) -> list[str]:
+    """A sentence about those; ``column`` is evaluations or seconds."""
+    lines = [] if budget is None else off_budget(result, column, budget)
+    if budget is None or not lines:
         return []
-    above = above_budget(result, evaluations)
-    counts = ", ".join(f"{line['method']} {line['evaluations']:,.0f}" for line in above)
-    return [f"Not at equal evaluations: of {evaluations:,} took {counts}."] if above else []
+    number = ",.0f" if column == "evaluations" else ".2g"
+    counts = ", ".join(f"{line['method']} {line[column]:{number}}" for line in lines)
+    return [_wrapped(f"Not at equal {column}: of {budget:{number}} took {counts}.")]
 
 
 def seeds_in_words(result: SeedComparison) -> str:

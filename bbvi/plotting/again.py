@@ -53,6 +53,7 @@ def _compare_slides(results: Results) -> dict[str, Figure]:
         None if shape is None else tuple(shape),
         kept.get("title", str(results.folder)),
         tables.get("curves_seconds"),
+        kept.get("learning_title"),
     )
 
 

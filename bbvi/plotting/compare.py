@@ -46,6 +46,7 @@ def slides(
     image_shape: tuple[int, int] | None,
     title: str,
     seconds_curves: Sequence[Row] | None = None,
+    learning_title: str | None = None,
 ) -> dict[str, Figure]:
     """Three figures by name: learning curves; new data with gaps; true posteriors, where there are.
 
@@ -59,11 +60,13 @@ def slides(
     seconds_curves : sequence of dict, optional
         Curves of runs with equal seconds; by default those with equal evaluations are drawn
         against their seconds.
+    learning_title : str, optional
+        Of the learning curves; by default that of the others.
     """
     methods = [str(line["method"]) for line in summary]
     with styled():
         drawn = {
-            "compare": _learning(curves, methods, title, seconds_curves),
+            "compare": _learning(curves, methods, learning_title or title, seconds_curves),
             "compare_new_data": _new_data(rows, summary, title),
         }
         if posteriors:
@@ -84,7 +87,7 @@ def _learning(
     learning_curves(by_evaluations, curves, methods, "evaluations")
     by_seconds.set_ylabel("")
     if seconds_curves:
-        by_seconds.set_title("Learning, equal seconds")
+        by_seconds.set_title("Learning, a budget of seconds")
     fig.suptitle(title)
     lines, names = by_evaluations.get_legend_handles_labels()
     fig.legend(lines, names, loc="outside lower center", ncols=3, fontsize=12)

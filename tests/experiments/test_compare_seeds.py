@@ -219,6 +219,13 @@ def test_the_slides_have_a_line_a_band_and_dots_for_each_method(result):
     assert len(posteriors) == 2 * len(TWO)
 
 
+def test_curves_of_two_budgets_do_not_stand_under_the_title_of_one(result):
+    many = result.rows, result.summary, result.curves, []
+    of_both = plotting.slides(*many, {}, None, "at equal evaluations", result.curves, "of both")
+    titles = [of_both[name].get_suptitle() for name in ("compare", "compare_new_data")]
+    assert titles == ["of both", "at equal evaluations"]
+
+
 def test_the_report_has_equal_seconds_the_cross_table_and_the_chosen_step_sizes(result):
     trial = {"method": TWO[0], "rate": 0.01, "local_rate": None, "inner_steps": None}
     trials = [{**trial, "chosen": False}, {**trial, "rate": 0.03, "chosen": True}]
@@ -232,7 +239,7 @@ def test_the_report_has_equal_seconds_the_cross_table_and_the_chosen_step_sizes(
     text = report(IRIS(), result, other, crossed, trials)
     assert re.search(f"{TWO[0]} +0.03 *\n", text)
     assert "of 2 points" in text
-    assert text.index("3 seeds") < text.index("At equal seconds:") < text.index("-99.00")
+    assert text.index("3 seeds") < text.index("With the same budget") < text.index("-99.00")
     assert re.search(f"1 {TWO[0]} +-11.25 +-12.25\n2 {TWO[1]} +-21.25 +-22.25", text)
     notes = ["All infer at one theta."]
     uneven = [line | {"seeds": 2 + k} for k, line in enumerate(result.summary)]
@@ -242,6 +249,13 @@ def test_the_report_has_equal_seconds_the_cross_table_and_the_chosen_step_sizes(
     assert "All infer at one theta." in text
     assert re.search(rf"Not at equal evaluations: of 100 took {TWO[0]} [\d,]+, {TWO[1]}", text)
     assert "Not at equal" not in report(IRIS(), result, evaluations=TINY.evaluations)
+    few = [line | {"evaluations": 70.0 + 50 * i} for i, line in enumerate(result.summary)]
+    text = report(IRIS(), result._replace(summary=few), evaluations=100)
+    assert f"Not at equal evaluations: of 100 took {TWO[0]} 70." in text
+    slow = [line | {"seconds": 0.6 + 0.8 * i} for i, line in enumerate(result.summary)]
+    text = report(IRIS(), result, result._replace(summary=slow), seconds=1.0)
+    assert f"Not at equal seconds: of 1 took {TWO[0]} 0.6, {TWO[1]} 1.4." in text
+    assert "Not at equal" not in report(IRIS(), result, result._replace(summary=slow[:0]))
     lost = result._replace(
         summary=[], failures=[{"method": "a", "seed": 1, "error": "KeyError: 3"}]
     )
@@ -275,7 +289,7 @@ def test_the_command_tunes_times_and_crosses(tmp_path, capsys):
     assert main([*arguments, "--out", str(tmp_path)]) == 0
     told = capsys.readouterr().out
     assert told.count("Held-out ELBO in pairs") == 2
-    assert told.index("At equal seconds:") < told.index("at the theta in a row")
+    assert told.index("With the same budget of seconds") < told.index("at the theta in a row")
     for name in ("compare", "seeds", "curves", "differences", "compare_seconds", "cross"):
         with open(tmp_path / f"{name}.csv") as file:
             assert len(list(csv.DictReader(file))) >= 1

@@ -2,6 +2,7 @@
 
 import csv
 import importlib
+import json
 import sys
 
 import numpy as np
@@ -238,18 +239,21 @@ def test_a_timed_run_that_fails_is_told_and_the_rest_is_drawn(file, tmp_path, ca
     assert main([*line, "--out", out]) == 1
     told = capsys.readouterr().out
     assert "failed: RuntimeError: no budget of seconds" in told
-    assert "At equal seconds" in told
+    assert "With the same budget of seconds" in told
     assert (tmp_path / "out" / "compare.png").exists()
     assert main(["results", out, "--figures", str(tmp_path / "again")]) == 0
+    drawn = json.loads((tmp_path / "out" / "drawn.json").read_text())
+    assert "equal evaluations" in drawn["title"]
+    assert "equal" not in drawn["learning_title"]
 
 
 def test_the_folder_of_the_file_takes_nobody_s_place(file, tmp_path):
     (tmp_path / "json.py").write_text("raise RuntimeError('taken')")
     load_object(f"{file}:counts")
     sys.modules.pop("json", None)
-    import json
+    import json as found
 
-    assert json.dumps([1]) == "[1]"
+    assert found.dumps([1]) == "[1]"
 
 
 def test_what_a_file_imports_from_its_folder_is_part_of_it(tmp_path):
