@@ -8,6 +8,8 @@ from typing import Any
 
 import threadpoolctl
 
+from bbvi.threads import thread_count
+
 KERNEL = "OPENBLAS_CORETYPE"
 """The environment variable by which OpenBLAS is told its routines."""
 CHOSEN_BY = "BBVI_BLAS_KERNEL_BY"
@@ -31,11 +33,11 @@ def environment() -> dict[str, Any]:
             if info.get("user_api") == "blas"
         ],
         KERNEL: os.environ.get(KERNEL),
-        f"{KERNEL}_set_by": _chosen_by(),
+        f"{KERNEL}_set_by": chosen_by(),
     }
 
 
-def _chosen_by() -> str | None:
+def chosen_by() -> str | None:
     """Who set OpenBLAS's routines; None where it chose them itself."""
     return os.environ.get(CHOSEN_BY, "the user's variable") if KERNEL in os.environ else None
 
@@ -52,6 +54,11 @@ def blas_names() -> list[str]:
         for info in threadpoolctl.threadpool_info()
         if info.get("user_api") == "blas"
     )
+
+
+def routines() -> dict[str, Any]:
+    """What decides the last digits of a matrix product: BLAS's routines and the threads."""
+    return {"blas": blas_names(), "threads": thread_count(None)}
 
 
 def version_of(name: str) -> str:

@@ -7,6 +7,7 @@ take is dropped or, character by character, replaced.
 
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -72,6 +73,17 @@ def safe_printing() -> Iterator[None]:
         for stream in safe:
             stream.flush()
         sys.stdout, sys.stderr = before
+
+
+@contextmanager
+def warnings_in_one_line(name: str) -> Iterator[None]:
+    """Show warnings as the command's other lines: without the place in the package's source."""
+    before = warnings.formatwarning
+    warnings.formatwarning = lambda message, *place, **more: f"{name}: {message}\n"
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before
 
 
 def check_printed(what: str) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 
 from bbvi.cli.output import add_places, files_of
 from bbvi.cli.parser import COMMANDS, Parser, examples
-from bbvi.environment import version_of
+from bbvi.environment import routines, version_of
 from bbvi.experiments.results import Results, read_results
 from bbvi.experiments.same_numbers import changed_files, compare_results
 from bbvi.experiments.store import check_folder
+from bbvi.lectures.training_folder import in_words
 
 RERUNNABLE = ("compare", "variance", "posteriors", "uses", "vae", "figures", "reproduce")
 """Commands that record all of their arguments, and whose numbers no clock decides.
@@ -112,12 +113,21 @@ def _types(parser: argparse.ArgumentParser) -> dict[str, Callable[[str], Any] | 
 
 
 def say_versions(before: Results) -> None:
-    """A line for each package that is another one than the first run's, on standard error."""
+    """A line for each package, and for BLAS, other than the first run's, on standard error."""
     environment = before.manifest.get("environment", {})
     for name, version in environment.get("versions", {}).items():
         if version != version_of(name):
             print(
                 f"bbvi rerun: {name} was {version}, it is {version_of(name)}: "
                 "last digits may differ.",
+                file=sys.stderr,
+            )
+    here = routines()
+    rows = before.manifest.get("computed_by")
+    for row in rows if isinstance(rows, list) else ():
+        if any(row.get(key) != value for key, value in here.items()):
+            print(
+                f"bbvi rerun: from epoch {row.get('from_epoch')} on it was {in_words(row)}, it is "
+                f"{in_words(here)}: last digits may differ.",
                 file=sys.stderr,
             )

@@ -15,13 +15,14 @@ from bbvi.cli.output import (
     save_pictures,
 )
 from bbvi.cli.parser import COMMANDS, examples
+from bbvi.cli.printing import warnings_in_one_line
 from bbvi.environment import environment
 from bbvi.experiments.csv_and_json import write_csv
 from bbvi.experiments.store import finish
 from bbvi.lectures.images import load_images
 from bbvi.lectures.latent_space import vae_pictures
 from bbvi.lectures.networks import convolutional_network, lecture_network, num_parameters
-from bbvi.lectures.vae import evaluate_encoder, train_vae
+from bbvi.lectures.vae import VaeRun, evaluate_encoder, train_vae
 from bbvi.plotting import vae as plotting
 from bbvi.plotting.style import styled
 from bbvi.validation import as_count
@@ -83,36 +84,30 @@ def run(args: argparse.Namespace) -> int:
     hidden = {} if args.hidden is None else {"hidden": args.hidden}
     make = NETWORKS[args.network]
     network = make(images.train.x.shape[1], latent_dim=args.latent_dim, **hidden)
-    trained = train_vae(
-        network,
-        images.train.x,
-        train_rng,
-        epochs=images.epochs if args.epochs is None else args.epochs,
-        batch_size=images.batch_size if args.batch_size is None else args.batch_size,
-        rate=args.rate,
-        tolerance=images.tolerance if args.tolerance is None else args.tolerance,
-        evaluation_samples=images.evaluation_samples,
-        log_every=images.log_every,
-        folder=out,
-        resume=args.resume,
-        report=_print_row,
-        progress=False,
-        allowed_seconds=max_seconds(args),
-    )
+    epochs = images.epochs if args.epochs is None else args.epochs
+    with warnings_in_one_line("bbvi vae"):
+        trained = train_vae(
+            network,
+            images.train.x,
+            train_rng,
+            epochs=epochs,
+            batch_size=images.batch_size if args.batch_size is None else args.batch_size,
+            rate=args.rate,
+            tolerance=images.tolerance if args.tolerance is None else args.tolerance,
+            evaluation_samples=images.evaluation_samples,
+            log_every=images.log_every,
+            folder=out,
+            resume=args.resume,
+            report=_print_row,
+            progress=False,
+            allowed_seconds=max_seconds(args),
+        )
     held_out = evaluate_encoder(
         network, trained.theta, trained.phi, images.test.x, picture_rng, num_samples=16
     )
     write_csv(out / "iterations.csv", trained.iterations)
     write_csv(out / "epochs.csv", trained.epochs)
-    manifest = {
-        "command": arguments_of(args),
-        "network": repr(network),
-        "num_parameters": num_parameters(network),
-        "held_out_objective": held_out,
-        "verdict": trained.verdict._asdict(),
-        "environment": environment(),
-    }
-    finish(out, manifest)
+    finish(out, _manifest(args, trained, epochs, held_out))
     x, labels = images.test
     assert labels is not None
     pictures = vae_pictures(network, trained.theta, trained.phi, x, labels, picture_rng)
@@ -124,6 +119,25 @@ def run(args: argparse.Namespace) -> int:
     print(f"held-out objective: {held_out:.2f}")
     print(f"log, checkpoint and {len(figures)} pictures are in {out}")
     return 0
+
+
+def _manifest(
+    args: argparse.Namespace, trained: VaeRun, epochs: int, held_out: float
+) -> dict[str, Any]:
+    """What the folder holds; ``epochs`` is what this process was asked for."""
+    command = arguments_of(args)
+    if len(trained.epochs) > epochs:  # an earlier process was asked for more
+        command["epochs"] = len(trained.epochs)
+    return {
+        "command": command,
+        "epochs": len(trained.epochs),
+        "computed_by": trained.computed_by,
+        "network": repr(trained.network),
+        "num_parameters": num_parameters(trained.network),
+        "held_out_objective": held_out,
+        "verdict": trained.verdict._asdict(),
+        "environment": environment(),
+    }
 
 
 def _print_row(row: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ FORMAT = 2
 """Raised when the meaning of what is stored changes; 2: Adam's moments are decayed sums."""
 NAME = "checkpoint.json"
 PREVIOUS = "checkpoint-previous.json"
+SHORT = 80
+"""Characters of a setting that a message shows."""
 _OURS = re.compile(r"checkpoint(-\d{5,}\.npz|-previous\.json|\.json)")
 """A checkpoint's files."""
 
@@ -146,14 +149,10 @@ def _load(
     if not isinstance(stored, dict):
         raise ValueError(f"{folder / name} is damaged: it has no settings. Begin anew.")
     wanted = json.loads(json.dumps(dict(settings), default=plain))
-    differences = [
-        f"{key} is {stored.get(key)!r} there and {wanted.get(key)!r} here"
-        for key in dict.fromkeys([*stored, *wanted])
-        if stored.get(key) != wanted.get(key)
-    ]
+    differences = _differences(stored, wanted)
     if differences:
         raise OtherRunError(
-            f"{folder / name} is of another run: {'; '.join(differences)}. Repeat that run's "
+            f"{folder / name} is of another run: {differences}. Repeat that run's "
             "settings, or begin in another folder."
         )
     arrays = _read_arrays(folder, record, template)
@@ -164,6 +163,28 @@ def _load(
         return state, record
     except (KeyError, TypeError, OverflowError, ValueError) as error:
         raise ValueError(f"the checkpoint in {folder} is damaged: {error!r}.") from None
+
+
+def _differences(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """What differs; of long texts the place, and only where no short value tells it."""
+    pairs = {
+        key: [repr(stored.get(key)), repr(wanted.get(key))]
+        for key in dict.fromkeys([*stored, *wanted])
+        if stored.get(key) != wanted.get(key)
+    }
+    short = {key: pair for key, pair in pairs.items() if max(map(len, pair)) <= SHORT}
+    return "; ".join(
+        f"{key} is {old} there and {new} here"
+        for key, (old, new) in (short or {k: _place(*pair) for k, pair in pairs.items()}).items()
+    )
+
+
+def _place(*texts: str) -> list[str]:
+    """Where two texts begin to differ."""
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(*texts)))
+    start = max(0, same - SHORT // 4)
+    pieces = [text[start : start + SHORT] for text in texts]
+    return [f"...{piece}..." if start else f"{piece}..." for piece in pieces]
 
 
 def resume_logs(

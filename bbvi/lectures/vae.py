@@ -1,6 +1,5 @@
 """An autoencoder trained as in the lecture: logged, checkpointed, resumed to the bit."""
 
-import hashlib
 import time
 from collections.abc import Callable
 from functools import partial
@@ -12,26 +11,22 @@ import numpy as np
 from bbvi import backends
 from bbvi.estimators import reparameterized_mc
 from bbvi.evaluation.monte_carlo import log_weights
-from bbvi.experiments.checkpoints import (
-    NAME,
-    foreign_files,
-    has_checkpoint,
-    load_checkpoint,
-    resume_logs,
-    save_checkpoint,
-)
+from bbvi.experiments.checkpoints import save_checkpoint
 from bbvi.experiments.feasibility import check_network, check_training
-from bbvi.experiments.store import MANIFEST, check_folder, claim, is_claimed, visible
 from bbvi.inference import Course, State, as_trace, course, fit_amortized, fixed_budget
 from bbvi.inference.arguments import begin_with_encoder
 from bbvi.lectures.networks import Network, lecture_objective, parameter_norm
+from bbvi.lectures.training_folder import (
+    Row,
+    continue_run,
+    refuse_to_overwrite,
+    settings_of,
+)
 from bbvi.limits import DAY
 from bbvi.nets import astype
 from bbvi.optimizers import Optimizer, adam
 from bbvi.types import Array, Estimator, Theta
 from bbvi.validation import as_count, as_float_array
-
-Row = dict[str, Any]
 
 
 class VaeRun(NamedTuple):
@@ -46,6 +41,9 @@ class VaeRun(NamedTuple):
         The log: iteration, objective, parameter_norm, seconds; epoch, objective, seconds.
     verdict : Course
         Whether training has converged, by the course of its steps.
+    computed_by : list of dict
+        BLAS's routines and the number of threads, and the first epoch that they computed: one
+        row, unless a run was resumed with others.
     """
 
     network: Network
@@ -54,6 +52,7 @@ class VaeRun(NamedTuple):
     iterations: list[Row]
     epochs: list[Row]
     verdict: Course
+    computed_by: list[Row]
 
 
 def evaluate_objective(
@@ -115,7 +114,8 @@ def train_vae(
         Where to checkpoint after every epoch.
     resume : bool
         Continue from the folder's checkpoint, if it has one, to the same numbers as a run that
-        was never interrupted (on the same machine, with as many threads).
+        was never interrupted (on the same machine, with as many threads).  A warning tells where
+        BLAS's routines or the threads are others, so that last digits may differ.
     report : callable, optional
         Called with every log row.
     progress : bool, optional
@@ -146,15 +146,17 @@ def train_vae(
     batch_size = as_count("batch_size", batch_size)
     if not tolerance >= 0:
         raise ValueError(f"tolerance is {tolerance}; expected at least 0 nats, or inf.")
-    _refuse_to_overwrite(folder, resume)
+    refuse_to_overwrite(folder, resume)
     optimizer = adam(rate)
     plain = {"batch_size": batch_size, "rate": rate, "log_every": log_every}
-    settings = _settings(network, x, rng, estimator, evaluation_samples=evaluation_samples, **plain)
+    settings = settings_of(
+        network, x, rng, estimator, evaluation_samples=evaluation_samples, **plain
+    )
     first, what = _first_state(network, x, rng, optimizer), f"epochs is {epochs}"
     evaluations = 0 if max_seconds <= allowed_seconds else epochs * len(x)
-    told = network.model, network.family, first.theta, x[:batch_size], what
-    check_training(*told, evaluations, allowed_seconds)
-    state, logs = _continue(folder, settings, first, rng)
+    case = network.model, network.family, first.theta, x[:batch_size], what
+    check_training(*case, evaluations, allowed_seconds)
+    state, logs, computed_by = continue_run(folder, settings, first, rng)
     rows = logs["epochs"]
     log = _logger(logs, rows[-1]["seconds"] if rows else 0.0, report)
     one_epoch = partial(
@@ -178,9 +180,12 @@ def train_vae(
         objective = evaluate_objective(network, fit.theta, fit.lam, x, rng, evaluation_samples)
         log("epochs", epoch=len(rows) + 1, objective=objective)
         if folder is not None:
-            save_checkpoint(folder, state, rng, len(rows), settings=settings, **logs)
+            told = {"settings": settings, "computed_by": computed_by, **logs}
+            save_checkpoint(folder, state, rng, len(rows), **told)
     verdict = course(as_trace(state.trace).elbo)
-    return VaeRun(network, state.theta, state.phi or {}, **logs, verdict=verdict)
+    return VaeRun(
+        network, state.theta, state.phi or {}, **logs, verdict=verdict, computed_by=computed_by
+    )
 
 
 def _one_more_ends(epochs: list[Row]) -> float:
@@ -240,58 +245,6 @@ def evaluate_encoder(
     """The objective per image of data that the encoder may not have seen."""
     lam, _ = backends.encode(network.encoder, phi, x)
     return evaluate_objective(network, theta, lam, x, rng, num_samples)
-
-
-def _continue(
-    folder: Path | None, settings: dict[str, Any], state: State, rng: np.random.Generator
-) -> tuple[State, dict[str, list[Row]]]:
-    """The folder claimed; state and logs of its checkpoint, if any, and ``rng`` as it was then."""
-    logs: dict[str, list[Row]] = {"iterations": [], "epochs": []}
-    if folder is None:
-        return state, logs
-    if not has_checkpoint(folder):
-        # Now rather than after an epoch, in case it cannot be had, or two begin at once.
-        claim(folder, settings, beside=visible(folder))
-        return state, logs
-    state, record = load_checkpoint(folder, settings, state)
-    # A manifest that is damaged is told before the training, one that is lost is made again.
-    claim(folder, settings, beside=visible(folder))
-    return state, resume_logs(folder, record, logs, rng)
-
-
-def _settings(
-    network: Network, x: Array, rng: np.random.Generator, estimator: Estimator, **plain: Any
-) -> dict[str, Any]:
-    """All that a run's numbers depend on, so that another run's checkpoint is not continued."""
-    return {
-        "network": repr(network),
-        "estimator": getattr(estimator, "__name__", repr(estimator)),
-        **plain,
-        "dtype": str(x.dtype),
-        "data_sha256": hashlib.sha256(x.tobytes()).hexdigest(),
-        "rng_start": hashlib.sha256(repr(rng.bit_generator.state).encode()).hexdigest(),
-    }
-
-
-def _refuse_to_overwrite(folder: Path | None, resume: bool) -> None:
-    if folder is None:
-        return
-    check_folder(folder)
-    begun = has_checkpoint(folder)
-    if begun and not resume:
-        raise ValueError(
-            f"{folder} holds a run already. Continue it with resume=True (--resume), or choose "
-            "another folder."
-        )
-    others = foreign_files(folder)
-    if is_claimed(folder):
-        others.remove(MANIFEST)
-    if others and not begun:
-        raise ValueError(
-            f"{folder} holds {', '.join(others[:3])}{' ...' if len(others) > 3 else ''} but no "
-            f"{NAME}: these files are not this run's, and nothing was written. Choose a new or "
-            "empty folder."
-        )
 
 
 def _worse(rows: list[Row], tolerance: float) -> bool:

@@ -1,8 +1,11 @@
+import json
+import subprocess
 import sys
 
 import pytest
 
 from bbvi.cli import main
+from bbvi.experiments.identity import digest
 
 QUICK = ["vae", "--hidden", "4", "--batch-size", "700", "--epochs", "2"]
 
@@ -47,6 +50,56 @@ def test_a_run_is_not_overwritten_but_continued(tmp_path, capsys):
     error = capsys.readouterr().err
     assert "damaged" in error
     assert error.count("\n") == 1
+
+
+def manifest(folder):
+    return json.loads((folder / "manifest.json").read_text("utf-8"))
+
+
+def test_the_manifest_tells_the_epochs_that_the_folder_has(tmp_path, monkeypatch, capsys):
+    first = {"blas": ["openblas 0.3 Haswell"], "threads": 1}
+    monkeypatch.setattr("bbvi.lectures.training_folder.routines", lambda: first)
+    folder = tmp_path / "run"
+    out = ["--out", str(folder)]
+    assert main([*QUICK, *out]) == 0
+    assert main([*QUICK[:-1], "1", *out, "--resume"]) == 0
+    told = manifest(folder)
+    assert told["epochs"] == told["command"]["epochs"] == 2
+    assert main(["rerun", str(folder), "--out", str(tmp_path / "again")]) == 0
+    capsys.readouterr()
+    second = {"blas": ["openblas 0.3 SkylakeX"], "threads": 1}
+    monkeypatch.setattr("bbvi.lectures.training_folder.routines", lambda: second)
+    with pytest.warns(UserWarning, match="the last digits may differ"):
+        assert main([*QUICK[:-1], "3", *out, "--resume"]) == 0
+    told = manifest(folder)
+    assert told["epochs"] == told["command"]["epochs"] == 3
+    assert [(row["from_epoch"], row["blas"]) for row in told["computed_by"]] == [
+        (1, first["blas"]),
+        (3, second["blas"]),
+    ]
+    monkeypatch.setattr("bbvi.cli.rerun.routines", lambda: second)
+    assert main(["rerun", str(folder), "--out", str(tmp_path / "third")]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == (
+        "bbvi rerun: from epoch 1 on it was BLAS openblas 0.3 Haswell on 1 thread, it is "
+        "BLAS openblas 0.3 SkylakeX on 1 thread: last digits may differ."
+    )
+
+
+def test_other_routines_are_told_in_one_line(tmp_path):
+    assert main([*QUICK, "--out", str(tmp_path)]) == 0
+    record = json.loads((tmp_path / "checkpoint.json").read_text("utf-8"))
+    del record["record_sha256"]
+    record["computed_by"][0]["blas"] = ["openblas 0.3 Other"]
+    record["record_sha256"] = digest(record)
+    (tmp_path / "checkpoint.json").write_text(json.dumps(record))
+    again = [*QUICK[:-1], "3", "--out", str(tmp_path), "--resume"]
+    command = [sys.executable, "-m", "bbvi", "--blas-kernel", "off", *again]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("bbvi vae: this run goes on with BLAS ")
+    assert "before epoch 3 it had BLAS openblas 0.3 Other on" in line
+    assert line.endswith("the last digits may differ from an uninterrupted run's.")
 
 
 @pytest.mark.parametrize(

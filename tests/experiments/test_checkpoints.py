@@ -296,3 +296,15 @@ def test_a_path_in_the_record_cannot_lead_elsewhere(tmp_path):
     rewrite(tmp_path / "run", arrays="../elsewhere.npz")
     with pytest.raises(FileNotFoundError, match=r"elsewhere\.npz is missing"):
         load_checkpoint(tmp_path / "run", SETTINGS, begin())
+
+
+def test_of_long_settings_the_place_that_differs_is_told(tmp_path):
+    one, other = (f"{'a' * 300}{number}{'b' * 300}" for number in (1, 2))
+    save_checkpoint(tmp_path, begin(), np.random.default_rng(0), 1, settings={"network": one})
+    with pytest.raises(ValueError, match="of another run") as error:
+        load_checkpoint(tmp_path, {"network": other}, begin())
+    said = str(error.value)
+    assert "aa1bb" in said
+    assert "aa2bb" in said
+    assert said.count("a" * 25) == 0
+    assert len(said) < 350 + len(str(tmp_path))

@@ -153,6 +153,50 @@ def test_a_lost_file_of_the_folder_costs_an_epoch_and_a_damaged_manifest_is_told
         train(images, tmp_path, epochs=7, resume=True, report=lambda row: pytest.fail("trained"))
 
 
+def pretend(monkeypatch, blas, threads):
+    here = {"blas": [f"openblas 0.3 {blas}"], "threads": threads}
+    monkeypatch.setattr("bbvi.lectures.training_folder.routines", lambda: here)
+    return here
+
+
+def test_a_run_that_goes_on_with_other_routines_says_so_and_tells_both(
+    images, tmp_path, monkeypatch
+):
+    first = pretend(monkeypatch, "Haswell", 1)
+    train(images, tmp_path, epochs=2)
+    same = train(images, tmp_path, epochs=3, resume=True)
+    assert [row["from_epoch"] for row in same.computed_by] == [1]
+    for blas, threads in (("SkylakeX", 1), ("SkylakeX", 2)):
+        here = pretend(monkeypatch, blas, threads)
+        with pytest.warns(UserWarning, match="the last digits may differ") as told:
+            run = train(images, tmp_path, epochs=3 + threads, resume=True)
+        assert len(told) == 1
+        assert f"goes on with BLAS openblas 0.3 SkylakeX on {threads} thread" in str(
+            told[0].message
+        )
+    assert [row["from_epoch"] for row in run.computed_by] == [1, 4, 5]
+    assert run.computed_by[0].items() >= first.items()
+    assert run.computed_by[-1].items() >= here.items()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "told"),
+    [
+        ({"hidden": 8}, "hidden is [16] there and [8] here."),
+        ({"latent_dim": 3}, "latent_dim is 2 there and 3 here."),
+    ],
+)
+def test_another_network_is_told_by_what_differs(images, tmp_path, sizes, told):
+    train(images, tmp_path, epochs=1)
+    network = lecture_network(images.shape[1], **{"hidden": 16, **sizes})
+    rng = np.random.default_rng(0)
+    settings = {"batch_size": 64, "log_every": 2, "folder": tmp_path, "resume": True}
+    with pytest.raises(ValueError, match="of another run") as error:
+        train_vae(network, images, rng, progress=False, **settings)
+    assert told in str(error.value)
+    assert "MLP" not in str(error.value)
+
+
 def test_resuming_where_there_is_nothing_begins(images, tmp_path):
     assert numbers(train(images, tmp_path, resume=True)) == numbers(train(images))
 
