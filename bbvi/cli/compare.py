@@ -3,10 +3,14 @@
 import argparse
 import sys
 import time
+import warnings
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from bbvi.checks import check_model
 from bbvi.cli.compare_files import write
 from bbvi.cli.output import (
     add_max_hours,
@@ -30,7 +34,7 @@ from bbvi.experiments.methods import DEFAULT, METHODS, QUICK, Method, Settings
 from bbvi.experiments.problem import Problem
 from bbvi.experiments.store import check_folder
 from bbvi.experiments.tuning import tune
-from bbvi.experiments.user_files import with_methods_of_files
+from bbvi.experiments.user_files import is_from_file, with_methods_of_files
 from bbvi.validation import as_count
 
 
@@ -137,6 +141,8 @@ def run(args: argparse.Namespace) -> int:
     check_arguments(args, table, methods)
     source = source_of(args, entry)
     problem = source()
+    if args.model and is_from_file(args.model):
+        problem = problem._replace(cautions=(*problem.cautions, *doubts_about(problem.model)))
     say_first_row(args)
     for doubt in problem.cautions:
         print(f"caution: {problem.name}: {doubt}", file=sys.stderr)
@@ -210,6 +216,19 @@ def source_of(args: argparse.Namespace, entry: Entry | None) -> Any:
     model, dataset = args.model and absolute(args.model), absolute(args.dataset)
     of_data = (model, dataset, data_seed, args.latent_dim, args.dtype, args.header)
     return partial(problem_of, *of_data, args.standardize)
+
+
+def doubts_about(model: Any) -> tuple[str, ...]:
+    """What `check_model` finds wrong with a user's model: its gaps would mean nothing."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            check_model(model, np.random.default_rng(0))
+        except AssertionError as error:
+            return (f"check_model says of this model: {' '.join(str(error).split())}",)
+        except Exception:
+            return ()
+    return ()
 
 
 def absolute(text: str) -> str:

@@ -8,7 +8,8 @@ for each datapoint by looking, not by a Gaussian approximation:
 
 1. on a coarse grid over a wide box, keep the nodes whose log joint is within 25 nats of the
    largest (each of the others holds less than exp(-25) of the mass at the peak);
-2. shrink the box to those nodes and one spacing more, and look again until it stays;
+2. shrink the box to those nodes and one spacing more, or grow it where they reach its border, each
+   time by twice as much, and look again until it stays;
 3. sum the trapezoids, and halve each datapoint's spacing until its answer stays.  The old nodes
    are among the new ones, whose sum alone is added.
 
@@ -29,6 +30,11 @@ from bbvi.validation import as_count, as_float_array, check_members, check_theta
 NEGLIGIBLE = 25.0
 COARSE_NODES = 1600
 """Nodes of the coarse grid, in all dimensions together."""
+WIDTH = 8.0
+"""Half the width of the first box."""
+MAX_ROUNDS, FARTHEST = 100, 1e12
+"""Looks at a row's box, and a distance at which its mass is no longer searched for: a density that
+does not fall off has mass at every border."""
 _ROWS = 2**16
 
 
@@ -38,10 +44,11 @@ class QuadratureEvidence(NamedTuple):
     Attributes
     ----------
     value : ndarray (N,)
-        Nats.
+        Nats; NaN where no box was found that holds all the mass, as of a log joint that is not a
+        density in z.
     error : ndarray (N,)
         Change of the value when the datapoint's spacing was last halved: larger, in practice,
-        than the error that is left.
+        than the error that is left; infinite where the value is NaN.
     nodes : ndarray of int (N,)
         Nodes per latent dimension in the end.
     """
@@ -110,11 +117,15 @@ def log_evidence_quadrature(
     check_theta(theta)
     x = as_float_array("x", x, ndim=2).astype(np.float64)
     theta = astype(theta, np.float64)
-    low, high = find_boxes(model, theta, x, backend=backend)
+    low, high, bounded = _boxes(model, theta, x, WIDTH, backend)
     nodes = np.full(len(x), 32)
-    value = trapezoids(backends.target(model, theta, x, backend), low, high, 32)
-    error = np.full(len(x), np.inf)
-    while (rows := np.flatnonzero((error > tolerance) & (2 * nodes - 1 <= max_nodes))).size:
+    value, error = np.full(len(x), np.nan), np.full(len(x), np.inf)
+    if bounded.any():
+        target = backends.target(model, theta, x[bounded], backend)
+        value[bounded] = trapezoids(target, low[bounded], high[bounded], 32)
+    while (
+        rows := np.flatnonzero(bounded & (error > tolerance) & (2 * nodes - 1 <= max_nodes))
+    ).size:
         target = backends.target(model, theta, x[rows], backend)
         finer = halve_spacing(value[rows], target, low[rows], high[rows], nodes[rows[0]])
         nodes[rows] = 2 * nodes[rows] - 1
@@ -124,26 +135,39 @@ def log_evidence_quadrature(
 
 
 def find_boxes(
-    model: Model, theta: Theta, x: Array, width: float = 8.0, backend: str = "auto"
+    model: Model, theta: Theta, x: Array, width: float = WIDTH, backend: str = "auto"
 ) -> tuple[Array, Array]:
     """Corners low, high (N, D) of a box around each datapoint's posterior mass.
 
     The first box is [-width, width]^D, and it grows where there is mass at its border.
     """
+    low, high, _ = _boxes(model, theta, x, width, backend)
+    return low, high
+
+
+def _boxes(
+    model: Model, theta: Theta, x: Array, width: float, backend: str
+) -> tuple[Array, Array, Array]:
+    """The corners, and whether a row's box has all of its mass (N,)."""
     high = np.full((len(x), model.latent_dim), float(width))
     low = -high
-    moving = np.arange(len(x))
+    # What a side grows by: twice as much each time in a row, so that far mass is reached soon.
+    reach = np.full((2, *high.shape), 2.0 * width)
+    moving, bounded = np.arange(len(x)), np.full(len(x), True)
     nodes = round(COARSE_NODES ** (1 / model.latent_dim))
-    for _ in range(20):
+    for _ in range(MAX_ROUNDS):
         target = backends.target(model, theta, x[moving], backend)
-        new_low, new_high = _shrink(target, low[moving], high[moving], nodes)
-        shrunk = (new_high - new_low) < 0.9 * (high[moving] - low[moving])
-        grown = (new_low < low[moving]) | (new_high > high[moving])
-        low[moving], high[moving] = new_low, new_high
-        moving = moving[(shrunk | grown).any(axis=1)]
+        old = low[moving], high[moving]
+        new, beyond = _shrink(target, *old, nodes, reach[:, moving])
+        shrunk = (new[1] - new[0]) < 0.9 * (old[1] - old[0])
+        near = (np.abs(new) < FARTHEST).all(axis=(0, 2))
+        low[moving[near]], high[moving[near]] = new[:, near]
+        reach[:, moving] = np.where(beyond, 2 * reach[:, moving], np.abs(new[1] - new[0]))
+        bounded[moving] = near & ~beyond.any(axis=(0, 2))
+        moving = moving[near & (shrunk | beyond.any(axis=0)).any(axis=1)]
         if not len(moving):
             break
-    return low, high
+    return low, high, bounded
 
 
 def grid(low: Array, high: Array, nodes: int) -> Array:
@@ -181,17 +205,18 @@ def _log_joint(target: Target, z: Array) -> Array:
     return np.concatenate([target.value(z[i : i + part]) for i in range(0, len(z), part)])
 
 
-def _shrink(target: Target, low: Array, high: Array, nodes: int) -> tuple[Array, Array]:
-    """The box of the nodes that count, and one spacing more on each side."""
+def _shrink(
+    target: Target, low: Array, high: Array, nodes: int, reach: Array
+) -> tuple[Array, Array]:
+    """The box of the nodes that count, and one spacing more on each side: (2, N, D).
+
+    A side with mass at its border grows by its ``reach`` instead; which do, (2, N, D).
+    """
     z = grid(low, high, nodes)
     log_p = _log_joint(target, z)
     counts = (log_p > log_p.max(axis=0) - NEGLIGIBLE)[:, :, None]
     spacing = (high - low) / (nodes - 1)
-    inner_low = np.where(counts, z, np.inf).min(axis=0)
-    inner_high = np.where(counts, z, -np.inf).max(axis=0)
-    # Mass at the border: the box was too small on that side, so it grows by its own width.
-    grow = high - low
-    edge = 0.5 * spacing
-    new_low = inner_low - np.where(inner_low < low + edge, grow, spacing)
-    new_high = inner_high + np.where(inner_high > high - edge, grow, spacing)
-    return new_low, new_high
+    inner = np.stack([np.where(counts, z, np.inf).min(0), np.where(counts, z, -np.inf).max(0)])
+    beyond = np.stack([inner[0] < low + 0.5 * spacing, inner[1] > high - 0.5 * spacing])
+    outwards = np.array([-1.0, 1.0])[:, None, None]
+    return inner + outwards * np.where(beyond, reach, spacing), beyond

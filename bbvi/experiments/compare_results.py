@@ -12,6 +12,9 @@ from bbvi.experiments.failures import failures_in_words, write_failures
 from bbvi.experiments.methods import Method, Settings
 from bbvi.experiments.problem import Problem
 
+IMPOSSIBLE = 0.05
+"""Nats by which a mean of log p(x) may seem to lie below the best ELBO, by noise of both."""
+
 
 def report(
     problem: Problem,
@@ -152,7 +155,23 @@ def _comparison(problem: Problem, result: SeedComparison, notes: Sequence[str]) 
                 f"({rows} rows a seed)."
             )
         )
-    return [*parts, *_pairs(result)]
+    return [*parts, *_impossible(result), *_pairs(result)]
+
+
+def _impossible(result: SeedComparison) -> list[str]:
+    """One sentence where log p(x) was not found, or lies below an ELBO, as no density's does."""
+    names = [
+        line["method"] for line in result.summary if not line["approximation_gap"] > -IMPOSSIBLE
+    ]
+    if not names:
+        return []
+    return [
+        _wrapped(
+            f"Caution: log p(x) was not found, or is below an ELBO, under {', '.join(names)}: do "
+            "not read their gaps. Either log_joint is not a density in z (bbvi.checks.check_model "
+            "looks at it), or log p(x) was too hard to compute."
+        )
+    ]
 
 
 def _pairs(result: SeedComparison) -> list[str]:

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from bbvi.experiments.compare_results import IMPOSSIBLE
 from bbvi.plotting.lectures import draw_q
 from bbvi.plotting.style import COLORS, LINES, new_figure, styled
 from bbvi.types import Array
@@ -195,6 +196,11 @@ def gap_bars(axes: Axes, summary: Sequence[Row]) -> None:
     places = np.arange(len(summary))[::-1]
     approximation = np.array([line["approximation_gap"] for line in summary])
     amortization = np.array([line["amortization_gap"] for line in summary])
+    # The report says what is wrong with the others.
+    known = (approximation > -IMPOSSIBLE) & np.isfinite(amortization)
+    for place in places[~known]:
+        axes.text(0, place, "  not known", va="center")
+    places, approximation, amortization = places[known], approximation[known], amortization[known]
     axes.barh(places, approximation, color=DARK, label="approximation gap")
     axes.barh(
         places,
@@ -206,14 +212,15 @@ def gap_bars(axes: Axes, summary: Sequence[Row]) -> None:
         linewidth=0.5,
         label="amortization gap",
     )
-    axes.set_yticks(places, [""] * len(places))  # they stand beside the held-out ELBO
+    axes.set_yticks(range(len(summary)), [""] * len(summary))  # they stand beside the ELBO
     axes.set_ylim(-0.6, len(summary) - 0.3)
     # A family that contains the posterior leaves nothing but noise.
-    reach = max((approximation + np.maximum(amortization, 0)).max(), 1e-3)
+    reach = max((approximation + np.maximum(amortization, 0)).max(initial=0), 1e-3)
     axes.set_xlim(0, 1.05 * reach)
     axes.set_xlabel("log p(x) - ELBO (nats)")
     axes.set_title("Of this lost by inference")
-    axes.legend(loc="best", frameon=True)
+    if known.any():
+        axes.legend(loc="best", frameon=True)
     axes.grid(axis="y", visible=False)
 
 

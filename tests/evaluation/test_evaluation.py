@@ -126,6 +126,44 @@ def test_quadrature_finds_mass_outside_its_first_box():
     np.testing.assert_allclose(found.value, model.log_evidence(theta, x), atol=1e-6)
 
 
+class FarPrior:
+    """z ~ N(0, scale^2 I), x = z_1 + N(0, 0.1^2): log p(x) = log N(x; 0, scale^2 + 0.1^2)."""
+
+    def __init__(self, latent_dim, scale):
+        self.latent_dim, self.scale = latent_dim, scale
+
+    def log_joint(self, theta, x, z):
+        parts = -0.5 * ((x[:, 0] - z[..., 0]) / 0.1) ** 2 - np.log(0.1)
+        parts = parts - 0.5 * np.sum((z / self.scale) ** 2, axis=-1)
+        D = self.latent_dim
+        return parts - D * np.log(self.scale) - 0.5 * (D + 1) * np.log(2 * np.pi)
+
+
+@pytest.mark.parametrize("latent_dim", [1, 2])
+@pytest.mark.parametrize("scale", [30.0, 300.0, 1e5])
+def test_quadrature_finds_narrow_mass_far_away(latent_dim, scale):
+    """The first boxes see a slope so steep that all but their last nodes are negligible."""
+    x = scale * np.linspace(-2.5, 2.5, 9)[:, None]
+    found = log_evidence_quadrature(FarPrior(latent_dim, scale), {}, x)
+    variance = scale**2 + 0.1**2
+    exact = -0.5 * x[:, 0] ** 2 / variance - 0.5 * np.log(2 * np.pi * variance)
+    np.testing.assert_allclose(found.value, exact, atol=1e-6)
+    assert found.error.max() < 1e-6
+
+
+class Improper(FarPrior):
+    """The second latent has no prior: no box holds all of the mass."""
+
+    def log_joint(self, theta, x, z):
+        return super().log_joint(theta, x, z) + 0.5 * (z[..., 1] / self.scale) ** 2
+
+
+def test_quadrature_of_what_is_no_density_is_nan_and_its_error_infinite():
+    found = log_evidence_quadrature(Improper(2, 1.0), {}, np.zeros((3, 1)))
+    assert np.isnan(found.value).all()
+    assert np.isposinf(found.error).all()
+
+
 class TwoNarrowModes:
     """p(z) = N(z; 0.2051, 0.02^2) / 2 + N(z; 1.6, 0.02^2) / 2 for every x, so log p(x) = 0."""
 

@@ -220,6 +220,44 @@ def test_an_own_estimator_has_the_step_sizes_of_the_packages(file, tmp_path, cap
     )
 
 
+IMPROPER = """
+import autograd.numpy as anp
+import numpy as np
+
+
+class Half:
+    latent_dim = 2
+
+    def init(self, rng):
+        return {"a": np.ones(2)}
+
+    def log_joint(self, theta, x, z):
+        return -0.5 * anp.sum((x - theta["a"] * z[..., :1]) ** 2 + z[..., :1] ** 2, axis=-1)
+
+    def sample(self, rng, theta, num):
+        z = rng.standard_normal((num, 2))
+        return theta["a"] * z[:, :1] + rng.standard_normal((num, 2)), z
+
+
+half = Half()
+"""
+
+
+def test_what_is_no_density_is_told_and_its_gaps_are_not_drawn(tmp_path, capsys):
+    """The second latent has no prior: log p(x) does not exist, and check_model says so too."""
+    (tmp_path / "half_a_prior.py").write_text(IMPROPER)
+    line = ["compare", "--model", f"{tmp_path / 'half_a_prior.py'}:half", "--workers", "1"]
+    line += ["--quick", "--seeds", "1", "--evaluations", "8000"]
+    line += ["--methods", "bbvi-reparameterized"]
+    assert main([*line, "--out", str(tmp_path / "out")]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Caution: check_model says of this model" in told
+    assert "log p(x) was not found, or is below an ELBO, under bbvi-reparameterized" in told
+    (row,) = read_csv(tmp_path / "out" / "compare.csv")
+    assert not row["approximation_gap"] or np.isnan(float(row["approximation_gap"]))
+    assert (tmp_path / "out" / "compare_new_data.png").exists()
+
+
 def test_two_methods_of_one_name_are_refused(file, tmp_path, capsys):
     line = ["compare", "--quick", "--methods", f"{file}:same", f"{file}:same"]
     assert main([*line, "--out", str(tmp_path)]) == 2
