@@ -18,11 +18,13 @@ from bbvi.cli.parser import COMMANDS, examples
 from bbvi.cli.printing import warnings_in_one_line
 from bbvi.environment import environment
 from bbvi.experiments.csv_and_json import write_csv
+from bbvi.experiments.feasibility import COPIES
 from bbvi.experiments.store import finish
 from bbvi.lectures.images import load_images
 from bbvi.lectures.latent_space import vae_pictures
 from bbvi.lectures.networks import convolutional_network, lecture_network, num_parameters
 from bbvi.lectures.vae import VaeRun, evaluate_encoder, train_vae
+from bbvi.limits import check_memory
 from bbvi.plotting import vae as plotting
 from bbvi.plotting.style import styled
 from bbvi.validation import as_count
@@ -81,11 +83,14 @@ def run(args: argparse.Namespace) -> int:
     images = load_images(
         args.dataset, data_rng, root=args.root, download=args.download, dtype=dtype
     )
+    _check_size(args, dtype)
     hidden = {} if args.hidden is None else {"hidden": args.hidden}
     make = NETWORKS[args.network]
     network = make(images.train.x.shape[1], latent_dim=args.latent_dim, **hidden)
     epochs = images.epochs if args.epochs is None else args.epochs
-    with warnings_in_one_line("bbvi vae"):
+    # What overflows is not finite, which ends the training with a line of its own.
+    quiet = np.errstate(all="ignore")
+    with warnings_in_one_line("bbvi vae"), quiet:
         trained = train_vae(
             network,
             images.train.x,
@@ -119,6 +124,21 @@ def run(args: argparse.Namespace) -> int:
     print(f"held-out objective: {held_out:.2f}")
     print(f"log, checkpoint and {len(figures)} pictures are in {out}")
     return 0
+
+
+def _check_size(args: argparse.Namespace, dtype: np.dtype[Any]) -> None:
+    """Refuse, by the options' names, what does not fit the memory: before a network is drawn.
+
+    At least the weights between the hidden units and z, its means and its log-scales; the
+    convolutional network has by default as many parameters as the dense one.
+    """
+    hidden = 512 if args.hidden is None else args.hidden
+    check_memory(
+        f"--latent-dim is {args.latent_dim}, with {hidden} hidden units: weights, gradient and "
+        "moments",
+        COPIES * 3 * args.latent_dim * hidden * dtype.itemsize,
+        "Ask for fewer.",
+    )
 
 
 def _manifest(

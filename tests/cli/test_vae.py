@@ -109,6 +109,8 @@ def test_other_routines_are_told_in_one_line(tmp_path):
         (["--latent-dim", "1"], "--latent-dim is 1"),
         (["--rate", "-1"], "rate is -1.0"),
         (["--seed", "-1"], "--seed is -1"),
+        (["--latent-dim", "100000000"], "--latent-dim is 100000000, with 512 hidden units"),
+        (["--network", "conv", "--latent-dim", "100000000"], "--latent-dim is 100000000, with 512"),
         (["--epochs", "0"], "epochs is 0"),
         (["--batch-size", "0"], "batch_size is 0"),
     ],
@@ -122,6 +124,15 @@ def test_bad_input_is_one_line(tmp_path, capsys, monkeypatch, arguments, match):
     assert match in error
     assert error.count("\n") == 1
     assert not out.exists()
+
+
+def test_a_training_that_overflows_is_one_line(tmp_path, capsys):
+    """Any RuntimeWarning would be an error here."""
+    arguments = [*QUICK, "--rate", "1e30", "--out", str(tmp_path / "out")]
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert "is not finite at step" in error
+    assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize("command", ["vae", "uses"])
