@@ -25,7 +25,8 @@ ERRORS = (
     MemoryError,
     RecursionError,
 )
-"""What ends a command with one line; anything else is a mistake of the package's."""
+"""What ends a command with one line; anything else that a user's file did not raise is a mistake of
+the package's."""
 
 
 COMPUTING_NOTHING = ("doctor", "results")
@@ -50,15 +51,31 @@ def main(argv: Sequence[str] | None = None) -> int:
                     _tell(args.command)
             status: int = args.run(args)
             return status
-        except ERRORS as error:
-            print(f"{name}: {one_line(error)}", file=sys.stderr)
-            return 2
-        except (KeyboardInterrupt, RuntimeError) as error:
+        except KeyboardInterrupt:
+            return _interrupted(name)
+        except Exception as error:
             # Python 3.11 makes a RuntimeError of Ctrl-C in a class that is being made.
-            if not isinstance(error.__cause__ or error, KeyboardInterrupt):
+            if isinstance(error, RuntimeError) and isinstance(error.__cause__, KeyboardInterrupt):
+                return _interrupted(name)
+            told = _told(error)
+            if told is None:
                 raise
-            print(f"{name}: interrupted", file=sys.stderr)
-            return 130
+            print(f"{name}: {told}", file=sys.stderr)
+            return 2
+
+
+def _interrupted(name: str) -> int:
+    print(f"{name}: interrupted", file=sys.stderr)
+    return 130
+
+
+def _told(error: Exception) -> str | None:
+    """The line that a command ends with; None for a mistake of the package's."""
+    from bbvi.experiments.user_errors import user_error
+
+    # What the user's own code raised is told with its line, of whatever type it is.
+    own = None if isinstance(error, MemoryError) else user_error(error)
+    return one_line(error) if own is None and isinstance(error, ERRORS) else own
 
 
 def one_line(error: BaseException) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from bbvi.experiments.identity import cell_rng
 from bbvi.experiments.methods import Method, Settings, estimator_of
 from bbvi.experiments.problem import Problem
+from bbvi.experiments.user_errors import user_error
 from bbvi.experiments.user_integrand import check_entropy
 from bbvi.inference import Fit, fixed_budget, known_theta, maximum_likelihood
 from bbvi.nets import astype
@@ -47,7 +48,7 @@ def try_methods(problem: Problem, table: Mapping[str, Method], settings: Setting
     ------
     TypeError, ValueError
         As the procedure does, with the method's name: an estimator that the family or S does not
-        suit, say.
+        suit, say.  Of what is raised in a user's file the line is told.
     """
     for name, method in table.items():
         rng = cell_rng(0, {"try": 0})
@@ -61,7 +62,10 @@ def try_methods(problem: Problem, table: Mapping[str, Method], settings: Setting
                 )
             if callable(method.estimator):
                 check_entropy(method.estimator, problem.family, settings.num_samples)
-        except (TypeError, ValueError) as error:
+        except Exception as error:
+            told = user_error(error)
+            if told is not None:
+                raise ValueError(f"method {name}: {told}") from error
             if type(error) in (TypeError, ValueError):
                 raise type(error)(f"method {name}: {error}") from error
             raise

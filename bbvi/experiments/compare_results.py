@@ -87,7 +87,7 @@ def _unequal(result: SeedComparison, column: str, budget: float | None) -> list[
     lines = [] if budget is None else off_budget(result, column, budget)
     if budget is None or not lines:
         return []
-    number = ",.0f" if column == "evaluations" else ".2g"
+    number = ",.0f" if column == "evaluations" else ".4g"
     counts = ", ".join(f"{line['method']} {line[column]:{number}}" for line in lines)
     return [_wrapped(f"Not at equal {column}: of {budget:{number}} took {counts}.")]
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bbvi.experiments.user_files import is_from_file, load_object
+from bbvi.experiments.user_files import called, is_from_file, load_object
 from bbvi.models.eight_schools import eight_schools, eight_schools_exact
 from bbvi.models.posterior import Posterior
 from bbvi.models.reference_posteriors import MODELS
@@ -138,7 +138,7 @@ def _from_python(text: str) -> Case:
     """The posterior of FILE.py:NAME; the file is run."""
     value, name = load_object(text), text.rpartition(":")[2]
     if callable(value) and not isinstance(value, Posterior):
-        value = value()
+        value = called(text, value, "() -> bbvi.Posterior")
     if not isinstance(value, Posterior):
         raise TypeError(
             f"{text} is {type(value).__name__}; expected a bbvi.Posterior, or a function of no "

@@ -10,6 +10,7 @@ run, or with files that are nobody's run, is refused before any work, and nothin
 import errno
 import json
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -22,6 +23,8 @@ from bbvi.files import STRAY, sync_folder, temporary_name, write_to_disk
 
 MANIFEST = "manifest.json"
 HOUR = 3600.0
+OF_FILES = ("files", "own_models", "own_estimators")
+"""Parts of identities, or of their settings, that map names to what their files hold."""
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
@@ -126,6 +129,15 @@ def check_identity(folder: Path, identity: Mapping[str, Any]) -> None:
             "unknown; nothing was written. Choose another folder (--out), or move this one away."
         ) from None
     wanted = json.loads(json.dumps(dict(identity), default=plain))
+    changed = _renew_digests(stored, wanted) if isinstance(stored, dict) else []
+    if changed and stored == wanted:
+        files = [re.sub(r"(\.py):\w+$", r"\1", name) for name in changed]
+        told = " and ".join(dict.fromkeys(files))
+        imports = "" if told.endswith((".csv", ".npy")) else ", or a file that it imports,"
+        raise ValueError(
+            f"folder {folder} holds a run of {told} as it was: the file{imports} has changed "
+            "since. Nothing was written. Choose another folder (--out), or undo the change."
+        )
     if stored != wanted:
         raise ValueError(
             f"folder {folder} holds another experiment: {_difference(stored, wanted)}. Nothing was "
@@ -227,6 +239,22 @@ def _made(folder: Path, record: Mapping[str, Any]) -> bool:
             f"{folder} cannot hold results: {error}. Choose another folder (--out)."
         ) from None
     return True
+
+
+def _renew_digests(stored: dict[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """Put the digests of files as they are now into the stored identity: those that differed."""
+    changed = []
+    for record, now in ((stored, wanted), (stored.get("settings"), wanted.get("settings"))):
+        if not isinstance(record, dict) or not isinstance(now, Mapping):
+            continue
+        for part in OF_FILES:
+            old, new = record.get(part), now.get(part)
+            if not isinstance(old, dict) or not isinstance(new, dict):
+                continue
+            for name in [name for name in old if name in new and old[name] != new[name]]:
+                changed.append(name)
+                old[name] = new[name]
+    return changed
 
 
 def _difference(stored: Any, wanted: Mapping[str, Any]) -> str:

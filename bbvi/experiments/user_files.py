@@ -5,6 +5,7 @@ put at the end of the search path, so that worker processes can import it under 
 nothing of the folder can take the place of another module.
 """
 
+import ast
 import importlib
 import importlib.util
 import inspect
@@ -21,6 +22,7 @@ from bbvi.datasets import train_test_split
 from bbvi.experiments.methods import METHODS, Method
 from bbvi.experiments.problem import Problem
 from bbvi.experiments.sources import add_folders, remember_sources, source_digest
+from bbvi.experiments.user_errors import in_one_line
 from bbvi.families import DiagonalGaussian
 from bbvi.nets import MLP
 from bbvi.suggestions import did_you_mean
@@ -28,6 +30,8 @@ from bbvi.types import GenerativeModel
 
 ROWS = 500
 """Drawn from a model that comes without data."""
+PLAIN = (str, bytes, int, float, complex, np.ndarray, np.generic)
+"""What no command asks for."""
 ESTIMATOR_ARGUMENTS = ["family", "target", "lam", "eps"]
 
 
@@ -54,7 +58,7 @@ def load_object(text: str) -> Any:
     module = _imported(path)
     remember_sources(module)
     if not hasattr(module, name):  # a foreign module: its names are what is asked for
-        names = [key for key, value in vars(module).items() if _is_of(module, key, value)]
+        names = _own_names(module, path)
         raise ValueError(
             f"{path.name} has no {name!r}; expected one of its names: {', '.join(names) or 'none'}."
             f"{did_you_mean(name, names)}"
@@ -87,14 +91,28 @@ def _imported(path: Path) -> Any:
         sys.modules.pop(name, None)
         lines = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
         number = lines[-1].lineno if lines else getattr(error, "lineno", "?")
-        raise ValueError(f"{path.name}, line {number}: {type(error).__name__}: {error}") from None
+        raise ValueError(in_one_line(path.name, number, error)) from None
 
 
-def _is_of(module: Any, key: str, value: Any) -> bool:
-    """Whether a name is the file's and not one that it imports."""
-    if key.startswith("_") or inspect.ismodule(value):
+def _own_names(module: Any, path: Path) -> list[str]:
+    """The names that can be meant: what the file itself makes, without plain numbers and arrays."""
+    nodes = ast.walk(ast.parse(path.read_bytes()))
+    imports = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = [alias for node in imports for alias in node.names]
+    imported = {alias.asname or alias.name.partition(".")[0] for alias in names}
+    return [
+        key
+        for key, value in vars(module).items()
+        if not key.startswith("_") and key not in imported and _can_be_meant(module, value)
+    ]
+
+
+def _can_be_meant(module: Any, value: Any) -> bool:
+    """Whether a value is an object of use, and no class or function of a star import."""
+    if value is None or isinstance(value, PLAIN) or inspect.ismodule(value):
         return False
-    return getattr(value, "__module__", module.__name__) in (module.__name__, None)
+    foreign = inspect.isclass(value) or inspect.isroutine(value)
+    return not foreign or getattr(value, "__module__", None) in (module.__name__, None)
 
 
 def problem_of_file(text: str, rng: np.random.Generator, dtype: Any) -> Problem:
@@ -116,13 +134,7 @@ def problem_of_file(text: str, rng: np.random.Generator, dtype: Any) -> Problem:
             f"{named.__name__}(...), and give its name: {Path(text.rpartition(':')[0]).name}:model."
         )
     if not isinstance(named, Problem) and not _is_model(named) and callable(named):
-        try:
-            named = named(rng, dtype)
-        except TypeError as error:
-            raise TypeError(
-                f"{text} cannot be called as (rng, dtype): {error}; expected a function "
-                "(rng, dtype) -> Problem or model."
-            ) from None
+        named = called(text, named, "(rng, dtype) -> Problem or model", rng, dtype)
     if isinstance(named, Problem):
         return _cast(named, dtype)
     if not _is_model(named):
@@ -130,12 +142,46 @@ def problem_of_file(text: str, rng: np.random.Generator, dtype: Any) -> Problem:
             f"{text} is {type(named).__name__}; expected a Problem, a model (latent_dim, init, "
             "log_joint, sample), or a function (rng, dtype) that makes one."
         )
-    theta = named.init(rng)
-    x, _ = named.sample(rng, theta, ROWS)
+    x = _rows_of(text, named.sample(rng, named.init(rng), ROWS))
     train, test = train_test_split(rng, np.asarray(x, dtype))
     family = DiagonalGaussian(named.latent_dim)
     encoder = MLP((x.shape[1], 64, family.num_params))
     return Problem(text.rpartition(":")[2], named, family, encoder, train, test)
+
+
+def called(text: str, function: Any, signature: str, *arguments: Any) -> Any:
+    """The object that a user's function makes; errors of its own are its own.
+
+    Raises
+    ------
+    TypeError
+        If it does not take these arguments.
+    """
+    try:
+        inspect.signature(function).bind(*arguments)
+    except TypeError as error:
+        asked = signature.partition(" -> ")[0]
+        raise TypeError(
+            f"{text} cannot be called as {asked}: {error}; expected a function {signature}."
+        ) from None
+    return function(*arguments)
+
+
+def _rows_of(text: str, drawn: Any) -> Any:
+    """x (N, Dx) of what a model's ``sample`` returned."""
+    if not isinstance(drawn, tuple | list) or len(drawn) != 2:
+        raise TypeError(
+            f"sample of {text} returned {type(drawn).__name__}; expected (x, z), x of shape "
+            f"(num, Dx) and z of shape (num, latent_dim) for num = {ROWS}."
+        )
+    x = np.asarray(drawn[0])
+    if x.ndim != 2 or len(x) != ROWS:
+        hint = " Give one column as x[:, None]." if x.ndim == 1 else ""
+        raise ValueError(
+            f"sample of {text} returned x of shape {x.shape} for num = {ROWS}; expected "
+            f"({ROWS}, Dx), a row for each datapoint.{hint}"
+        )
+    return x
 
 
 def _is_model(candidate: Any) -> bool:

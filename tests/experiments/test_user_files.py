@@ -4,6 +4,7 @@ import csv
 import importlib
 import json
 import sys
+from textwrap import dedent
 
 import numpy as np
 import pytest
@@ -165,12 +166,120 @@ def test_what_is_wrong_is_told_in_one_line(file, tmp_path, capsys):
         assert error.count("\n") == 1
 
 
+BAD = """
+import autograd.numpy as anp
+import numpy as np
+from math import pi
+from my_things import Counts, fit_amortized
+import bbvi
+
+class Flat(Counts):
+    def sample(self, rng, theta, num):
+        x, z = super().sample(rng, theta, num)
+        return x[:, 0], z
+
+class Lost(Counts):
+    def log_joint(self, theta, x, z):
+        return theta["nope"]
+
+class Alone(Counts):
+    def sample(self, rng, theta, num):
+        return super().sample(rng, theta, num)[0]
+
+flat, lost, alone = Flat(), Lost(), Alone()
+posterior = bbvi.Posterior(lambda z: -anp.sum(z**2), 1)
+width = 3
+
+def key(rng, dtype):
+    raise KeyError("inside")
+
+def kind(rng, dtype):
+    raise TypeError("inside")
+
+def one(rng):
+    return lost
+
+def f(z):
+    return z.nope
+
+def no_posterior():
+    raise KeyError("inside")
+
+def raising(family, target, lam, eps):
+    raise RuntimeError("oops")
+
+def too_many(family, target, lam, eps):
+    return bbvi.DiagonalGaussian("two")
+"""
+
+
+@pytest.fixture
+def bad(file, tmp_path):
+    """A file whose objects raise when they are called."""
+    yield tmp_path / "my_bad_things.py"
+    sys.modules.pop("my_bad_things", None)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("compare --model {}:flat", "x of shape (500,) for num = 500; expected (500, Dx)"),
+        ("compare --model {}:alone", "alone returned ndarray; expected (x, z)"),
+        ("compare --model {}:lost", "my_bad_things.py, line 15: KeyError: 'nope'"),
+        ("variance --model {}:lost", "my_bad_things.py, line 15: KeyError: 'nope'"),
+        ("compare --model {}:key", "my_bad_things.py, line 26: KeyError: 'inside'"),
+        ("compare --model {}:kind", "my_bad_things.py, line 29: TypeError: inside"),
+        ("compare --model {}:one", "one cannot be called as (rng, dtype): too many positional"),
+        ("variance --model {}:f", "my_bad_things.py, line 35: AttributeError: "),
+        ("posteriors {}:no_posterior", "my_bad_things.py, line 38: KeyError: 'inside'"),
+        ("posteriors {}:key", "key cannot be called as (): missing a required argument: 'rng'"),
+        ("posteriors {}:nope", "names: Flat, Lost, Alone, flat, lost, alone, posterior, key, kind"),
+        ("compare --methods {}:raising", "method raising: my_bad_things.py, line 41: RuntimeError"),
+    ],
+)
+def test_what_raises_when_it_is_called_is_told_in_one_line(bad, line, told, tmp_path, capsys):
+    bad.write_text(BAD)
+    quick = [] if line.startswith("posteriors") else ["--quick", "--workers", "1"]
+    assert main([*line.format(bad).split(), *quick, "--out", str(tmp_path / "x")]) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1
+
+
+def test_what_the_package_raises_in_a_users_call_keeps_its_traceback(bad, tmp_path):
+    source = """
+        from bbvi.experiments.compare_results import seeds_in_words
+        def made(rng, dtype): return seeds_in_words(None)
+    """
+    bad.write_text(dedent(source))
+    with pytest.raises(AttributeError):
+        main(["compare", "--model", f"{bad}:made", "--quick", "--out", str(tmp_path / "x")])
+
+
+def test_an_edited_file_is_told_as_such(bad, file, tmp_path, capsys):
+    bad.write_text("from my_things import counts, same\nmodel = counts\n")
+    out = ["--quick", "--workers", "1", "--out", str(tmp_path / "x")]
+    line = ["variance", "--model", f"{bad}:model", "--samples", "4", "--replicates", "20"]
+    line += ["--points", "start", "--estimators", "reparameterized", *out]
+    assert main(line) == 0
+    file.write_text(MINE + "\n")
+    assert main(line) == 2
+    told = capsys.readouterr().err
+    assert "holds a run of" in told
+    assert "my_bad_things.py as it was: the file, or a file that it imports, has" in told
+    assert main([*line, "--seed", "3"]) == 2
+    assert "its seed is 0, here it is 3" in capsys.readouterr().err
+
+
 def test_an_error_names_the_method_that_made_it(file, tmp_path, capsys):
     methods = ["--methods", "amortized-reparameterized", f"{file}:unfit", f"{file}:halved"]
     out = ["--out", str(tmp_path / "x"), "--quick", "--dataset", "iris"]
     assert main(["compare", *methods, *out]) == 2
-    told = "bbvi compare: method unfit: this family has no such derivative\n"
-    assert capsys.readouterr().err == told
+    told = "TypeError: this family has no such derivative\n"
+    line = 1 + MINE[: MINE.index("raise TypeError")].count("\n")
+    assert (
+        capsys.readouterr().err == f"bbvi compare: method unfit: my_things.py, line {line}: {told}"
+    )
 
 
 def test_a_procedure_without_an_encoder_is_told_what_to_give(tmp_path, monkeypatch, capsys):

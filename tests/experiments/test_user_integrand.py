@@ -110,7 +110,7 @@ def test_another_file_of_the_same_name_is_another_experiment(file, tmp_path, cap
     sys.modules.pop("my_parts")
     file.write_text(MINE.replace("cos(2.0", "cos(3.0"))
     assert run(tmp_path / "out", *options) == 2
-    assert "holds another experiment" in capsys.readouterr().err
+    assert "has changed since" in capsys.readouterr().err
 
 
 def test_the_former_name_of_the_module_is_kept_for_one_release():
