@@ -26,10 +26,8 @@ from bbvi.checks.exercises.comparison_claims import (
 )
 from bbvi.checks.exercises.comparison_errors import check_paired_error, check_seed_error
 from bbvi.checks.exercises.components import check_full_covariance_transform, check_log_mixture
-from bbvi.checks.exercises.convolutions import (
-    check_convolution_pullback,
-    check_convolution_sizes,
-)
+from bbvi.checks.exercises.convolution_sizes import check_convolution_sizes
+from bbvi.checks.exercises.convolutions import check_convolution_pullback
 from bbvi.checks.exercises.diagnoses import check_averaging_bugs, check_fit_bugs, check_step_1_bugs
 from bbvi.checks.exercises.elbo import check_elbo, check_gap_split
 from bbvi.checks.exercises.evidence import (

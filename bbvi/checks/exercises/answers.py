@@ -55,7 +55,7 @@ def check_answer(
     otherwise : str
         The likely mistake if no suspect fits.
     part : int, optional
-        Which entry of a tuple of answers this is about; by default the answer is one array.
+        Which entry of a pair of answers this is about; by default the answer is one array.
     formula : callable, or iterable of callable, optional
         The right answer as a function of the arguments, in one or several ways of
         writing it.  It is tried with each argument altered
@@ -88,8 +88,8 @@ def check_answer(
     returned = call(answer, arguments)
     name = name_of(answer)
     if part is not None:
-        if not (isinstance(returned, tuple | list) and len(returned) > part):
-            fail(f"{name} returned {_kind(returned)}.", "it should return a tuple: return a, b")
+        if not (isinstance(returned, tuple | list) and len(returned) == 2):
+            fail(f"{name} returned {_kind(returned)}.", "it should return a pair: return a, b")
         returned, name = returned[part], f"{name} [{part}]"
     if formula is None:
         require_answer(name, returned, expected, suspects, otherwise, terms, sizes)
@@ -161,7 +161,10 @@ def require_answer(
     # Wide enough for an answer in float32, and far below what any mistake makes.
     single = isinstance(returned, np.ndarray | np.generic) and returned.dtype == np.float32
     precision = 1e-3 if single else 1e-5
+    whole = isinstance(returned, np.ndarray) and returned.dtype.kind in "iu"
     returned, expected = as_array(name, returned), np.asarray(expected, dtype=float)
+    if whole and (expected % 1 != 0).any():
+        otherwise = "an integer array, which cuts off fractions: np.zeros(shape) is of floats"
     if returned.shape != expected.shape:
         fail(
             f"{name} has shape {returned.shape} and should have {expected.shape}.",
