@@ -132,10 +132,11 @@ def _check_size(args: argparse.Namespace, dtype: np.dtype[Any]) -> None:
     At least the weights between the hidden units and z, its means and its log-scales; the
     convolutional network has by default as many parameters as the dense one.
     """
-    hidden = 512 if args.hidden is None else args.hidden
+    hidden, told = 512, f"--latent-dim is {args.latent_dim}"
+    if args.hidden is not None:
+        hidden, told = args.hidden, f"--hidden is {args.hidden}, --latent-dim {args.latent_dim}"
     check_memory(
-        f"--latent-dim is {args.latent_dim}, with {hidden} hidden units: weights, gradient and "
-        "moments",
+        f"{told}: weights, gradient and moments",
         COPIES * 3 * args.latent_dim * hidden * dtype.itemsize,
         "Ask for fewer.",
     )
