@@ -14,6 +14,8 @@ KHAT = 0.7
 """Up to this weights can be trusted (Vehtari et al. 2024)."""
 MEAN_OFF, SD_OFF = 0.1, 0.1
 """An error of a mean, in standard deviations, and of a ratio of two, that count."""
+BELOW = 3.0
+"""Nats by which linear response's ELBO may be below full covariance's, beyond noise."""
 DISAGREE = 0.5
 """The same of two weighted moments, beyond what noise does to them."""
 CAUTION = 0.7
@@ -66,6 +68,17 @@ def several_modes(weighted: Sequence[ReportedMoments], names: tuple[str, ...]) -
         if max(worst["mean_error"], low, high) > DISAGREE:
             return f"weighted draws disagree on {worst['mean_error_of']}: several modes"
     return ""
+
+
+def far_below(log_w: Array, log_w_full: Array) -> str:
+    """A complaint where an ELBO, the mean of log p - log q (S,), is far below full covariance's.
+
+    Both are Gaussians: what the better one gains the other loses where log p is low, and neither
+    its moments nor weights of its draws say what is there.
+    """
+    gap = log_w_full.mean() - log_w.mean()
+    error = np.sqrt(log_w.var() / len(log_w) + log_w_full.var() / len(log_w_full))
+    return f"ELBO {gap:.0f} nats below full covariance's" if gap - 2 * error > BELOW else ""
 
 
 def complaint(

@@ -19,6 +19,7 @@ from bbvi.experiments.posterior_verdicts import (
     KHAT,
     ReportedMoments,
     complaint,
+    far_below,
     largest_errors,
     several_modes,
     value_and_distrust,
@@ -121,9 +122,11 @@ def examine(case: Case, rng: np.random.Generator, num_draws: int = 10_000) -> Ex
     full = _fit("full covariance", FullCovarianceGaussian(D), posterior, target, rng, S)
     diagonal = _fit("mean field", DiagonalGaussian(D), posterior, target, rng, S)
     response = _respond(diagonal, posterior, target, rng, S)
+    lost = "" if response is None else far_below(_log_weights(response), _log_weights(full))
     fitted = [full, *([] if response is None else [response])]
     weighted = {fit.method: _weighted(fit, posterior, target, rng, S) for fit in fitted}
-    best = min(weighted, key=lambda method: weighted[method].moments.khat)
+    sound = fitted[:1] if lost else fitted
+    best = min((fit.method for fit in sound), key=lambda method: weighted[method].moments.khat)
     truth = weighted[best].moments if weighted[best].moments.khat <= KHAT else None
     names = posterior.names
     modes = several_modes([fit.moments for fit in weighted.values()], names)
@@ -132,15 +135,16 @@ def examine(case: Case, rng: np.random.Generator, num_draws: int = 10_000) -> Ex
     if modes:
         truth = None
     # Where no weights can be trusted, linear response is better than nothing.
-    better = truth or (response.moments if response is not None else None)
+    better = truth or (response.moments if response is not None and not lost else None)
     parts = []
     for fit in (full, diagonal, *fitted[1:]):
         again = [weighted[fit.method]] if fit.method in weighted else []
         for part in (fit, *again):
-            said = ", ".join(filter(None, (part.said, modes)))
+            far = lost if fit is response else ""
+            said = ", ".join(filter(None, (part.said, far, modes)))
             why = complaint(part.moments, names, said, better)
             parts.append(_approximation(part, why))
-    evidence = _log_mean_weight(weighted[best].draws) if truth is not None else np.nan
+    evidence = float(log_mean_exp(_log_weights(weighted[best]))) if truth is not None else np.nan
     verdict = verdict_line(
         [(part.method, part.moments, part.complaint) for part in parts],
         diagonal.said or "mean field is at no maximum",
@@ -283,7 +287,7 @@ def _khat(draws: Draws) -> float:
 
 
 def _approximation(fit: _Fitted, why: str) -> Approximation:
-    log_w = (fit.draws.log_p - fit.draws.log_q)[:, 0]
+    log_w = _log_weights(fit)
     # Weights of an improper density may be out of all range: their error is infinite.
     with np.errstate(over="ignore"):
         error = float(log_w.std(ddof=1) / np.sqrt(len(log_w)))
@@ -291,5 +295,5 @@ def _approximation(fit: _Fitted, why: str) -> Approximation:
     return Approximation(fit.method, fit.moments, mean, error, fit.seconds, why)
 
 
-def _log_mean_weight(draws: Draws) -> float:
-    return float(log_mean_exp((draws.log_p - draws.log_q)[:, 0]))
+def _log_weights(fit: _Fitted) -> Array:
+    return (fit.draws.log_p - fit.draws.log_q)[:, 0]

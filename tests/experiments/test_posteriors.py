@@ -90,6 +90,22 @@ def test_two_modes_are_not_called_good(seed):
     assert found.verdict.endswith("trust none of these")
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_linear_response_far_below_full_covariance_is_not_good(seed):
+    """Neal's funnel, v ~ N(0, 3^2), w ~ N(0, exp(v)): sd of w is exp(2.25) = 9.49, not 0.9."""
+
+    def log_joint(z):
+        v, w = z[..., 0], z[..., 1:]
+        return -0.5 * (v / 3) ** 2 - 0.5 * anp.sum(w**2, axis=-1) * anp.exp(-v) - v
+
+    case = Case("funnel", Posterior(log_joint, 3, names=("v", "w1", "w2")), None)
+    examined = examine(case, np.random.default_rng(seed))
+    row = by_method(examined)
+    assert row["linear response"]["flagged"]
+    assert "nats below full covariance's" in examined.verdict
+    assert "trust none of these" in examined.verdict
+
+
 def test_what_is_refused():
     with pytest.raises(TypeError, match="case is Posterior"):
         examine(gaussian(0.0).posterior, np.random.default_rng(0))
