@@ -128,7 +128,8 @@ def report(sweep: Sweep) -> str:
     if sweep.rows:
         parts.append(
             "sum z: Monte Carlo and minibatch noise less the variance of other, single draws,\n"
-            "in standard errors."
+            "in standard errors.  The bias of the estimator itself is no part of these: see bbvi "
+            "variance\n--estimators."
         )
     misses = [
         abs(row[name] - row[f"exact_{name}"]) / row[f"{name}_se"]

@@ -55,7 +55,7 @@ def figure(rows: Sequence[Row], title: str) -> Figure:
             top.set_title(LABELS.get(method, method), fontsize=16)
             bottom.set_xlabel("steps of learning")
         panels[0, 0].set_ylabel("squared, per parameter")
-        panels[1, 0].set_ylabel("share of the\nmean squared error")
+        panels[1, 0].set_ylabel("share of the\nsum of these parts")
         handles = {label: h for axes in panels[0] for h, label in _labelled(axes)}
         fig.legend(handles.values(), handles, loc="outside lower center", ncols=4, fontsize=15)
     return fig
