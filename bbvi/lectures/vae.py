@@ -183,6 +183,7 @@ def train_vae(
             told = {"settings": settings, "computed_by": computed_by, **logs}
             save_checkpoint(folder, state, rng, len(rows), **told)
     verdict = course(as_trace(state.trace).elbo)
+    computed_by = [row for row in computed_by if row["from_epoch"] <= len(rows)]
     return VaeRun(
         network, state.theta, state.phi or {}, **logs, verdict=verdict, computed_by=computed_by
     )
