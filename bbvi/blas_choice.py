@@ -101,8 +101,8 @@ def explanation(variables: Mapping[str, str], file: Path | None = None) -> str:
     if known is None:
         return f"not measured yet: the next command that computes does, and keeps it in {file}"
     rates = f"{CANDIDATE} {known.after:.0f}, OpenBLAS's choice {known.before:.0f} GFLOP/s"
-    taken = known.kernel or "OpenBLAS's choice"
-    return f"takes {taken}: {rates}. Kept in {file}; delete this file to measure again"
+    does = f"takes {known.kernel}" if known.kernel else "keeps OpenBLAS's choice"
+    return f"{does}: {rates}. Kept in {file}; delete this file to measure again"
 
 
 def announcement(choice: Choice) -> str:

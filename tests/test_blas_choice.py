@@ -144,6 +144,8 @@ def test_the_doctor_tells_the_decision_its_place_and_how_to_undo_it(machine, tmp
     assert f"Kept in {file}; delete this file to measure again" in line
     assert "your choice" in blas_choice.explanation({doctor.VARIABLE: "Zen"}, file)
     assert machine["measured"] == measured
+    file.write_text(json.dumps({blas_choice._machine([HASWELL]): [None, 257, 260]}))
+    assert "keeps OpenBLAS's choice: SkylakeX 260" in blas_choice.explanation({}, file)
 
 
 def test_the_doctor_says_where_there_is_nothing_to_gain(machine, monkeypatch, capsys):
