@@ -63,17 +63,15 @@ class Difference(NamedTuple):
 
     def sentence(self, digits: int = 2) -> str:
         """A conclusion that claims no more than the data."""
-        if self.num_seeds < 2:
-            return (
-                f"{self.a} and {self.b}: one seed says nothing about others "
-                f"(difference {self.mean:.{digits}f})."
-            )
-        interval = (
-            f"{self.level:.0%} interval {self.low:.{digits}f} to {self.high:.{digits}f}, "
-            f"{self.num_seeds} seeds"
+        mean, low, high = (
+            f"{value:.3g}" if abs(value) >= 1e6 else f"{value:.{digits}f}"
+            for value in (self.mean, self.low, self.high)
         )
+        if self.num_seeds < 2:
+            return f"{self.a} and {self.b}: one seed says nothing about others (difference {mean})."
+        interval = f"{self.level:.0%} interval {low} to {high}, {self.num_seeds} seeds"
         if self.decided:
-            return f"{self.a} is ahead of {self.b} by {self.mean:.{digits}f} ({interval})."
+            return f"{self.a} is ahead of {self.b} by {mean} ({interval})."
         return f"{self.a} and {self.b} are not told apart ({interval} for the difference)."
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from bbvi.evaluation.paired import Difference
 from bbvi.experiments.compare_seeds import SeedComparison
-from bbvi.experiments.csv_and_json import format_table, write_csv
+from bbvi.experiments.csv_and_json import decimal, format_table, write_csv
 from bbvi.experiments.failures import failures_in_words, write_failures
 from bbvi.experiments.methods import Method, Settings
 from bbvi.experiments.problem import Problem
@@ -104,11 +104,11 @@ def _table(result: SeedComparison) -> str:
         {
             "method": line["method"],
             **({"seeds": str(line["seeds"])} if uneven else {}),
-            "train": f"{line['train_elbo']:.2f}",
+            "train": decimal(line["train_elbo"]),
             "held-out ELBO": _interval(line, "test_elbo"),
-            "log p(x)": f"{line['test_log_evidence']:.2f}",
-            "approx.": f"{line['approximation_gap']:.3f}",
-            "amort.": f"{line['amortization_gap']:.3f}",
+            "log p(x)": decimal(line["test_log_evidence"]),
+            "approx.": decimal(line["approximation_gap"], 3),
+            "amort.": decimal(line["amortization_gap"], 3),
             "s": f"{line['seconds']:.1f}",
             "s/new x": f"{line['seconds_per_new']:.0e}",
         }
@@ -208,7 +208,7 @@ def _crossed(rows: Sequence[dict[str, Any]]) -> str:
         line = {"theta learned by": f"{number} {learned_by}"}
         for other, method in enumerate(names, 1):
             at = [row for row in rows if (row["learned_by"], row["method"]) == (learned_by, method)]
-            line[str(other)] = f"{sum(row['test_elbo'] for row in at) / len(at):.2f}"
+            line[str(other)] = decimal(sum(row["test_elbo"] for row in at) / len(at))
         lines.append(line)
     head = "Held-out ELBO of the inference in a column at the theta in a row, means over seeds:"
     return f"{head}\n\n{format_table(lines, lines[0])}"
@@ -254,5 +254,5 @@ def _wrapped(text: str) -> str:
 def _interval(line: dict[str, Any], key: str) -> str:
     low, high = line[f"{key}_low"], line[f"{key}_high"]
     if line["seeds"] < 2:
-        return f"{line[key]:.2f}"
-    return f"{line[key]:.2f} [{low:.2f}, {high:.2f}]"
+        return decimal(line[key])
+    return f"{decimal(line[key])} [{decimal(low)}, {decimal(high)}]"

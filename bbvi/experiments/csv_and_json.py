@@ -44,6 +44,17 @@ def format_table(rows: Sequence[Row], columns: Iterable[str]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+def decimal(value: float, digits: int = 2) -> str:
+    """A number for a table or a picture; one of a million or more in three digits.
+
+    Examples
+    --------
+    >>> decimal(-12.345), decimal(1234567.0), decimal(0.5, 3)
+    ('-12.35', '1.23e+06', '0.500')
+    """
+    return f"{value:.3g}" if abs(value) >= 1e6 else f"{value:.{digits}f}"
+
+
 class _Lines(list[str]):
     """A list that csv can write to."""
 

@@ -1,17 +1,17 @@
 """The picture of `bbvi.experiments.compare_seeds`."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from bbvi.experiments.compare_results import IMPOSSIBLE
+from bbvi.experiments.csv_and_json import decimal
 from bbvi.plotting.lectures import draw_q
-from bbvi.plotting.style import COLORS, LINES, new_figure, styled
+from bbvi.plotting.style import COLORS, few_log_labels, line_look, new_figure, styled
 from bbvi.types import Array
 
 Row = Mapping[str, Any]
@@ -113,14 +113,9 @@ def learning_curves(axes: Axes, curves: Sequence[Row], methods: Sequence[str], c
         if not of_method:  # all its runs ended in errors
             continue
         budget, elbo = _by_seed(of_method, column)
-        mean, color = elbo.mean(axis=0), COLORS[number % len(COLORS)]
-        axes.plot(
-            budget,
-            mean,
-            color=color,
-            linestyle=LINES[number % len(LINES)],
-            label=LABELS.get(method, method),
-        )
+        mean, look = elbo.mean(axis=0), line_look(number)
+        color = look["color"]
+        axes.plot(budget, mean, label=LABELS.get(method, method), **look)
         if len(elbo) > 1:
             axes.fill_between(
                 budget, elbo.min(axis=0), elbo.max(axis=0), color=color, alpha=0.2, linewidth=0
@@ -133,7 +128,7 @@ def learning_curves(axes: Axes, curves: Sequence[Row], methods: Sequence[str], c
     span = max(highest) - min(lowest) or 1.0
     axes.set_ylim(min(lowest) - 0.15 * span, max(highest) + 0.05 * span)
     axes.set_xscale("log")
-    axes.xaxis.set_minor_formatter(FuncFormatter(partial(_three_of_a_decade, axes)))
+    few_log_labels(axes.xaxis)
     axes.set_xlabel("log-joint evaluations" if column == "evaluations" else "seconds")
     axes.set_ylabel("training ELBO per datapoint (nats)")
     axes.set_title(f"Learning, per {'evaluation' if column == 'evaluations' else 'second'}")
@@ -163,7 +158,7 @@ def held_out_dots(axes: Axes, rows: Sequence[Row], summary: Sequence[Row]) -> No
             axes.plot(ends, [place, place], color=color, linewidth=3)
         axes.plot(line["test_elbo"], place, "o", color=color, markersize=10)
         axes.annotate(
-            f"{line['test_elbo']:.2f}",
+            decimal(line["test_elbo"]),
             (line["test_elbo"], place),
             xytext=(0, 9),
             textcoords="offset points",
@@ -180,15 +175,6 @@ def held_out_dots(axes: Axes, rows: Sequence[Row], summary: Sequence[Row]) -> No
     axes.set_xlabel("held-out ELBO per datapoint (nats)")
     axes.set_title("New data: mean, 95 %, seeds" if rows else "New data: mean, 95 %")
     axes.grid(axis="y", visible=False)
-
-
-def _three_of_a_decade(axes: Axes, value: float, position: int | None = None) -> str:
-    """The label of a minor tick: 3, 30, ... where decades are few; more labels would overlap."""
-    low, high = axes.get_xlim()
-    power = int(np.floor(np.log10(value)))
-    if high > 100 * low or round(value / 10.0**power) != 3:
-        return ""
-    return rf"$\mathdefault{{3\times10^{{{power}}}}}$"
 
 
 def gap_bars(axes: Axes, summary: Sequence[Row]) -> None:

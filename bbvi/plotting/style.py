@@ -1,14 +1,17 @@
 """The one style of all figures: colour-blind safe, ordered in grey, readable from the back row."""
 
 import io
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import matplotlib
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 from PIL import Image
 
 from bbvi.files import write_atomically
@@ -17,6 +20,18 @@ from bbvi.files import write_atomically
 COLORS = ("#0072B2", "#E69F00", "#000000", "#D55E00", "#56B4E9", "#009E73", "#CC79A7", "#999999")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)))
+
+
+def line_look(number: int) -> dict[str, Any]:
+    """Of line number 0, 1, ...: colour and dashes together are unique up to 64.
+
+    The second eight have marks besides: in grey, dashes alone are hard to tell apart.
+    """
+    turn, place = divmod(number, len(COLORS))
+    look = {"color": COLORS[place], "linestyle": LINES[(place + turn) % len(LINES)]}
+    marks = {"marker": MARKERS[(turn - 1 + place) % len(MARKERS)], "markevery": 0.12}
+    return look | (marks if turn else {})
+
 
 STYLE: Any = {
     "font.size": 13,
@@ -48,6 +63,37 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def few_log_labels(axis: Axis) -> None:
+    """Label a logarithmic axis that shows less than two decades: two to five ticks, no overlap.
+
+    Call it when the limits are final.  A longer axis gets its labels at decades alone.
+    """
+    low, high = sorted(float(end) for end in axis.get_view_interval())
+    axis.set_minor_formatter(NullFormatter())
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for parts in ((1,), (1, 3), (1, 2, 5)):
+        ticks = [part * 10.0**power for power in powers for part in parts]
+        ticks = [tick for tick in ticks if low * (1 - 1e-9) <= tick <= high * (1 + 1e-9)]
+        if len(ticks) > 1:
+            break
+    else:
+        ticks = [t for t in MaxNLocator(4).tick_values(low, high) if low <= t <= high]
+        axis.set_minor_locator(NullLocator())
+    if len(parts) > 1:
+        axis.set_major_locator(FixedLocator(ticks))
+        axis.set_major_formatter(FuncFormatter(_log_label))
+
+
+def _log_label(value: float, position: int | None = None) -> str:
+    """0.3, 20 or 3 x 10^-7."""
+    if 1e-3 <= value < 1e5:
+        return f"{value:.6g}"
+    power = math.floor(math.log10(value) + 1e-9)
+    part = f"{value / 10.0**power:.4g}"
+    times = "" if part == "1" else rf"{part}\times"
+    return rf"$\mathdefault{{{times}10^{{{power}}}}}$"
 
 
 PICTURES: dict[str, Any] = {

@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from bbvi.plotting.style import COLORS, LINES, MARKERS, new_figure, styled
+from bbvi.plotting.style import COLORS, LINES, MARKERS, few_log_labels, new_figure, styled
 from bbvi.plotting.variance_ranking import ranking_figure
 from bbvi.plotting.variance_rows import (
+    MEASURED,
     Row,
     base_point,
     bias_in_words,
@@ -128,6 +129,7 @@ def curves_figure(rows: Sequence[Row], block: str, title: str) -> Figure:
         for axes in panels[::across]:
             axes.set_ylabel(f"variance of the gradient in the {block}\n(per parameter)")
         panels[0].set_ylim(bottom, _top(every))
+        few_log_labels(panels[0].yaxis)
         handles = _handles(names, rows)
         if any(row["variance"] < bottom for row in every):
             handles.append(Line2D([], [], label="zero, up to rounding", **ZERO_LOOK))
@@ -155,6 +157,7 @@ def frequency_figure(rows: Sequence[Row], block: str) -> Figure:
             f"A wavy integrand turns the ranking over\n({caption(fixed)}, $\\sigma = 1$)"
         )
         axes.set_ylim(bottom, _top(shown))
+        few_log_labels(axes.yaxis)
         handles = _handles(names, rows)
         if any(row["variance_exists"] is False for row in shown):
             handles.append(Line2D([], [], label="does not exist", **NO_VARIANCE_LOOK))
@@ -191,10 +194,12 @@ def curves(
         axes.set_xlim(-0.25, len(places) - 0.75)
     else:
         axes.set_xscale("log")
-        axes.xaxis.set_minor_locator(NullLocator())
-        if column != "evaluations":
+        if column == "evaluations":
+            few_log_labels(axes.xaxis)
+        else:
             axes.xaxis.set_major_locator(FixedLocator(places))
             axes.set_xticklabels([f"{place:g}" for place in places])
+        axes.xaxis.set_minor_locator(NullLocator())
 
 
 def drawn_estimators(rows: Sequence[Row]) -> list[str]:
@@ -231,7 +236,9 @@ def _look(name: str, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _handles(names: Sequence[str], rows: Sequence[Row]) -> list[Line2D]:
-    bias = {row["estimator"]: bias_in_words(row) for row in rows}
+    words = {(row["estimator"], bias_in_words(row)) for row in rows}
+    # Measured at one point is measured.
+    bias = dict(sorted(words, key=lambda pair: pair[1] == MEASURED))
     return [
         Line2D([], [], label=f"{name} ({bias[name]})" if bias[name] else name, **_look(name, names))
         for name in names

@@ -8,11 +8,18 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bbvi.experiments.variance import SPREAD_OVER
-from bbvi.plotting.style import COLORS, new_figure, styled
-from bbvi.plotting.variance_rows import Row, base_point, bias_in_words, caption, matching
+from bbvi.plotting.style import COLORS, few_log_labels, new_figure, styled
+from bbvi.plotting.variance_rows import (
+    MEASURED,
+    Row,
+    base_point,
+    bias_in_words,
+    caption,
+    matching,
+)
 
 USES = {"values": (COLORS[0], "o"), "gradients in z": (COLORS[3], "D")}
-FACES = {"biased": "white", "bias unknown": "#c8c8c8"}
+FACES = {"biased": "white", MEASURED: "#fff2a8", "bias unknown": "#c8c8c8"}
 """What fills the mark of an estimator whose bias is not known to be none."""
 NO_VARIANCE: Any = {"fontsize": 13, "fontweight": "bold", "color": "#b00020"}
 """The look of a variance that does not exist."""
@@ -96,6 +103,7 @@ def dots(axes: Axes, rows: Sequence[Row], cost: str) -> None:
     axes.set_xscale("log")
     low, high = axes.get_xlim()
     axes.set_xlim(low, high * 6)
+    few_log_labels(axes.xaxis)
     bounds = ["" if row["estimates"] == "ELBO" else f"  ({row['estimates']} bound)" for row in rows]
     names = [row["estimator"] + bound + _learned(row) for row, bound in zip(rows, bounds)]
     axes.set_yticks(range(len(rows)), names, fontsize=12)

@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 Row = Mapping[str, Any]
+MEASURED = "biased, measured"
+LARGE = 5.0
+"""Standard errors from the exact gradient, beyond which a bias of unknown size is told as one."""
 
 
 def pictures(rows: Sequence[Row]) -> list[tuple[str, str, list[Row]]]:
@@ -34,7 +37,11 @@ def bias_in_words(row: Row) -> str:
     """What a legend says of an estimator's bias; empty where it has none."""
     if row["unbiased"]:
         return ""
-    return "bias unknown" if row.get("bias_declared") == "unknown" else "biased"
+    if row.get("bias_declared") != "unknown":
+        return "biased"
+    # Of what has no variance, standard errors say nothing.
+    z = None if row.get("variance_exists") is False else row.get("bias_z")
+    return MEASURED if z is not None and abs(z) > LARGE else "bias unknown"
 
 
 def distinct(rows: Sequence[Row], column: str) -> list[Any]:

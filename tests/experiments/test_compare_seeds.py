@@ -219,6 +219,16 @@ def test_the_slides_have_a_line_a_band_and_dots_for_each_method(result):
     assert len(posteriors) == 2 * len(TWO)
 
 
+def test_large_numbers_have_few_digits(result):
+    lost = dict.fromkeys(("train_elbo", "test_elbo", "test_elbo_low", "test_elbo_high"), -1.5e20)
+    far = result._replace(summary=[line | lost for line in result.summary])
+    text = report(IRIS(), far)
+    assert "-1.5e+20 [-1.5e+20, -1.5e+20]" in text
+    assert not re.search(r"\d{8}", text)
+    drawn = plotting.slides(far.rows, far.summary, far.curves, [], {}, None, "title")
+    assert "-1.5e+20" in [text.get_text() for text in drawn["compare_new_data"].axes[0].texts]
+
+
 def test_curves_of_two_budgets_do_not_stand_under_the_title_of_one(result):
     many = result.rows, result.summary, result.curves, []
     of_both = plotting.slides(*many, {}, None, "at equal evaluations", result.curves, "of both")

@@ -3,7 +3,7 @@
 import matplotlib
 import pytest
 
-from bbvi.plotting.style import new_figure, save, styled
+from bbvi.plotting.style import few_log_labels, line_look, new_figure, save, styled
 
 
 @pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
@@ -26,3 +26,27 @@ def test_a_picture_needs_no_latex(tmp_path, monkeypatch, kind):
         figure.subplots().set_title(r"$\lambda$")
         with pytest.raises(RuntimeError, match="latex"):
             figure.savefig(tmp_path / f"no.{kind}")
+
+
+def test_lines_differ_in_colour_and_dashes():
+    looks = [(line_look(n)["color"], line_look(n)["linestyle"]) for n in range(20)]
+    assert len(set(looks)) == 20
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "labels"),
+    [
+        (0.25, 9.0, ["0.3", "1", "3"]),
+        (2e-7, 9e-7, [r"2\times10^{-7}", r"5\times10^{-7}"]),
+        (12.0, 13.5, ["12", "12.4", "12.8", "13.2"]),
+    ],
+)
+def test_a_short_logarithmic_axis_has_labels(low, high, labels):
+    figure = new_figure(4, 2)
+    axes = figure.subplots()
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    few_log_labels(axes.xaxis)
+    figure.draw_without_rendering()
+    texts = [label.get_text() for label in axes.get_xticklabels()]
+    assert [text.removeprefix("$\\mathdefault{").removesuffix("}$") for text in texts] == labels

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -95,6 +97,38 @@ def test_a_legend_calls_biased_only_what_is_known_to_be():
     assert texts[:3] == ["own (bias unknown)", "spsa (biased)", "nvil"]
     (legend,) = ranking_figure(rows[2:], "mean", "title").legends
     assert not any("bias" in text.get_text() for text in legend.get_texts())
+
+
+def test_a_bias_of_unknown_size_that_was_measured_is_told_as_one():
+    unknown = {"unbiased": False, "bias_declared": "unknown"}
+    seen = {"own": 65.0, "near": -4.0, "nobody-knows": None}
+    rows = [ranked(name, 1.0) | unknown | {"bias_z": z} for name, z in seen.items()]
+    rows += [ranked("wild", 1.0, exists=False) | unknown | {"bias_z": 65.0}]
+    (legend,) = ranking_figure(rows, "mean", "title").legends
+    texts = [text.get_text() for text in legend.get_texts()]
+    assert [text for text in texts if "bias" in text] == ["biased, measured", "bias unknown"]
+    other = ranked("own", 1.0) | unknown | {"samples": 1, "bias_z": 2.0}
+    for order in ([*rows, other], [other, *rows]):
+        (legend,) = curves_figure(order, "mean", "title").legends
+        texts = {text.get_text() for text in legend.get_texts()}
+        assert {"own (biased, measured)", "near (bias unknown)", "wild (bias unknown)"} <= texts
+
+
+@pytest.mark.parametrize("reach", [1.0, 3.0, 30.0, 1e4])
+def test_logarithmic_axes_have_a_few_labels_that_do_not_overlap(reach):
+    rows = [ranked("nvil", 0.07), ranked("reparameterized", 0.07 * reach)]
+    curves = [made | {"samples": S, "evaluations": S} for made in rows for S in (1, 4)]
+    rankings = ranking_figure(rows, "mean", "title")
+    by_cost = curves_figure(curves, "mean", "title")
+    axes = [rankings.axes[0].xaxis, rankings.axes[1].xaxis, by_cost.axes[0].yaxis]
+    for axis in [*axes, by_cost.axes[1].xaxis]:
+        axis.get_figure().draw_without_rendering()
+        low, high = axis.get_view_interval()
+        ticks = [tick for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+        boxes = [tick.label1.get_window_extent() for tick in ticks if tick.label1.get_text()]
+        assert 2 <= len(boxes) <= 7
+        assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+        assert not any(label.get_text() for label in axis.get_minorticklabels())
 
 
 def test_a_variance_that_is_no_number_does_not_make_others_zero():
