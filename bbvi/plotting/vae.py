@@ -13,6 +13,9 @@ from bbvi.lectures.latent_space import VaePictures
 from bbvi.plotting.style import COLORS, MARKERS, new_figure, styled
 from bbvi.types import Array
 
+DISTRUST = 0.05
+"""Share of images with too high a k-hat above which a mean log p(x) is drawn hollow."""
+
 
 def tile(images: Array, columns: int, side: int | None = None) -> Array:
     """One picture of many square images (M, side^2), left to right, then down, with thin gaps."""
@@ -152,23 +155,51 @@ def vae_figures(
 
 
 def networks_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """Held-out ELBO and log p(x) of two networks and budgets: a line for each seed."""
+    """Held-out ELBO and log p(x) of two networks and budgets: a point for each seed.
+
+    Points of log p(x) are hollow where the k-hat of more than 5 % of the images is too high; up to
+    three seeds have the share above each point, up to six have a legend.
+    """
     groups = list(dict.fromkeys((row["network"], row["budget"]) for row in rows))
     names = ["dense", *(f"convolutional,\nequal {budget}" for _, budget in groups[1:])]
     seeds = list(dict.fromkeys(row["seed"] for row in rows))
+    numbered = len(seeds) <= 3
+    apart = min(0.24, 0.6 / len(seeds))
     with styled():
-        figure = new_figure(10, 4.5)
+        figure = new_figure(11, 5)
         panels = figure.subplots(1, 2, sharey=True)
-        for axes, key, title in zip(
-            panels, ("held_out_elbo", "log_evidence"), ("ELBO", "log p(x), by PSIS")
-        ):
-            for i, seed in enumerate(seeds):
-                values = [row[key] for row in rows if row["seed"] == seed]
-                style = {"color": COLORS[i % len(COLORS)], "marker": MARKERS[i % len(MARKERS)]}
-                axes.plot(range(len(values)), values, **style, label=f"seed {seed}")
+        for i, seed in enumerate(seeds):
+            chosen = [row for row in rows if row["seed"] == seed]
+            across = np.arange(len(chosen)) + apart * (i - (len(seeds) - 1) / 2)
+            style = {"color": COLORS[i % len(COLORS)], "marker": MARKERS[i % len(MARKERS)]}
+            for axes, key in zip(panels, ("held_out_elbo", "log_evidence")):
+                # Thin: it tells which points are one seed's, and is no trend.
+                values = [row[key] for row in chosen]
+                axes.plot(across, values, color=style["color"], linewidth=0.8, alpha=0.25)
+                for at, value, row in zip(across, values, chosen):
+                    hollow = key == "log_evidence" and row["untrusted"] > DISTRUST
+                    face = {"markerfacecolor": "white"} if hollow else {}
+                    axes.plot(at, value, **style, **face, markersize=9, markeredgewidth=2, ls="")
+            panels[0].plot([], [], **style, markersize=9, ls="", label=f"seed {seed}")
+            if numbered:
+                for at, row in zip(across, chosen):
+                    _above(panels[1], at, row["log_evidence"], f"{row['untrusted']:.0%}")
+        for axes, title in zip(panels, ("ELBO", "log p(x), by PSIS")):
             axes.set_xticks(range(len(names)), names)
-            axes.margins(x=0.1)
+            axes.grid(False, axis="x")
+            axes.margins(x=0.1, y=0.1)
             axes.set_title(f"{title}, held out")
         panels[0].set_ylabel("nats per image, higher is better")
-        panels[1].legend()
+        told = "numbers: images with too high a k-hat; " if numbered else ""
+        told += f"hollow: over {DISTRUST:.0%}"
+        if not numbered:
+            told += " of the images have too high a k-hat"
+        panels[1].set_xlabel(told, fontsize=12)
+        if len(seeds) <= 6:
+            figure.legend(loc="outside right center")
     return figure
+
+
+def _above(axes: Axes, across: float, up: float, text: str) -> None:
+    """A few letters above a point."""
+    axes.annotate(text, (across, up), (0, 9), textcoords="offset points", ha="center", fontsize=12)
