@@ -104,6 +104,7 @@ LOOK_UPS = {
     "new data": ("which.html", "theta is known, new data"),
     "run on a cluster": ("howto/cluster.html", "dask scheduler"),
     "sticking the landing": ("estimators/sticking-the-landing.html", "Derivation"),
+    "convolutions": ("howto/convolutions.html", "stands wherever a"),
     "my own data": ("howto/data.html", "compare --dataset my.csv"),
     "discrete latents": ("estimators/index.html", "DisARM"),
     "open a notebook": ("students.html", "jupyter lab notebooks"),
