@@ -1,6 +1,7 @@
 """``bbvi networks``: the dense and the convolutional autoencoder, equal parameters."""
 
 import argparse
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,14 @@ from bbvi.cli.output import (
 from bbvi.cli.parser import COMMANDS, examples
 from bbvi.environment import environment
 from bbvi.experiments.csv_and_json import format_table, write_csv
-from bbvi.experiments.feasibility import check_training
+from bbvi.experiments.results import read_results
 from bbvi.experiments.store import finish
-from bbvi.lectures.dense_and_convolutional import dense_and_convolutional
+from bbvi.lectures.dense_and_convolutional import FEWEST_SAMPLES, RUNS, dense_and_convolutional
 from bbvi.lectures.images import load_images
-from bbvi.lectures.networks import lecture_network
-from bbvi.nets import astype
 from bbvi.plotting.vae import networks_figure
-from bbvi.validation import as_count
+from bbvi.validation import as_count, as_steps
+
+Row = dict[str, Any]
 
 COLUMNS = {
     "seed": "d", "network": "s", "budget": "s", "epochs": "d", "seconds": ".1f",
@@ -42,7 +43,8 @@ def add_parser(subparsers: Any) -> None:
         description="Train the lecture's autoencoder and a convolutional one of as many "
         "parameters, the latter for as many seconds and for as many epochs, over several seeds; "
         "compare their held-out ELBO and log p(x), by Pareto-smoothed importance sampling with "
-        "the share of images whose k-hat is too high.",
+        "the share of images whose k-hat is too high.  The same command goes on after the last row "
+        "of an interrupted run, and draws a finished one's picture again.",
         epilog=examples(
             "bbvi networks --epochs 50 --latent-dim 8",
             "bbvi networks --dataset mnist --root mnist --seeds 5",
@@ -65,38 +67,71 @@ def run(args: argparse.Namespace) -> int:
     """Train, evaluate; print and write a row for each run, and the picture."""
     out = args.out or Path("bbvi-out") / f"networks-{args.dataset}"
     first = as_count("--seed", args.seed, minimum=0)
-    seeds = range(first, first + as_count("--seeds", args.seeds))
-    images = load_images(
-        args.dataset, np.random.default_rng(first), root=args.root, download=args.download
-    )
-    x = images.train.x
-    network = lecture_network(x.shape[1], latent_dim=args.latent_dim)
-    rng, what = np.random.default_rng(first), f"{len(seeds)} seeds of {args.epochs} epochs"
-    told = network.model, network.family, astype(network.model.init(rng), x.dtype), x[:512], what
-    check_training(*told, 2 * len(seeds) * args.epochs * len(x), max_seconds(args))
+    seeds = range(first, first + as_steps("--seeds", args.seeds))
+    for option in ("epochs", "latent_dim", "images"):
+        as_count(f"--{option.replace('_', '-')}", getattr(args, option))
+    as_count("--samples", args.samples, FEWEST_SAMPLES)
     with output(args, out):
-        rows: list[dict[str, Any]] = []
-
-        def report(row: dict[str, Any]) -> None:
-            # Written as they come: an hour's run may be interrupted.
-            rows.append(row)
-            write_csv(out / "networks.csv", rows)
-            print(
-                ", ".join(f"{key} {row[key]:{form}}" for key, form in COLUMNS.items()), flush=True
-            )
-
-        dense_and_convolutional(
-            images,
-            seeds,
-            np.random.default_rng,
-            latent_dim=args.latent_dim,
-            epochs=args.epochs,
-            num_images=args.images,
-            num_samples=args.samples,
-            report=report,
-        )
+        before = read_results(out)
+        rows = finished_rows(out, before.tables.get("networks", []), seeds)
+        complete = len(rows) == len(RUNS) * len(seeds)
+        if complete:
+            print(f"{out} holds all {len(rows)} rows of this run: only its picture is drawn again")
+        else:
+            compute(args, out, seeds, rows)
         save_pictures(args, networks_figure(rows), out / "networks.png")
-        finish(out, {"command": arguments_of(args), "environment": environment()})
+        # A picture drawn again says nothing about how its rows were made.
+        if not (complete and before.command):
+            finish(out, {"command": arguments_of(args), "environment": environment()})
     lines = [{key: f"{row[key]:{form}}" for key, form in COLUMNS.items()} for row in rows]
     print(f"\n{format_table(lines, tuple(COLUMNS))}\n\nrows, manifest and picture are in {out}")
     return 0
+
+
+def finished_rows(out: Path, rows: list[Row], seeds: range) -> list[Row]:
+    """The rows of an earlier run of the same command.
+
+    Raises
+    ------
+    ValueError
+        If they are not its first ones: somebody has changed the file.
+    """
+    keys = ((seed, network, budget) for seed in seeds for network, budget in RUNS)
+    for i, (row, wanted) in enumerate(zip_longest(rows, islice(keys, len(rows)))):
+        key = tuple(row.get(name) for name in ("seed", "network", "budget"))
+        numbers = [row.get(name) for name in COLUMNS if name not in ("network", "budget")]
+        if key != wanted or not all(isinstance(number, int | float) for number in numbers):
+            raise ValueError(
+                f"{out / 'networks.csv'} is not as this command wrote it: row {i + 1} is {key}; "
+                f"expected {wanted or 'no more rows'}, with its numbers. Delete the file to begin "
+                "anew, or choose another folder (--out)."
+            )
+    return rows
+
+
+def compute(args: argparse.Namespace, out: Path, seeds: range, rows: list[Row]) -> None:
+    """Append to ``rows`` what is missing, and write them as they come."""
+    if rows:
+        print(f"{out} holds {len(rows)} of {len(RUNS) * len(seeds)} rows: going on after them")
+    images = load_images(
+        args.dataset, np.random.default_rng(seeds[0]), root=args.root, download=args.download
+    )
+
+    def report(row: Row) -> None:
+        # Written as they come: an hour's run may be interrupted.
+        rows.append(row)
+        write_csv(out / "networks.csv", rows)
+        print(", ".join(f"{key} {row[key]:{form}}" for key, form in COLUMNS.items()), flush=True)
+
+    dense_and_convolutional(
+        images,
+        seeds,
+        np.random.default_rng,
+        latent_dim=args.latent_dim,
+        epochs=args.epochs,
+        num_images=args.images,
+        num_samples=args.samples,
+        report=report,
+        finished=tuple(rows),
+        allowed_seconds=max_seconds(args),
+    )

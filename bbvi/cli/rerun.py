@@ -16,10 +16,7 @@ from bbvi.experiments.store import check_folder
 from bbvi.lectures.training_folder import in_words
 
 RERUNNABLE = ("compare", "variance", "posteriors", "uses", "vae", "figures", "reproduce")
-"""Commands that record all of their arguments, and whose numbers no clock decides.
-
-Not `networks`: it trains for as many seconds as another network took.
-"""
+"""Commands that record all of their arguments, and whose numbers no clock decides."""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -79,9 +76,16 @@ def arguments_again(before: Results) -> argparse.Namespace:
     Raises
     ------
     ValueError
-        If the folder does not tell, or the command has no such argument any more.
+        If the folder does not tell, or a clock decided its numbers, or the command has no such
+        argument any more.
     """
     command = before.command.get("command")
+    if command == "networks":
+        raise ValueError(
+            f"{before.folder} is of bbvi networks, whose second network trains by the clock, for "
+            "as many seconds as the first one took: its numbers cannot come again. Run its "
+            "manifest's command with another --out, and compare the rows of equal epochs."
+        )
     if command not in RERUNNABLE:
         raise ValueError(
             f"{before.folder} does not tell the arguments that it was made with (its manifest's "

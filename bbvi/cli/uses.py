@@ -55,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
     """Learn, classify, restore; print and write both tables and the pictures."""
     out = args.out or Path("bbvi-out") / f"uses-{args.dataset}"
     check_folder(out)
+    as_count("--hidden", args.hidden)
+    as_count("--images", args.images, minimum=2)
     latent_dim, steps = DEFAULTS[args.dataset]
     data_rng, rng = np.random.default_rng(as_count("--seed", args.seed, minimum=0)).spawn(2)
     images = load_images(args.dataset, data_rng, root=args.root, download=args.download)

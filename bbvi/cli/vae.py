@@ -75,6 +75,8 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train, log, write rows and pictures."""
     as_count("--latent-dim", args.latent_dim, minimum=2)
+    if args.hidden is not None:
+        as_count("--hidden", args.hidden)
     name = f"vae-{args.dataset}" + ("-conv" if args.network == "conv" else "")
     out = args.out or Path("bbvi-out") / name
     seed = as_count("--seed", args.seed, minimum=0)

@@ -50,10 +50,17 @@ def check_training(
     longest: float,
 ) -> None:
     """Raise TooMuchError if so many evaluations of minibatches like x do not fit into the time."""
+    rate = seconds_per_evaluation_of(model, family, theta, x)
+    check_time(what, product(evaluations, rate), longest)
+
+
+def seconds_per_evaluation_of(
+    model: Model, family: Family, theta: Theta, x: Array, num_samples: int = 1
+) -> float:
+    """`seconds_per_evaluation` of a model's minibatch x."""
     lam = family.init(len(x)).astype(x.dtype)
     target = backends.unchecked_target(model, theta, x)
-    rate = seconds_per_evaluation(family, target, lam)
-    check_time(what, product(evaluations, rate), longest)
+    return seconds_per_evaluation(family, target, lam, num_samples)
 
 
 def check_network(what: str, networks: Iterable[MLP | ConvNet], dtype: Any) -> None:

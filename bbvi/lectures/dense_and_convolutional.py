@@ -1,12 +1,13 @@
 """The lecture's network beside a convolutional one: equal parameters, equal seconds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from bbvi import backends
 from bbvi.datasets import Dataset
+from bbvi.experiments.feasibility import check_network, seconds_per_evaluation_of
 from bbvi.lectures.evidence import error_of_mean, quiet_psis, tight_proposal
 from bbvi.lectures.images import Images
 from bbvi.lectures.networks import (
@@ -17,9 +18,16 @@ from bbvi.lectures.networks import (
     num_parameters,
 )
 from bbvi.lectures.vae import VaeRun, evaluate_encoder, train_vae
+from bbvi.limits import DAY, check_time, product
+from bbvi.nets import astype
 from bbvi.validation import as_count
 
 Row = dict[str, Any]
+RUNS = (("dense", "epochs"), ("conv", "seconds"), ("conv", "epochs"))
+"""Of each seed, in this order: the second needs the first one's seconds."""
+STEP_1_SAMPLES = 8
+FEWEST_SAMPLES = 25
+"""That `bbvi.evaluation.log_evidence_psis` takes."""
 
 
 def dense_and_convolutional(
@@ -33,6 +41,8 @@ def dense_and_convolutional(
     num_samples: int = 1000,
     refine_steps: int = 100,
     report: Callable[[Row], Any] | None = None,
+    finished: Sequence[Row] = (),
+    allowed_seconds: float = DAY,
 ) -> list[Row]:
     """Train both networks, of equally many parameters, and evaluate them on held-out images.
 
@@ -55,7 +65,11 @@ def dense_and_convolutional(
         Held-out images for log p(x), samples for each, and steps of Step 1 for the proposal
         (`bbvi.lectures.evidence.tight_proposal`).
     report : callable, optional
-        Called with each row.
+        Called with each new row.
+    finished : sequence of dict
+        Rows of an earlier call with the same arguments: they are not computed again.
+    allowed_seconds : float
+        If all rows that are left would take longer, nothing is begun.
 
     Returns
     -------
@@ -67,46 +81,80 @@ def dense_and_convolutional(
     Raises
     ------
     TypeError, ValueError
-        If a count is not a whole number of at least 1.
+        If a count is not a whole number of at least 1, or num_samples is below 25, or
+        ``allowed_seconds`` are too little (`bbvi.limits.TooMuchError`).
     """
     as_count("epochs", epochs)
     num_images = min(as_count("num_images", num_images), len(images.test.x))
+    evidence = (
+        num_images,
+        as_count("num_samples", num_samples, FEWEST_SAMPLES),
+        as_count("refine_steps", refine_steps),
+    )
     width = images.train.x.shape[1]
     dense = lecture_network(width, latent_dim=latent_dim)
+    told = f"latent_dim is {latent_dim}"
+    check_network(told, [dense.encoder, dense.model.decoder], images.train.x.dtype)
     convolutional = convolutional_network(width, latent_dim=latent_dim)
+    known = {(row["seed"], row["network"], row["budget"]): row for row in finished}
+    networks = {"dense": dense, "conv": convolutional}
+    _check_time(networks, images, len(seeds), known, epochs, *evidence, allowed_seconds)
     rows: list[Row] = []
     for seed in seeds:
-        seconds = np.inf
-        for name, network, budget in (
-            ("dense", dense, "epochs"),
-            ("conv", convolutional, "seconds"),
-            ("conv", convolutional, "epochs"),
-        ):
-            few = budget == "epochs"
-            trained = train_vae(
-                network,
-                images.train.x,
-                rng_of(seed),
-                epochs=epochs if few else 1000,
-                batch_size=images.batch_size,
-                tolerance=np.inf,
-                max_seconds=np.inf if few else seconds,
-                progress=False,
-            )
-            if name == "dense":
-                seconds = trained.epochs[-1]["seconds"]
-            row = {"seed": seed, "network": name, "budget": budget} | _evaluated(
-                trained,
-                images.test,
-                rng_of(seed).spawn(1)[0],
-                num_images,
-                num_samples,
-                refine_steps,
-            )
+        for name, budget in RUNS:
+            row = known.get((seed, name, budget))
+            if row is None:
+                timed = budget == "seconds"
+                # Judged above, as a whole.
+                trained = train_vae(
+                    networks[name],
+                    images.train.x,
+                    rng_of(seed),
+                    epochs=1000 if timed else epochs,
+                    batch_size=images.batch_size,
+                    tolerance=np.inf,
+                    max_seconds=rows[-1]["seconds"] if timed else np.inf,
+                    progress=False,
+                    allowed_seconds=np.inf,
+                )
+                numbers = _evaluated(trained, images.test, rng_of(seed).spawn(1)[0], *evidence)
+                row = {"seed": seed, "network": name, "budget": budget} | numbers
+                if report is not None:
+                    report(row)
             rows.append(row)
-            if report is not None:
-                report(row)
     return rows
+
+
+def _check_time(
+    networks: Mapping[str, Network],
+    images: Images,
+    num_seeds: int,
+    known: Mapping[tuple[int, str, str], Row],
+    epochs: int,
+    num_images: int,
+    num_samples: int,
+    refine_steps: int,
+    allowed_seconds: float,
+) -> None:
+    """Raise TooMuchError if training and log p(x) of the rows that are left do not fit the time.
+
+    An evaluation's gradient is not counted, nor is the training of equal seconds.
+    """
+    x, seconds = images.train.x, 0.0
+    # Step 1 of the proposal, diagonal and full, and then the samples of z.
+    evidence = num_images * (2 * refine_steps * STEP_1_SAMPLES + num_samples)
+    rates = {}
+    for name, (model, family, _) in networks.items():
+        # The rate is that of any numbers.
+        theta = astype(model.init(np.random.Generator(np.random.PCG64(0))), x.dtype)
+        rates[name] = seconds_per_evaluation_of(model, family, theta, x[:512], num_samples)
+    for run in RUNS:
+        left = num_seeds - sum(key[1:] == run for key in known)
+        training = epochs * len(x) if run[1] == "epochs" else 0
+        seconds += product(left, training + evidence, rates[run[0]])
+    left = len(RUNS) * num_seeds - len(known)
+    what = f"epochs is {epochs}, images {num_images}, samples {num_samples}, in {left} runs"
+    check_time(what, seconds, allowed_seconds)
 
 
 def _evaluated(
@@ -122,7 +170,9 @@ def _evaluated(
     chosen = test.x[np.sort(rng.permutation(len(test.x))[:num_images])]
     held_out = evaluate_encoder(network, theta, phi, test.x, rng, num_samples=4)
     lam, _ = backends.encode(network.encoder, phi, chosen)
-    full, tight = tight_proposal(network, theta, lam, chosen, rng, num_steps=refine_steps)
+    full, tight = tight_proposal(
+        network, theta, lam, chosen, rng, num_steps=refine_steps, num_samples=STEP_1_SAMPLES
+    )
     target = backends.target(network.model, theta, chosen)
     psis = quiet_psis(full, target, tight, rng, num_samples)
     last = trained.epochs[-1]
