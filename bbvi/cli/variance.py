@@ -116,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
     write(args, out, sweep, seconds)
     print(report(sweep))
     print(f"\n{seconds:.0f} s; rows, manifest and figures are in {out}")
-    return 1 if sweep.failures else 0
+    return 1 if sweep.failures or not variance_rows.pictures(sweep.rows) else 0
 
 
 def grid_from(args: argparse.Namespace) -> tuple[Grid, dict[str, Specification]]:
@@ -192,6 +192,9 @@ def report(sweep: Sweep) -> str:
         parts.append(
             f"var x eval: the evaluations beforehand are spread over {SPREAD_OVER:,} gradients."
         )
+    doubts = variance_rows.not_finite_in_words(sweep.rows)
+    if doubts:
+        parts.append("\n".join(f"caution: {doubt}" for doubt in doubts))
     if sweep.failures:
         parts.append(failures_in_words(sweep.failures))
     return "\n\n".join(parts)

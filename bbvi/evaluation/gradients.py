@@ -191,7 +191,10 @@ def gradient_statistics(
         statistics = _confirmed(statistics, sums, more, blocks)
     if isinstance(family, Relaxable):
         # Finitely many z, hence finitely many gradients: there are all moments.
-        statistics = [b._replace(tail_index=np.nan, variance_exists=True) for b in statistics]
+        statistics = [
+            b if b.not_finite else b._replace(tail_index=np.nan, variance_exists=True)
+            for b in statistics
+        ]
     if theta.count:
         known = None if exact_theta is None else _flat(exact_theta)
         statistics.append(theta.statistics("theta", known, level, bootstrap))

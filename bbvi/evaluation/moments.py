@@ -35,6 +35,9 @@ class BlockStatistics(NamedTuple):
     variance_exists : bool or None
         False where k says that ``variance`` is infinite, see `bbvi.evaluation.tail_index`; None
         where there are too few replicates to tell.
+    not_finite : int
+        Replicates whose gradient is not finite; where there are any, ``variance``, ``snr`` and
+        ``tail_index`` are nan, ``bias`` and ``variance_exists`` None.
     """
 
     block: str
@@ -47,6 +50,7 @@ class BlockStatistics(NamedTuple):
     bias_z: float | None
     tail_index: float = np.nan
     variance_exists: bool | None = None
+    not_finite: int = 0
 
 
 class Moments:
@@ -54,6 +58,7 @@ class Moments:
 
     def __init__(self) -> None:
         self.count = 0
+        self.not_finite = 0
         self.sizes: list[Array] = []
         self.spread: list[Array] = []
         self.values: list[Array] = []
@@ -62,6 +67,11 @@ class Moments:
     def add(self, grad: Array) -> None:
         """Add replicates as rows, (R, P_b)."""
         grad = grad.astype(np.float64, copy=False)
+        finite = np.isfinite(grad).all(axis=1)
+        if not finite.all():
+            self.not_finite += int(np.sum(~finite))
+            self.width = grad.shape[1]
+            return
         if not self.count:
             self.origin = grad.mean(axis=0)
             self.median = np.median(grad, axis=0)
@@ -76,10 +86,15 @@ class Moments:
 
     def see(self, grad: Array) -> None:
         """Let the tail index, and nothing else, know of these replicates too."""
+        grad = grad[np.isfinite(grad).all(axis=1)]
         self.distances.append(np.sqrt(((grad - self.median) ** 2).mean(axis=1)))
 
     def add_moments(self, count: int, total: Array, squares: Array) -> None:
         """Add the sum and the sum of squares of ``count`` replicates, (P_b,) each."""
+        if not np.isfinite(total).all() or not np.isfinite(squares).all():
+            self.not_finite += count
+            self.width = len(total)
+            return
         if not self.count:
             self.origin = total / count
         centred = total - count * self.origin
@@ -101,6 +116,11 @@ class Moments:
         self, name: str, exact: Array | None, level: float, rng: np.random.Generator
     ) -> BlockStatistics:
         """The block's statistics."""
+        if self.not_finite:
+            none = np.full(self.width, np.nan)
+            interval = Interval(np.nan, np.nan, "none")
+            unknown = (np.nan, None, None, np.nan, None, self.not_finite)
+            return BlockStatistics(name, none, none, np.nan, interval, *unknown)
         R = self.count
         shift = self.total / R
         mean = self.origin + shift
@@ -120,7 +140,9 @@ class Moments:
         signal = max(float((mean**2 - variances / R).sum()), 0.0)
         noise = float(variances.sum())
         snr = np.sqrt(signal / noise) if noise > 0 else np.inf if signal > 0 else 0.0
-        bias, bias_z = (None, None) if exact is None else _bias(mean, variances / R, exact, R - 1)
+        bias = bias_z = None
+        if exact is not None and np.isfinite(exact).all():
+            bias, bias_z = _bias(mean, variances / R, exact, R - 1)
         variance = float(variances.mean())
         k, exists = self.tail(variance)
         return BlockStatistics(

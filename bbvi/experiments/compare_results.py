@@ -1,5 +1,6 @@
 """What a comparison over seeds leaves behind: tables, conclusions, fits."""
 
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -52,7 +53,7 @@ def report(
     if timed is not None and timed.summary:
         unequal = _unequal(timed, "seconds", seconds)
         head = "With the same budget of seconds for each:"
-        parts += [head, _table(timed), *unequal, *_pairs(timed)]
+        parts += [head, _table(timed), *unequal, *_diverged(timed), *_pairs(timed)]
     if crossed:
         parts.append(_crossed(crossed))
     failures = [*result.failures, *(() if timed is None else timed.failures)]
@@ -129,7 +130,7 @@ def _comparison(problem: Problem, result: SeedComparison, notes: Sequence[str]) 
         f"{'' if by == 'exact' else 'by '}{by};\n"
         f"units: {problem.units}"
     )
-    parts = [head, _table(result), *map(_wrapped, notes)]
+    parts = [head, _table(result), *map(_wrapped, notes), *_diverged(result)]
     if len({line["seeds"] for line in result.summary}) > 1:
         parts.append(
             "Some runs ended in errors: means are over the others, pairs over the seeds that all "
@@ -170,6 +171,20 @@ def _impossible(result: SeedComparison) -> list[str]:
             f"Caution: log p(x) was not found, or is below an ELBO, under {', '.join(names)}: do "
             "not read their gaps. Either log_joint is not a density in z (bbvi.checks.check_model "
             "looks at it), or log p(x) was too hard to compute."
+        )
+    ]
+
+
+def _diverged(result: SeedComparison) -> list[str]:
+    """A caution about the methods whose ELBO is no number."""
+    scores = ("train_elbo", "test_elbo")
+    lost = [s["method"] for s in result.summary if not all(math.isfinite(s[k]) for k in scores)]
+    if not lost:
+        return []
+    return [
+        _wrapped(
+            f"Caution: the ELBO of {', '.join(lost)} is not finite: the run has diverged. Try "
+            "smaller step sizes (--rate, --local-rate)."
         )
     ]
 

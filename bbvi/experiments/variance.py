@@ -86,6 +86,7 @@ def variance(
         * variance per parameter, variance_low, variance_high, and interval, how these were made;
         * tail_index k, and variance_exists: False where k says that the variance is infinite, and
           ``variance`` a number that means nothing; None where nothing can be told;
+        * not_finite, the replicates whose gradient is not finite: with any, there is no variance;
         * snr, the signal-to-noise ratio of the block;
         * evaluations of the log joint, and processor seconds, of one gradient;
         * evaluations_beforehand, for what is learned once, before the first gradient;
@@ -103,10 +104,13 @@ def variance(
     check_grid(grid, table)
     as_count("seed", seed, minimum=0)
     # What cannot be is told before anything is learned.
-    begun = _trajectories(grid, seed, max_seconds, learned=False)
-    cells = legal_cells(grid, begun, table)
-    check_variance(cells, begun, worker_count(executor, workers), max_seconds)
-    trajectories = _trajectories(grid, seed, max_seconds)
+    with warnings.catch_warnings():
+        # Of an integrand or estimator that is not finite everywhere; its rows say so.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        begun = _trajectories(grid, seed, max_seconds, learned=False)
+        cells = legal_cells(grid, begun, table)
+        check_variance(cells, begun, worker_count(executor, workers), max_seconds)
+        trajectories = _trajectories(grid, seed, max_seconds)
     return run_sweep(
         PerCell(partial(_of_cell, trajectories, table)),
         cells,
@@ -147,8 +151,9 @@ def measure(
 
     def statistics(rows: Any, replicates: int, prepare: Any = None) -> GradientStatistics:
         with warnings.catch_warnings():
-            # Its row says so.
+            # Its row says so, and of a gradient that is not finite, too.
             warnings.simplefilter("ignore", InfiniteVarianceWarning)
+            warnings.simplefilter("ignore", RuntimeWarning)
             return gradient_statistics(
                 specification.expectation if trajectory.plain else specification.elbo,  # type: ignore[arg-type]
                 trajectory.family,
@@ -197,6 +202,7 @@ def _row(
         "interval": block.interval.method,
         "tail_index": block.tail_index,
         "variance_exists": block.variance_exists,
+        "not_finite": block.not_finite,
         "snr": block.snr,
         "evaluations": cost.evaluations,
         "evaluations_beforehand": cost.evaluations_beforehand,

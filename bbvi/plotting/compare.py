@@ -120,8 +120,10 @@ def learning_curves(axes: Axes, curves: Sequence[Row], methods: Sequence[str], c
             axes.fill_between(
                 budget, elbo.min(axis=0), elbo.max(axis=0), color=color, alpha=0.2, linewidth=0
             )
-        lowest.append(np.quantile(mean, 0.3))
-        highest.append(elbo.max())
+        # A run that has diverged has no place on the axis.
+        if np.isfinite(mean).any():
+            lowest.append(np.quantile(mean[np.isfinite(mean)], 0.3))
+            highest.append(elbo[np.isfinite(elbo)].max())
     # A budget of one step draws one point, whose span would be 0.
     if not highest:
         return
@@ -156,6 +158,10 @@ def held_out_dots(axes: Axes, rows: Sequence[Row], summary: Sequence[Row]) -> No
         if np.isfinite(line["test_elbo_low"]):
             ends = [line["test_elbo_low"], line["test_elbo_high"]]
             axes.plot(ends, [place, place], color=color, linewidth=3)
+        if not np.isfinite(line["test_elbo"]):
+            at: Any = {"xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 11}
+            axes.annotate("not finite", (0.03, place), color=color, **at)
+            continue
         axes.plot(line["test_elbo"], place, "o", color=color, markersize=10)
         axes.annotate(
             decimal(line["test_elbo"]),
@@ -166,7 +172,8 @@ def held_out_dots(axes: Axes, rows: Sequence[Row], summary: Sequence[Row]) -> No
             fontsize=11,
         )
     ends = [line[f"test_elbo_{end}"] for line in summary for end in ("low", "high")]
-    seen = [*means, *(row["test_elbo"] for row in rows), *filter(np.isfinite, ends)]
+    seen = [*means, *(row["test_elbo"] for row in rows), *ends]
+    seen = [value for value in seen if np.isfinite(value)] or [0.0]
     span = max(np.ptp(seen), 1e-3)
     axes.set_xlim(min(seen) - 0.1 * span, max(seen) + 0.1 * span)
     axes.set_ylim(-0.6, len(summary) - 0.3)

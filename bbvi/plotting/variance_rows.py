@@ -1,5 +1,6 @@
 """Which rows of `bbvi.experiments.variance` make one picture."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,9 +11,24 @@ LARGE = 5.0
 
 
 def pictures(rows: Sequence[Row]) -> list[tuple[str, str, list[Row]]]:
-    """(model, block, its rows) for every model and block of lam."""
+    """(model, block, its rows) for every model and block of lam, of variances that are numbers."""
+    rows = [row for row in rows if math.isfinite(row["variance"])]
     keys = dict.fromkeys((row["model"], row["block"]) for row in rows if row["block"] != "theta")
     return [(*key, [row for row in rows if (row["model"], row["block"]) == key]) for key in keys]
+
+
+def not_finite_in_words(rows: Sequence[Row]) -> list[str]:
+    """A sentence for each estimator and S whose gradient is not finite somewhere: in how many."""
+    counts: dict[tuple[str, int], Row] = {}
+    for row in rows:
+        key = row["estimator"], row["samples"]
+        if row.get("not_finite") and row["block"] != "theta":
+            counts[key] = max(row, counts.get(key, row), key=lambda row: row["not_finite"])
+    return [
+        f"{name} at S={S}: its gradient is not finite in {row['not_finite']} of "
+        f"{row['replicates']} replicates"
+        for (name, S), row in counts.items()
+    ]
 
 
 def base_point(rows: Sequence[Row]) -> dict[str, Any]:

@@ -266,6 +266,22 @@ def test_two_replicates_say_nothing_of_the_variance():
     assert moments.statistics("two", None, 0.95, RNG(1)).interval == (0.0, np.inf, "none")
 
 
+def test_replicates_that_are_not_finite_are_counted_and_leave_no_number():
+    grad = RNG(0).standard_normal((50, 3))
+    grad[[3, 7], [0, 2]] = np.nan, np.inf
+    for parts in ([grad], [grad[:3], grad[3:]], [grad[3:], grad[:3]]):
+        moments = Moments()
+        for part in parts:
+            moments.add(part)
+        found = moments.statistics("some", np.zeros(3), 0.95, RNG(1))
+        assert found.not_finite == 2
+        assert np.isnan([found.variance, found.snr, found.tail_index]).all()
+        assert found.variance_exists is found.bias_z is None
+    moments = Moments()
+    moments.add_moments(5, np.array([np.nan]), np.array([1.0]))
+    assert moments.statistics("theta", None, 0.95, RNG(1)).not_finite == 5
+
+
 def test_one_event_in_all_replicates_bounds_the_variance_from_below_only():
     """A third of the resamples hold zeros only."""
     spread = np.zeros(200)

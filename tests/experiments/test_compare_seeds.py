@@ -229,6 +229,22 @@ def test_large_numbers_have_few_digits(result):
     assert "-1.5e+20" in [text.get_text() for text in drawn["compare_new_data"].axes[0].texts]
 
 
+def test_a_method_that_diverged_is_a_caution(result):
+    first = result.summary[0] | {"train_elbo": np.nan}
+    text = report(IRIS(), result._replace(summary=[first, *result.summary[1:]]))
+    assert f"Caution: the ELBO of {TWO[0]} is not finite" in text
+    lost = {key: np.nan for key in first if key.startswith(("test_elbo", "amortization_gap"))}
+    rows = [row | lost if row["method"] == TWO[0] else row for row in result.rows]
+    curves = [row | {"elbo": np.nan} if row["method"] == TWO[0] else row for row in result.curves]
+    for summary in ([first | lost, *result.summary[1:]], [first | lost]):
+        drawn = plotting.slides(rows, summary, curves, [], {}, None, "title")
+        texts = [text.get_text() for text in drawn["compare_new_data"].axes[0].texts]
+        assert texts[0] == "not finite"
+        for figure in drawn.values():
+            figure.draw_without_rendering()
+    assert "not finite" not in report(IRIS(), result)
+
+
 def test_curves_of_two_budgets_do_not_stand_under_the_title_of_one(result):
     many = result.rows, result.summary, result.curves, []
     of_both = plotting.slides(*many, {}, None, "at equal evaluations", result.curves, "of both")

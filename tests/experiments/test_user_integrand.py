@@ -23,7 +23,7 @@ from bbvi.experiments.user_integrand import (
 MINE = """
 import autograd.numpy as anp
 import numpy as np
-from bbvi import Laplace, LinearGaussian, reparameterized
+from bbvi import Estimate, Laplace, LinearGaussian, reparameterized
 from bbvi.estimators import expectations, of_elbo
 from bbvi.estimators.specification import Specification
 from bbvi.experiments.user_integrand import Integrand
@@ -63,6 +63,18 @@ def flat(family, target, lam, eps):
     return estimate._replace(grad=estimate.grad.ravel())
 
 
+def half_lost(z):
+    return anp.log(anp.sum(z, axis=-1))
+
+
+def median_of_others(family, target, lam, eps):
+    z = family.transform(lam, eps)
+    f, _, dtheta = target.evaluate(z, dtheta=True)
+    others = [np.median(np.delete(f, s, axis=0), axis=0) for s in range(len(f))]
+    grad = (f - np.stack(others))[..., None] * family.score(lam, z)
+    return Estimate(f.mean(axis=0), grad.mean(axis=0), dtheta)
+
+
 declared = {"my-pathwise": Specification(expectations.pathwise, "mine", differentiable=True)}
 number = 3
 """
@@ -86,6 +98,37 @@ def run(out, *options):
 def rows_of(out):
     with open(out / "variance.csv", newline="") as table:
         return list(csv.DictReader(table))
+
+
+def test_a_gradient_that_is_not_finite_is_told_and_not_drawn(file, tmp_path, capsys):
+    names = [f"{file}:median_of_others", "reparameterized"]
+    line = ["variance", "--model", f"{file}:wave", "--estimators", *names, "--samples", "1", "2"]
+    line += ["--points", "start", "--replicates", "400", "--workers", "1"]
+    assert main([*line, "--out", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr()
+    caution = "its gradient is not finite in 400 of 400 replicates"
+    assert told.out.count("caution") == told.out.count(f"median_of_others at S=1: {caution}") == 1
+    assert "nan" not in told.out
+    assert told.err == ""
+    rows = {(row["estimator"], row["samples"]): row for row in rows_of(tmp_path / "out")}
+    lost, whole = rows["median_of_others", "1"], rows["median_of_others", "2"]
+    assert [lost[key] for key in ("variance_exists", "bias_z", "not_finite")] == ["", "", "400"]
+    assert [lost[key] for key in ("variance", "snr", "tail_index")] == ["nan"] * 3
+    assert whole["not_finite"] == "0"
+    # Redrawn from the table, as it was drawn.
+    again = ["results", str(tmp_path / "out"), "--figures", str(tmp_path / "again")]
+    assert main(again) == 0
+    for picture in (tmp_path / "out").glob("*.png"):
+        assert picture.read_bytes() == (tmp_path / "again" / picture.name).read_bytes()
+
+
+def test_an_integrand_that_is_nowhere_finite_is_no_success(file, tmp_path, capsys):
+    assert (
+        run(tmp_path / "out", "--model", f"{file}:half_lost", "--estimators", "score-function") == 1
+    )
+    told = capsys.readouterr()
+    assert "score-function at S=2: its gradient is not finite in " in told.out
+    assert "Warning" not in told.err
 
 
 def test_an_own_model_with_an_own_estimator_at_own_points(file, tmp_path):
