@@ -94,8 +94,10 @@ def _unequal(result: SeedComparison, column: str, budget: float | None) -> list[
 
 
 def seeds_in_words(result: SeedComparison) -> str:
-    """Such as "5 seeds", or "2 to 5 seeds" where some runs ended in errors."""
+    """Such as "1 seed", "5 seeds", or "2 to 5 seeds" where some runs ended in errors."""
     counts = sorted({line["seeds"] for line in result.summary})
+    if counts == [1]:
+        return "1 seed"
     return f"{' to '.join(map(str, (counts[0], counts[-1])[: len(counts)]))} seeds"
 
 
@@ -123,10 +125,13 @@ def _comparison(problem: Problem, result: SeedComparison, notes: Sequence[str]) 
     held_out, evaluated = len(problem.test.x), result.rows[0]["test_rows"]
     of_all = "" if evaluated == held_out else f" of {held_out}"
     by = result.summary[0]["evidence_by"]
+    means = f"means over {seeds_in_words(result)} with 95 % intervals"
+    if all(line["seeds"] == 1 for line in result.summary):
+        means = "of one seed, hence without intervals"
+    rows = "row" if held_out == 1 else "rows"
     head = (
-        f"{problem.name}: {len(problem.train.x)} training and {evaluated}{of_all} held-out rows; "
-        "nats per datapoint,\n"
-        f"means over {seeds_in_words(result)} with 95 % intervals; log p(x) "
+        f"{problem.name}: {len(problem.train.x)} training and {evaluated}{of_all} held-out {rows}; "
+        f"nats per datapoint,\n{means}; log p(x) "
         f"{'' if by == 'exact' else 'by '}{by};\n"
         f"units: {problem.units}"
     )
@@ -137,25 +142,7 @@ def _comparison(problem: Problem, result: SeedComparison, notes: Sequence[str]) 
             "have."
         )
     parts += [f"Caution: {doubt}" for doubt in problem.cautions]
-    moving = [line for line in result.summary if line["unconverged_fits"] > 0]
-    if moving:
-        shares = ", ".join(f"{s['method']} {s['unconverged_fits']:.0%}" for s in moving)
-        parts.append(
-            _wrapped(
-                "The budget ended before training had converged, by the course of its ELBO and "
-                f"parameters, in these shares of the seeds: {shares}."
-            )
-        )
-    lost = [line for line in result.summary if line["unconverged_rows"] > 0]
-    if lost:
-        rows = ", ".join(f"{s['method']} {s['unconverged_rows']:.1f}" for s in lost)
-        parts.append(
-            _wrapped(
-                f"Step 1 has not converged in some of the {evaluated} held-out rows: their "
-                "amortization gap may be larger, their approximation gap smaller "
-                f"({rows} rows a seed)."
-            )
-        )
+    parts += _unconverged(result, evaluated)
     return [*parts, *_impossible(result), *_pairs(result)]
 
 
@@ -173,6 +160,29 @@ def _impossible(result: SeedComparison) -> list[str]:
             "looks at it), or log p(x) was too hard to compute."
         )
     ]
+
+
+def _unconverged(result: SeedComparison, evaluated: int) -> list[str]:
+    """Whose training, and whose reference fits of the held-out rows, are not at their ends."""
+    parts = []
+    moving = [line for line in result.summary if line["unconverged_fits"] > 0]
+    if moving:
+        shares = ", ".join(f"{s['method']} {s['unconverged_fits']:.0%}" for s in moving)
+        parts.append(
+            "The budget ended before training had converged, by the course of its ELBO and "
+            f"parameters, in these shares of the seeds: {shares}."
+        )
+    lost = [line for line in result.summary if line["unconverged_rows"] > 0]
+    if lost:
+        counts = ", ".join(f"{s['method']} {s['unconverged_rows']:.1f}" for s in lost)
+        where, whose = f"some of the {evaluated} held-out rows", "their"
+        if evaluated == 1:
+            where, whose = "the one held-out row", "its"
+        parts.append(
+            f"Step 1 has not converged in {where}: {whose} amortization gap may be larger, "
+            f"{whose} approximation gap smaller ({counts} rows a seed)."
+        )
+    return list(map(_wrapped, parts))
 
 
 def _diverged(result: SeedComparison) -> list[str]:
@@ -230,11 +240,13 @@ def _crossed(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def conclusions(differences: Sequence[Difference]) -> list[str]:
-    """A line for each pair that is told apart, and one for all others."""
+    """A line for each pair that is told apart, and one for all others; just how many if none is."""
     lines = [difference.sentence() for difference in differences if difference.decided]
     rest = [f"{d.a} and {d.b}" for d in differences if not d.decided]
     if rest and differences[0].num_seeds < 2:
         return ["One seed says nothing about others; give --seeds 5 for conclusions."]
+    if len(rest) == len(differences) > 3:
+        return [f"None of the {len(rest)} pairs is told apart."]
     return lines + ([f"Not told apart: {'; '.join(rest)}."] if rest else [])
 
 

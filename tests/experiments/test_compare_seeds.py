@@ -229,6 +229,26 @@ def test_large_numbers_have_few_digits(result):
     assert "-1.5e+20" in [text.get_text() for text in drawn["compare_new_data"].axes[0].texts]
 
 
+def test_one_seed_and_one_row_are_told_as_such(result):
+    problem = IRIS()
+    alone = problem._replace(test=problem.test._replace(x=problem.test.x[:1]))
+    once = [line | {"seeds": 1, "unconverged_rows": 1.0} for line in result.summary]
+    rows = [row | {"test_rows": 1} for row in result.rows]
+    text = report(alone, result._replace(summary=once, rows=rows))
+    assert "and 1 held-out row;" in text
+    assert "of one seed, hence without intervals" in text
+    assert "has not converged in the one held-out row: its" in text
+    assert "1 seeds" not in text
+
+
+def test_many_pairs_of_which_none_is_told_apart_are_a_number(result):
+    (pair,) = result.differences
+    level = pair._replace(low=-1.0, high=1.0)
+    assert conclusions([level] * 36) == ["None of the 36 pairs is told apart."]
+    far = pair._replace(low=1.0, mean=1.5, high=2.0)
+    assert len(conclusions([far, *[level] * 3])) == 2
+
+
 def test_a_method_that_diverged_is_a_caution(result):
     first = result.summary[0] | {"train_elbo": np.nan}
     text = report(IRIS(), result._replace(summary=[first, *result.summary[1:]]))
