@@ -13,7 +13,7 @@ from faults_runs import RUNS, Run, injected, kills
 from bbvi.experiments import csv_and_json, sweep_files
 from bbvi.experiments import sweep as sweeps
 from bbvi.experiments.store import claim, finish, is_claimed
-from bbvi.lectures import vae
+from bbvi.lectures import training_folder
 
 
 @contextmanager
@@ -49,13 +49,13 @@ def cells_without_checksum() -> Iterator[None]:
 @contextmanager
 def forgotten_generator() -> Iterator[None]:
     """Negative control: a checkpoint that goes on with other random numbers."""
-    real = vae.load_checkpoint
+    real = training_folder.load_checkpoint
 
     def forgetful(*args: Any) -> Any:
         state, record = real(*args)
         return state, {**record, "rng": np.random.default_rng(9).bit_generator.state}
 
-    with mock.patch.object(vae, "load_checkpoint", forgetful):
+    with mock.patch.object(training_folder, "load_checkpoint", forgetful):
         yield
 
 

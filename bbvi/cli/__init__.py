@@ -14,7 +14,6 @@ from importlib import import_module
 import bbvi
 from bbvi.cli.parser import COMMANDS, Parser
 from bbvi.cli.printing import safe_printing
-from bbvi.environment import CHOSEN_BY
 
 ERRORS = (
     ValueError,
@@ -110,6 +109,7 @@ def _parser(argv: list[str]) -> argparse.ArgumentParser:
 def _start_over(kernel: str, argv: Sequence[str]) -> None:
     """Replace this process by one whose BLAS was told its kernel, unless it already was."""
     from bbvi.doctor import VARIABLE, restart
+    from bbvi.environment import CHOSEN_BY
 
     plan = restart(kernel, argv, os.environ)
     if plan is not None:
@@ -122,6 +122,7 @@ def _choose(argv: Sequence[str]) -> None:
     """Start over with the fastest BLAS routines, unless these are in use or the user chose."""
     from bbvi.blas_choice import announcement, fastest_kernel
     from bbvi.doctor import restart
+    from bbvi.environment import CHOSEN_BY
 
     choice = fastest_kernel(os.environ)
     plan = restart(choice.kernel, argv, os.environ) if choice and choice.kernel else None

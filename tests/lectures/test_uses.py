@@ -199,8 +199,8 @@ def test_the_command_writes_tables_and_pictures(tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
-        (["--images", "0"], "num_restored is 0"),
-        (["--images", "-1"], "num_restored is -1"),
+        (["--images", "0"], "--images is 0; expected at least 2"),
+        (["--images", "-1"], "--images is -1; expected at least 2"),
         (["--images", "1000"], "there are 359 test images"),
         (["--latent-dim", "64"], "64 pixels"),
         (["--seed", "-1"], "--seed is -1"),
