@@ -31,6 +31,8 @@ TOLERANCE, MAX_NODES = 1e-3, 256
 """Of the quadrature.  The last doubling's change overstates the error: where the integrand is
 smooth, about the change's square is left (1e-6), where a relu bends it, a third of the change.
 Both are far below the ELBOs' standard errors."""
+UNSURE = 0.1
+"""Nats: what is computed with a larger error is no log p(x) for a gap."""
 
 
 class InferenceGap(NamedTuple):
@@ -39,7 +41,8 @@ class InferenceGap(NamedTuple):
     Attributes
     ----------
     log_evidence, log_evidence_error
-        log p(x) and the error of its computation.
+        log p(x) and the error of its computation; NaN where quadrature does not find it to 0.1
+        nats.
     evidence_by : str
         How log p(x) was computed: "exact", "enumeration", "quadrature" or "importance sampling".
     elbo, elbo_error
@@ -253,7 +256,8 @@ def _evidence(
         quadrature = log_evidence_quadrature(
             model, theta, x, tolerance=TOLERANCE, max_nodes=MAX_NODES, backend=backend
         )
-        return "quadrature", quadrature.value, quadrature.error
+        value = np.where(quadrature.error > UNSURE, np.nan, quadrature.value)
+        return "quadrature", value, quadrature.error
     evidence, error, _ = log_evidence_is(family, target, optimum, rng, num_samples)
     return "importance sampling", evidence, error
 

@@ -9,7 +9,8 @@ for each datapoint by looking, not by a Gaussian approximation:
 1. on a coarse grid over a wide box, keep the nodes whose log joint is within 25 nats of the
    largest (each of the others holds less than exp(-25) of the mass at the peak);
 2. shrink the box to those nodes and one spacing more, or grow it where they reach its border, each
-   time by twice as much, and look again until it stays;
+   time by twice as much, and look again until it stays; what a finer grid has seen, a coarser one
+   does not cut off again;
 3. sum the trapezoids, and halve each datapoint's spacing until its answer stays.  The old nodes
    are among the new ones, whose sum alone is added.
 
@@ -28,13 +29,15 @@ from bbvi.types import Array, Model, Target, Theta
 from bbvi.validation import as_count, as_float_array, check_members, check_theta
 
 NEGLIGIBLE = 25.0
-COARSE_NODES = 1600
-"""Nodes of the coarse grid, in all dimensions together."""
+COARSE_NODES, EDGE_NODES = 1600, 400
+"""Nodes of the coarse grid, in all dimensions together, and on each edge of a box for D = 2, where
+a narrow ridge leaves it."""
 WIDTH = 8.0
 """Half the width of the first box."""
 MAX_ROUNDS, FARTHEST = 100, 1e12
 """Looks at a row's box, and a distance at which its mass is no longer searched for: a density that
 does not fall off has mass at every border."""
+OUTWARDS = np.array([-1.0, 1.0])[:, None, None]
 _ROWS = 2**16
 
 
@@ -149,25 +152,51 @@ def _boxes(
     model: Model, theta: Theta, x: Array, width: float, backend: str
 ) -> tuple[Array, Array, Array]:
     """The corners, and whether a row's box has all of its mass (N,)."""
-    high = np.full((len(x), model.latent_dim), float(width))
-    low = -high
-    # What a side grows by: twice as much each time in a row, so that far mass is reached soon.
-    reach = np.full((2, *high.shape), 2.0 * width)
+    box = np.full((2, len(x), model.latent_dim), float(width))
+    box[0] *= -1
+    seen = _Seen(np.full(len(x), -np.inf), np.zeros(box.shape), np.full(box.shape, -np.inf))
+    # What a side grows by: twice as much each time in a row, so that far mass is reached soon, and
+    # half of what was last cut off.
+    reach = np.full(box.shape, 2.0 * width)
     moving, bounded = np.arange(len(x)), np.full(len(x), True)
     nodes = round(COARSE_NODES ** (1 / model.latent_dim))
     for _ in range(MAX_ROUNDS):
         target = backends.target(model, theta, x[moving], backend)
-        old = low[moving], high[moving]
-        new, beyond = _shrink(target, *old, nodes, reach[:, moving])
-        shrunk = (new[1] - new[0]) < 0.9 * (old[1] - old[0])
+        old = box[:, moving]
+        spacing = (old[1] - old[0]) / (nodes - 1)
+        at = _look(target, old, nodes, _Seen(seen.best[moving], *(a[:, moving] for a in seen[1:])))
+        seen.best[moving], seen.hull[:, moving], seen.height[:, moving] = at
+        hull = at.hull
+        beyond = np.stack([hull[0] < old[0] + 0.5 * spacing, hull[1] > old[1] - 0.5 * spacing])
+        new = hull + OUTWARDS * np.where(beyond, reach[:, moving], spacing)
         near = (np.abs(new) < FARTHEST).all(axis=(0, 2))
-        low[moving[near]], high[moving[near]] = new[:, near]
-        reach[:, moving] = np.where(beyond, 2 * reach[:, moving], np.abs(new[1] - new[0]))
+        box[:, moving[near]] = new[:, near]
+        cut = np.abs(new - old)
+        reach[:, moving] = np.where(beyond, 2 * reach[:, moving], np.maximum(0.5 * cut, spacing))
         bounded[moving] = near & ~beyond.any(axis=(0, 2))
+        shrunk = (new[1] - new[0]) < 0.9 * (old[1] - old[0])
         moving = moving[near & (shrunk | beyond.any(axis=0)).any(axis=1)]
         if not len(moving):
             break
-    return low, high, bounded
+    return box[0], box[1], bounded
+
+
+class _Seen(NamedTuple):
+    """What the looks at each row's box have found.
+
+    Attributes
+    ----------
+    best : ndarray (N,)
+        The largest log joint.
+    hull, height : ndarray (2, N, D)
+        The lowest and the highest coordinate of a node that counts, and its log joint.  A wider
+        and coarser grid can miss the ends of a narrow bent ridge that a finer one has seen: they
+        stay, as long as they count beside the best.
+    """
+
+    best: Array
+    hull: Array
+    height: Array
 
 
 def grid(low: Array, high: Array, nodes: int) -> Array:
@@ -175,6 +204,14 @@ def grid(low: Array, high: Array, nodes: int) -> Array:
     unit = np.linspace(0, 1, nodes)
     axes = np.meshgrid(*[unit] * low.shape[1], indexing="ij")
     return low + (high - low) * np.stack([axis.ravel() for axis in axes], axis=-1)[:, None, :]
+
+
+def edges(low: Array, high: Array, nodes: int) -> Array:
+    """Nodes on the four edges of each box of two dimensions: (4 nodes, N, 2)."""
+    along = np.linspace(0, 1, nodes)
+    sides = [np.stack([along, np.full(nodes, end)], axis=-1) for end in (0.0, 1.0)]
+    unit = np.concatenate([*sides, *(side[:, ::-1] for side in sides)])
+    return low + (high - low) * unit[:, None, :]
 
 
 def trapezoids(target: Target, low: Array, high: Array, nodes: int) -> Array:
@@ -205,18 +242,17 @@ def _log_joint(target: Target, z: Array) -> Array:
     return np.concatenate([target.value(z[i : i + part]) for i in range(0, len(z), part)])
 
 
-def _shrink(
-    target: Target, low: Array, high: Array, nodes: int, reach: Array
-) -> tuple[Array, Array]:
-    """The box of the nodes that count, and one spacing more on each side: (2, N, D).
-
-    A side with mass at its border grows by its ``reach`` instead; which do, (2, N, D).
-    """
+def _look(target: Target, box: Array, nodes: int, seen: _Seen) -> _Seen:
+    """What a grid on the box adds to what was seen before."""
+    low, high = box
     z = grid(low, high, nodes)
+    if z.shape[2] == 2:
+        z = np.concatenate([z, edges(low, high, EDGE_NODES)])
     log_p = _log_joint(target, z)
-    counts = (log_p > log_p.max(axis=0) - NEGLIGIBLE)[:, :, None]
-    spacing = (high - low) / (nodes - 1)
-    inner = np.stack([np.where(counts, z, np.inf).min(0), np.where(counts, z, -np.inf).max(0)])
-    beyond = np.stack([inner[0] < low + 0.5 * spacing, inner[1] > high - 0.5 * spacing])
-    outwards = np.array([-1.0, 1.0])[:, None, None]
-    return inner + outwards * np.where(beyond, reach, spacing), beyond
+    best = np.maximum(seen.best, log_p.max(axis=0))
+    counts = (log_p > best - NEGLIGIBLE)[:, :, None]
+    hull = np.stack([np.where(counts, z, np.inf).min(0), np.where(counts, z, -np.inf).max(0)])
+    height = np.where(z == hull[:, None], log_p[:, :, None], -np.inf).max(axis=1)
+    farther = OUTWARDS * (seen.hull - hull) > 0
+    kept = farther & (seen.height > best[:, None] - NEGLIGIBLE)
+    return _Seen(best, np.where(kept, seen.hull, hull), np.where(kept, seen.height, height))

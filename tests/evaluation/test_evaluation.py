@@ -164,6 +164,42 @@ def test_quadrature_of_what_is_no_density_is_nan_and_its_error_infinite():
     assert np.isposinf(found.error).all()
 
 
+class Ridge:
+    """z_1 ~ N(0, 1) and z_2 = slope |z_1 - x| + N(0, width^2): log p(x) = 0."""
+
+    latent_dim = 2
+
+    def __init__(self, width, slope):
+        self.width, self.slope = width, slope
+
+    def log_joint(self, theta, x, z):
+        away = (z[..., 1] - self.slope * np.abs(z[..., 0] - x[:, 0])) / self.width
+        return -0.5 * (z[..., 0] ** 2 + away**2) - np.log(2 * np.pi * self.width)
+
+
+@pytest.mark.parametrize("width", [0.3, 0.1, 0.05])
+@pytest.mark.parametrize("slope", [1.0, 2.0, 4.0])
+def test_quadrature_follows_a_narrow_bent_ridge(width, slope):
+    """A wide box's grid sees the ends of the ridge only here and there."""
+    x = np.linspace(-3, 3, 60)[:, None]
+    found = log_evidence_quadrature(Ridge(width, slope), {}, x, tolerance=1e-3, max_nodes=256)
+    # Where two coarse sums agree by chance, the last change is smaller than the error.
+    assert (np.abs(found.value) < np.maximum(found.error, 0.01)).all()
+    fine = log_evidence_quadrature(Ridge(width, slope), {}, x[::3])
+    assert (np.abs(fine.value) < 1e-3).all()
+
+
+def test_a_gap_has_no_log_p_that_quadrature_does_not_resolve():
+    lam, x = np.zeros((1, 4)), np.full((1, 1), 3.0)
+    gaps = [
+        inference_gap(Ridge(width, 4.0), DiagonalGaussian(2), {}, lam, x, np.random.default_rng(0))
+        for width in (0.3, 0.002)
+    ]
+    assert abs(gaps[0].log_evidence[0]) < 1e-3
+    assert gaps[1].log_evidence_error[0] > 0.1
+    assert np.isnan(gaps[1].log_evidence[0])
+
+
 class TwoNarrowModes:
     """p(z) = N(z; 0.2051, 0.02^2) / 2 + N(z; 1.6, 0.02^2) / 2 for every x, so log p(x) = 0."""
 
