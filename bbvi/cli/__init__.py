@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 
 import bbvi
+from bbvi.cli.interruption import patient_interrupts
 from bbvi.cli.parser import COMMANDS, Parser
 from bbvi.cli.printing import safe_printing
 
@@ -39,7 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with safe_printing():
         try:
             _check_text(given)
-            args = _parser(given).parse_args(given)
+            with patient_interrupts():
+                args = _parser(given).parse_args(given)
             if args.blas_kernel not in ("auto", "off"):
                 _start_over(args.blas_kernel, given)
             elif args.command not in COMPUTING_NOTHING and args.blas_kernel == "auto":
@@ -48,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                     _choose(given)
                 else:
                     _tell(args.command)
-            status: int = args.run(args)
+            with patient_interrupts():
+                status: int = args.run(args)
             return status
         except KeyboardInterrupt:
             return _interrupted(name)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -45,6 +46,73 @@ def test_ctrl_c_in_a_class_that_is_being_made_is_one_line(monkeypatch, capsys):
     monkeypatch.setattr(bbvi.cli, "_parser", parser)
     assert main(["doctor"]) == 130
     assert capsys.readouterr().err == "bbvi doctor: interrupted\n"
+
+
+# Each asks for Ctrl-C where an exception would go no further, and then has a second to hear it.
+LOST = {
+    "import": "import interrupted_within",
+    "weak reference": "a = set(); r = weakref.ref(a, lambda dead: ask()); del a",
+    "end of an object": "A = type('A', (), {'__del__': lambda self: ask()}); A()",
+    "nowhere": "ask()",
+}
+SCRIPT = """
+import contextlib, os, signal, sys, time, weakref
+from bbvi.cli.interruption import patient_interrupts
+
+def ask():
+    os.kill(os.getpid(), signal.SIGINT)
+    for _ in range(1000):
+        pass
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+try:
+    with PATIENT:
+        LOST
+        time.sleep(1)
+        print("went on")
+except KeyboardInterrupt:
+    print("heard", "interrupted_within" in sys.modules)
+assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+"""
+WITHIN = """
+import os, signal
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    for _ in range(1000):
+        pass
+except KeyboardInterrupt:
+    pass
+"""
+
+
+@posix
+@pytest.mark.parametrize("place", LOST)
+@pytest.mark.parametrize("patient", [True, False])
+def test_ctrl_c_is_heard_where_python_would_lose_it(tmp_path, place, patient):
+    (tmp_path / "interrupted_within.py").write_text(WITHIN)
+    context = "patient_interrupts()" if patient else "contextlib.nullcontext()"
+    script = SCRIPT.replace("PATIENT", context).replace("LOST", LOST[place])
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path
+    )
+    heard = f"heard {place == 'import'}\n"
+    # Negative control: without patience all but the last go on.
+    assert done.stdout == (heard if patient or place == "nowhere" else "went on\n")
+    assert not (patient and done.stderr)
+
+
+@posix
+def test_an_import_that_does_not_end_is_interrupted_after_all(tmp_path):
+    (tmp_path / "interrupted_within.py").write_text(
+        "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(30)\n"
+    )
+    script = SCRIPT.replace("PATIENT", "patient_interrupts()").replace("LOST", LOST["import"])
+    start = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.stdout == "heard False\n"
+    assert 2 < time.monotonic() - start < 20
 
 
 def test_a_mistake_of_the_package_is_no_interruption(monkeypatch):
