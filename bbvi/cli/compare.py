@@ -219,7 +219,7 @@ def source_of(args: argparse.Namespace, entry: Entry | None) -> Any:
 
 
 def doubts_about(model: Any) -> tuple[str, ...]:
-    """What `check_model` finds wrong with a user's model: its gaps would mean nothing."""
+    """What `check_model` finds wrong with a user's model, beside which its gaps must be read."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -227,6 +227,7 @@ def doubts_about(model: Any) -> tuple[str, ...]:
         except AssertionError as error:
             return (f"check_model says of this model: {' '.join(str(error).split())}",)
         except Exception:
+            # What cannot be called is told by the first cell.
             return ()
     return ()
 

@@ -13,7 +13,7 @@ from bbvi.estimators import reparameterized_mc
 from bbvi.evaluation.monte_carlo import log_weights
 from bbvi.experiments.checkpoints import save_checkpoint
 from bbvi.experiments.feasibility import check_network, check_training
-from bbvi.inference import Course, State, as_trace, course, fit_amortized, fixed_budget
+from bbvi.inference import Course, Fit, State, as_trace, course, fit_amortized, fixed_budget
 from bbvi.inference.arguments import begin_with_encoder
 from bbvi.lectures.networks import Network, lecture_objective, parameter_norm
 from bbvi.lectures.training_folder import (
@@ -159,18 +159,9 @@ def train_vae(
     state, logs, computed_by = continue_run(folder, settings, first, rng)
     rows = logs["epochs"]
     log = _logger(logs, rows[-1]["seconds"] if rows else 0.0, report)
-    one_epoch = partial(
-        fixed_budget()(fit_amortized),
-        *(network.model, network.family, x, rng),
-        encoder=network.encoder,
-        estimator=estimator,
-        num_samples=1,
-        num_steps=-(-len(x) // batch_size),
-        batch_size=batch_size,
-        optimizer=optimizer,
-        progress=progress,
-        callback=_row_of_a_step(network, log_every, log),
-    )
+    after_step = _row_of_a_step(network, log_every, log)
+    adam_steps = {"optimizer": optimizer, "callback": after_step, "progress": progress}
+    one_epoch = _one_epoch(network, x, rng, batch_size, estimator=estimator, **adam_steps)
     while len(rows) < epochs and not _worse(rows, tolerance):
         if rows and _one_more_ends(rows) > max_seconds:
             break
@@ -193,6 +184,21 @@ def _one_more_ends(epochs: list[Row]) -> float:
     """The seconds at which another epoch, as long as the longest, would end."""
     ends = [0.0, *(row["seconds"] for row in epochs)]
     return ends[-1] + max(np.diff(ends))
+
+
+def _one_epoch(
+    network: Network, x: Array, rng: np.random.Generator, batch_size: int, **settings: Any
+) -> Callable[..., Fit]:
+    """(theta, state) -> Fit: amortized VI through all of x once, with one draw of z for a row."""
+    return partial(
+        fixed_budget()(fit_amortized),
+        *(network.model, network.family, x, rng),
+        encoder=network.encoder,
+        num_samples=1,
+        num_steps=-(-len(x) // batch_size),
+        batch_size=batch_size,
+        **settings,
+    )
 
 
 def _first_state(
