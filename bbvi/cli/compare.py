@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 import warnings
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -220,14 +221,13 @@ def source_of(args: argparse.Namespace, entry: Entry | None) -> Any:
 
 def doubts_about(model: Any) -> tuple[str, ...]:
     """What `check_model` finds wrong with a user's model, beside which its gaps must be read."""
-    with warnings.catch_warnings():
+    # What cannot be called is told by the first cell.
+    with warnings.catch_warnings(), suppress(Exception):
         warnings.simplefilter("ignore")
         try:
             check_model(model, np.random.default_rng(0))
         except AssertionError as error:
             return (f"check_model says of this model: {' '.join(str(error).split())}",)
-        except Exception:
-            pass  # what cannot be called is told by the first cell
     return ()
 
 
