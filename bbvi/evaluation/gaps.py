@@ -9,9 +9,10 @@ from bbvi import backends
 from bbvi.estimators.arguments import check_table
 from bbvi.evaluation.exact_sums import log_evidence_enumeration
 from bbvi.evaluation.importance import log_evidence_is
-from bbvi.evaluation.monte_carlo import MonteCarlo, elbo
+from bbvi.evaluation.optimum import optimum_from_several_starts
 from bbvi.evaluation.quadrature import log_evidence_quadrature
 from bbvi.inference import Fit, Solver, Verdict, step_1, warn_unless_converged
+from bbvi.inference.inner_loop import Judge
 from bbvi.nets import astype
 from bbvi.optimizers import Optimizer
 from bbvi.protocols import HasLogEvidence
@@ -106,8 +107,8 @@ def inference_gap(
     rng : numpy Generator
         For Step 1 and for the two ELBOs, which see the same samples.
     solver : Solver, optional
-        Of Step 1, by default that of `bbvi.infer`.  It starts from lam, and in rows whose ELBO is
-        higher at ``family.init`` from there too, the better end counting.
+        Of Step 1, by default that of `bbvi.infer`.  It starts from lam, in some rows from
+        ``family.init`` or a mode too, and the better end counts (`bbvi.evaluation.optimum`).
     num_samples : int
         Of each ELBO.
     num_steps, estimator, optimizer : optional
@@ -157,10 +158,15 @@ def inference_gap(
         settings["num_samples"] = 16
     settings |= {"solver": solver, "backend": backend, "progress": progress}
 
-    def climb(rows: Array, start: Array) -> Fit:
-        return step_1(model, family, theta, x[rows], rng, lam=start, **settings)
+    def climb(rows: Array, start: Array, judge: Judge) -> Fit:
+        return step_1(model, family, theta, x[rows], rng, lam=start, judge=judge, **settings)
 
-    optimum, verdict, at_lam, at_optimum = _ends(climb, family, target, lam, rng, num_samples)
+    def targets(rows: Array) -> Target:
+        return backends.target(model, theta, x[rows], backend)
+
+    at_lam, (optimum, verdict, at_optimum) = optimum_from_several_starts(
+        climb, family, targets, lam, rng, num_samples
+    )
     warn_unless_converged(verdict)
     by, evidence, error = _evidence(
         model, family, theta, x, target, optimum, rng, 5 * num_samples, exact_log_evidence, backend
@@ -178,59 +184,6 @@ def inference_gap(
         optimum=optimum,
         verdict=verdict,
     )
-
-
-def _ends(
-    climb: Callable[[Array, Array], Fit],
-    family: Family,
-    target: Target,
-    lam: Array,
-    rng: np.random.Generator,
-    num_samples: int,
-) -> tuple[Array, Verdict, MonteCarlo, MonteCarlo]:
-    """Where Step 1 ends, its verdict, and the ELBOs at lam and at this end, under common noise.
-
-    ``climb`` moves some rows from a start.  Very poor rows are moved from the neutral start
-    too, and the better end counts.
-    """
-    optimum, verdict = _end(climb(np.arange(len(lam)), lam))
-    poor = _poor_rows(family, target, lam, rng)
-    seed = int(rng.integers(2**63))
-    at_lam, at_optimum = (_elbo(family, target, at, seed, num_samples) for at in (lam, optimum))
-    if len(poor):
-        other = optimum.copy()
-        other[poor], again = _end(climb(poor, family.init(len(poor))))
-        at_other = _elbo(family, target, other, seed, num_samples)
-        better = at_other.value > at_optimum.value
-        optimum = np.where(better[:, None], other, optimum)
-        converged = verdict.converged.copy()
-        converged[poor] = np.where(better[poor], again.converged, converged[poor])
-        verdict = verdict._replace(converged=converged)
-        at_optimum = MonteCarlo(*(np.where(better, *pair) for pair in zip(at_other, at_optimum)))
-    return optimum, verdict, at_lam, at_optimum
-
-
-def _end(fit: Fit) -> tuple[Array, Verdict]:
-    assert fit.verdict is not None
-    return fit.lam, fit.verdict
-
-
-def _poor_rows(family: Family, target: Target, lam: Array, rng: np.random.Generator) -> Array:
-    """The rows where even the neutral start is better than lam.
-
-    Step 1 may not recover from a very poor lam, and the family would be blamed for the loss.  Where
-    the posterior has several modes the neutral start may lead to a worse one, so both are tried.
-    """
-    seed = int(rng.spawn(1)[0].integers(2**63))
-    at_lam, at_neutral = (
-        _elbo(family, target, start, seed, 100).value for start in (lam, family.init(len(lam)))
-    )
-    return np.flatnonzero(at_neutral > at_lam)
-
-
-def _elbo(family: Family, target: Target, lam: Array, seed: int, num_samples: int) -> MonteCarlo:
-    """The ELBO under noise that is the same for the same seed."""
-    return elbo(family, target, lam, np.random.Generator(np.random.PCG64(seed)), num_samples)
 
 
 def _evidence(
