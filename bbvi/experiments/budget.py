@@ -41,6 +41,7 @@ def checked(settings: Settings) -> Settings:
 
 
 @fixed_budget()
+@np.errstate(all="ignore")  # the tables tell what is not finite
 def try_methods(problem: Problem, table: Mapping[str, Method], settings: Settings) -> None:
     """Take one step of each method, so that what cannot work is told before the work begins.
 

@@ -169,6 +169,7 @@ def run_settings(
     }
 
 
+@np.errstate(all="ignore")  # the tables tell what is not finite
 def run_cell(
     source: MakeProblem,
     table: Mapping[str, Method],

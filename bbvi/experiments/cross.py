@@ -27,6 +27,7 @@ from bbvi.types import Theta
 KEPT = ("test_elbo", "test_log_evidence", "approximation_gap", "amortization_gap")
 
 
+@np.errstate(all="ignore")  # the tables tell what is not finite
 def learn_shared(
     source: MakeProblem,
     table: Mapping[str, Method],
@@ -103,6 +104,7 @@ def cross_table(
     return sweep.rows
 
 
+@np.errstate(all="ignore")  # the tables tell what is not finite
 def _cell(
     source: MakeProblem,
     thetas: Mapping[str, Theta],

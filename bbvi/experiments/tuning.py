@@ -184,6 +184,7 @@ def validation_split(problem: Problem) -> Problem:
     return problem._replace(train=parts[0], test=parts[1])
 
 
+@np.errstate(all="ignore")  # the tables tell what is not finite
 def _trial(
     source: MakeProblem,
     table: Mapping[str, Method],

@@ -18,6 +18,7 @@ from bbvi.estimators.specification import Specification, draw_noise, itself
 from bbvi.estimators.table import ESTIMATORS
 from bbvi.evaluation.exact_sums import hermite_nodes, support_nodes, weighted_sum
 from bbvi.evaluation.grid_sums import grid_nodes
+from bbvi.experiments.user_errors import user_error
 from bbvi.experiments.user_files import is_estimator, load_object
 from bbvi.families import DiagonalGaussian
 from bbvi.inference.inner_loop import ascend
@@ -170,7 +171,8 @@ def try_estimator(
     try:
         estimate = estimator(family, target, lam, draw_noise(specification, family, rng, S, 1))
     except Exception as error:
-        raise ValueError(f"{name} ends in {type(error).__name__}: {error}") from None
+        told = user_error(error) or f"{type(error).__name__}: {error}"
+        raise ValueError(f"{name} ends in an error: {told}") from None
     if not isinstance(estimate, Estimate) or np.shape(estimate.grad) != lam.shape:
         got = np.shape(estimate.grad) if isinstance(estimate, Estimate) else type(estimate).__name__
         raise ValueError(

@@ -17,3 +17,13 @@ def test_the_first_row_of_a_table_is_said_or_asked_about(tmp_path, capsys):
     printed = capsys.readouterr()
     assert "years.csv: first row taken for column names (2019, 2020)" in printed.err
     assert "24 training and 6" in printed.out
+
+
+def test_a_diverged_run_is_told_in_words_and_not_by_numpy(tmp_path, capsys):
+    """Warnings are errors in this test run: one of NumPy's would end the cell otherwise."""
+    command = ["compare", "--quick", "--methods", "bbvi-reparameterized"]
+    sizes = ["--local-rate", "30", "--workers", "1"]
+    assert main([*command, *sizes, "--out", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr()
+    assert "the ELBO of bbvi-reparameterized is not finite" in " ".join(printed.out.split())
+    assert "Warning" not in printed.err

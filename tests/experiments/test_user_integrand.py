@@ -78,6 +78,7 @@ def median_of_others(family, target, lam, eps):
 declared = {"my-pathwise": Specification(expectations.pathwise, "mine", differentiable=True)}
 number = 3
 """
+BROKEN_AT = MINE.splitlines().index("    return 1 / 0") + 1
 
 
 @pytest.fixture
@@ -174,7 +175,10 @@ def test_an_own_integrand_is_measured_against_a_sum(file, name, tmp_path):
     ("options", "message"),
     [
         (["--model", "{}:whole"], "the integrand returned shape () for z of shape (2, 3, 1)"),
-        (["--model", "{}:pca", "--estimators", "{}:broken"], "broken ends in ZeroDivisionError"),
+        (
+            ["--model", "{}:pca", "--estimators", "{}:broken"],
+            f"broken ends in an error: my_parts.py, line {BROKEN_AT}: ZeroDivisionError",
+        ),
         (["--model", "{}:pca", "--estimators", "{}:flat"], "flat returned (2,); expected a bbvi.E"),
         (["--model", "{}:pca", "--estimators", "{}:number"], "is int; expected an estimator"),
         (
