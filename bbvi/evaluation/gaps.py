@@ -28,12 +28,10 @@ from bbvi.types import (
 )
 from bbvi.validation import as_float_array, check_members, check_theta
 
-TOLERANCE, MAX_NODES = 1e-3, 256
-"""Of the quadrature.  The last doubling's change overstates the error: where the integrand is
-smooth, about the change's square is left (1e-6), where a relu bends it, a third of the change.
-Both are far below the ELBOs' standard errors."""
-UNSURE = 0.1
-"""Nats: what is computed with a larger error is no log p(x) for a gap."""
+TOLERANCE, MAX_NODES = 1e-3, 2**16
+"""Of the quadrature, the nodes of all dimensions together.  The last doubling's change overstates
+the error: where the integrand is smooth, about the change's square is left (1e-6), where a relu
+bends it, a third of the change.  Both are far below the ELBOs' standard errors."""
 
 
 class InferenceGap(NamedTuple):
@@ -42,8 +40,8 @@ class InferenceGap(NamedTuple):
     Attributes
     ----------
     log_evidence, log_evidence_error
-        log p(x) and the error of its computation; NaN where quadrature does not find it to 0.1
-        nats.
+        log p(x) and the error of its computation; NaN and infinite where quadrature does not
+        find it to 0.1 nats.
     evidence_by : str
         How log p(x) was computed: "exact", "enumeration", "quadrature" or "importance sampling".
     elbo, elbo_error
@@ -206,10 +204,11 @@ def _evidence(
     if isinstance(family, Relaxable) and _can_be_listed(family):
         return "enumeration", log_evidence_enumeration(family, target), np.zeros(len(x))
     if model.latent_dim <= 2 and isinstance(family, Reparameterizable):
+        most = round(MAX_NODES ** (1 / model.latent_dim))
         quadrature = log_evidence_quadrature(
-            model, theta, x, tolerance=TOLERANCE, max_nodes=MAX_NODES, backend=backend
+            model, theta, x, tolerance=TOLERANCE, max_nodes=most, backend=backend
         )
-        value = np.where(quadrature.error > UNSURE, np.nan, quadrature.value)
+        value = np.where(np.isinf(quadrature.error), np.nan, quadrature.value)
         return "quadrature", value, quadrature.error
     evidence, error, _ = log_evidence_is(family, target, optimum, rng, num_samples)
     return "importance sampling", evidence, error

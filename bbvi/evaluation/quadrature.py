@@ -15,7 +15,8 @@ for each datapoint by looking, not by a Gaussian approximation:
    are among the new ones, whose sum alone is added.
 
 A mode much narrower than the coarse grid's spacing can fall between its nodes and be lost, which
-no halving shows: standard deviations below about 0.002 for D = 1 and 0.04 for D = 2.
+no halving shows: standard deviations below about 0.002 for D = 1 and 0.04 for D = 2.  So can a mode
+outside the first box, [-8, 8]^D, where the mass in the box does not reach its border.
 """
 
 from typing import NamedTuple
@@ -37,6 +38,10 @@ WIDTH = 8.0
 MAX_ROUNDS, FARTHEST = 100, 1e12
 """Looks at a row's box, and a distance at which its mass is no longer searched for: a density that
 does not fall off has mass at every border."""
+UNRESOLVED = 0.1
+"""Nats: a sum that changes by more when its spacing is halved says nothing of its own error."""
+BESIDE = 1.0
+"""Nats that a sum's best node may be below the best of all looks: else it has missed a peak."""
 OUTWARDS = np.array([-1.0, 1.0])[:, None, None]
 _ROWS = 2**16
 
@@ -51,7 +56,8 @@ class QuadratureEvidence(NamedTuple):
         density in z.
     error : ndarray (N,)
         Change of the value when the datapoint's spacing was last halved: larger, in practice,
-        than the error that is left; infinite where the value is NaN.
+        than the error that is left.  Infinite where the value is NaN, where it still changed by
+        more than 0.1 nats, and where the nodes have missed a peak.
     nodes : ndarray of int (N,)
         Nodes per latent dimension in the end.
     """
@@ -120,20 +126,22 @@ def log_evidence_quadrature(
     check_theta(theta)
     x = as_float_array("x", x, ndim=2).astype(np.float64)
     theta = astype(theta, np.float64)
-    low, high, bounded = _boxes(model, theta, x, WIDTH, backend)
+    low, high, highest, bounded = _boxes(model, theta, x, WIDTH, backend)
     nodes = np.full(len(x), 32)
-    value, error = np.full(len(x), np.nan), np.full(len(x), np.inf)
+    value, peak = np.full((2, len(x)), np.nan)
+    error, missed = np.full(len(x), np.inf), bounded.copy()
     if bounded.any():
         target = backends.target(model, theta, x[bounded], backend)
-        value[bounded] = trapezoids(target, low[bounded], high[bounded], 32)
-    while (
-        rows := np.flatnonzero(bounded & (error > tolerance) & (2 * nodes - 1 <= max_nodes))
-    ).size:
+        value[bounded], peak[bounded] = trapezoids(target, low[bounded], high[bounded], 32)
+    while (rows := np.flatnonzero(missed & (2 * nodes - 1 <= max_nodes))).size:
         target = backends.target(model, theta, x[rows], backend)
-        finer = halve_spacing(value[rows], target, low[rows], high[rows], nodes[rows[0]])
+        old = Trapezoids(value[rows], peak[rows])
+        finer = halve_spacing(old, target, low[rows], high[rows], nodes[rows[0]])
         nodes[rows] = 2 * nodes[rows] - 1
-        error[rows] = np.abs(finer - value[rows])
-        value[rows] = finer
+        error[rows] = np.abs(finer.value - old.value)
+        value[rows], peak[rows] = finer
+        missed[rows] = (error[rows] > tolerance) | (peak[rows] < highest[rows] - BESIDE)
+    error[(error > UNRESOLVED) | (peak < highest - BESIDE)] = np.inf
     return QuadratureEvidence(value, error, nodes)
 
 
@@ -144,14 +152,14 @@ def find_boxes(
 
     The first box is [-width, width]^D, and it grows where there is mass at its border.
     """
-    low, high, _ = _boxes(model, theta, x, width, backend)
+    low, high, *_ = _boxes(model, theta, x, width, backend)
     return low, high
 
 
 def _boxes(
     model: Model, theta: Theta, x: Array, width: float, backend: str
-) -> tuple[Array, Array, Array]:
-    """The corners, and whether a row's box has all of its mass (N,)."""
+) -> tuple[Array, Array, Array, Array]:
+    """The corners, the largest log joint seen (N,), and whether a box has all of its mass (N,)."""
     box = np.full((2, len(x), model.latent_dim), float(width))
     box[0] *= -1
     seen = _Seen(np.full(len(x), -np.inf), np.zeros(box.shape), np.full(box.shape, -np.inf))
@@ -178,7 +186,7 @@ def _boxes(
         moving = moving[near & (shrunk | beyond.any(axis=0)).any(axis=1)]
         if not len(moving):
             break
-    return box[0], box[1], bounded
+    return box[0], box[1], seen.best, bounded
 
 
 class _Seen(NamedTuple):
@@ -214,18 +222,27 @@ def edges(low: Array, high: Array, nodes: int) -> Array:
     return low + (high - low) * unit[:, None, :]
 
 
-def trapezoids(target: Target, low: Array, high: Array, nodes: int) -> Array:
-    """Log of the trapezoidal sum (N,).
+class Trapezoids(NamedTuple):
+    """Log of the trapezoidal sum (N,), and the largest log joint of its nodes (N,)."""
+
+    value: Array
+    peak: Array
+
+
+def trapezoids(target: Target, low: Array, high: Array, nodes: int) -> Trapezoids:
+    """The sum on a grid of each box.
 
     The weights of the end nodes do not matter, for the integrand has died out there.
     """
     log_p = _log_joint(target, grid(low, high, nodes))
     log_cell = np.log((high - low) / (nodes - 1)).sum(axis=1)
-    return log_sum_exp(log_p) + log_cell
+    return Trapezoids(log_sum_exp(log_p) + log_cell, log_p.max(axis=0))
 
 
-def halve_spacing(value: Array, target: Target, low: Array, high: Array, nodes: int) -> Array:
-    """T(h / 2) = T(h) / 2^D + (h / 2)^D sum over the nodes between, from log T(h): log (N,).
+def halve_spacing(
+    coarse: Trapezoids, target: Target, low: Array, high: Array, nodes: int
+) -> Trapezoids:
+    """T(h / 2) = T(h) / 2^D + (h / 2)^D sum over the nodes between, from log T(h).
 
     ``nodes`` in each dimension made T(h); T(h / 2) has 2 nodes - 1.
     """
@@ -233,8 +250,12 @@ def halve_spacing(value: Array, target: Target, low: Array, high: Array, nodes: 
     odd = np.indices((finer,) * low.shape[1]) % 2 == 1
     between = grid(low, high, finer)[odd.any(axis=0).ravel()]
     log_cell = np.log((high - low) / (finer - 1))
-    added = log_sum_exp(_log_joint(target, between)) + log_cell.sum(axis=1)
-    return np.logaddexp(value - low.shape[1] * np.log(2), added)
+    log_p = _log_joint(target, between)
+    added = log_sum_exp(log_p) + log_cell.sum(axis=1)
+    return Trapezoids(
+        np.logaddexp(coarse.value - low.shape[1] * np.log(2), added),
+        np.maximum(coarse.peak, log_p.max(axis=0)),
+    )
 
 
 def _log_joint(target: Target, z: Array) -> Array:

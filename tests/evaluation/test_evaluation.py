@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.special import gammaln
 
 from bbvi import (
     MLP,
@@ -189,6 +190,56 @@ def test_quadrature_follows_a_narrow_bent_ridge(width, slope):
     assert (np.abs(fine.value) < 1e-3).all()
 
 
+class OneDimension:
+    """log p(x, z) = log_density(z - x): log p(x) = 0 for a density."""
+
+    latent_dim = 1
+
+    def __init__(self, log_density):
+        self.log_density = log_density
+
+    def log_joint(self, theta, x, z):
+        return self.log_density(z[..., 0] - x[:, 0])
+
+
+def _spike_and_slab(z):
+    parts = [-0.5 * (z / sd) ** 2 - np.log(2 * sd) - 0.5 * np.log(2 * np.pi) for sd in (0.01, 3.0)]
+    return np.logaddexp(*parts)
+
+
+def _student(degrees):
+    def log_density(z):
+        constant = gammaln((degrees + 1) / 2) - gammaln(degrees / 2)
+        tail = -0.5 * (degrees + 1) * np.log1p(z**2 / degrees)
+        return constant - 0.5 * np.log(degrees * np.pi) + tail
+
+    return log_density
+
+
+@pytest.mark.parametrize(
+    ("log_density", "max_nodes", "resolved"),
+    [
+        # Its slab alone is summed right with 63 nodes, and says nothing of the spike.
+        (_spike_and_slab, 128, False),
+        (_spike_and_slab, 2**16, True),
+        # Sums with one node in the peak fall by log 2 each time, however wrong they are.
+        (_student(1), 1024, False),
+        (_student(3), 256, False),
+        (_student(3), 2**16, True),
+    ],
+)
+def test_a_sum_that_does_not_resolve_a_peak_claims_no_error(log_density, max_nodes, resolved):
+    model, x = OneDimension(log_density), np.linspace(-3, 3, 20)[:, None]
+    found = log_evidence_quadrature(model, {}, x, tolerance=1e-3, max_nodes=max_nodes)
+    error = np.abs(found.value)
+    if resolved:
+        assert (error <= np.maximum(found.error, 1e-3)).all()
+        assert found.error.max() < 1e-3
+    else:
+        assert np.isposinf(found.error).all()
+        assert error.max() > 0.1
+
+
 def test_a_gap_has_no_log_p_that_quadrature_does_not_resolve():
     lam, x = np.zeros((1, 4)), np.full((1, 1), 3.0)
     gaps = [
@@ -220,10 +271,10 @@ def test_quadrature_on_digits_is_below_1e_6_shown_by_doubling(digits_model):
     found = log_evidence_quadrature(model, theta, x)
     assert found.error.max() < 1e-6
     low, high = find_boxes(model, theta, x, backend="kernel")
-    finer = trapezoids(backends.kernel.target(model, theta, x), low, high, 300)
+    finer = trapezoids(backends.kernel.target(model, theta, x), low, high, 300).value
     assert np.abs(finer - found.value).max() < 1e-6
     # Too few nodes are seen to be too few.
-    coarse = trapezoids(backends.kernel.target(model, theta, x), low, high, 12)
+    coarse = trapezoids(backends.kernel.target(model, theta, x), low, high, 12).value
     assert np.abs(coarse - found.value).max() > 1e-3
 
 
@@ -231,10 +282,10 @@ def test_half_the_spacing_adds_the_nodes_between(digits_model):
     model, theta, x = digits_model
     target = backends.kernel.target(model, theta, x)
     low, high = np.full((25, 2), -3.0), np.array([4.0, 2.0]) + np.arange(25)[:, None] / 10
-    halved = halve_spacing(trapezoids(target, low, high, 11), target, low, high, 11)
-    whole = trapezoids(target, low, high, 21)
+    halved = halve_spacing(trapezoids(target, low, high, 11), target, low, high, 11).value
+    whole = trapezoids(target, low, high, 21).value
     np.testing.assert_allclose(halved, whole, rtol=0, atol=1e-11)
-    assert np.abs(halved - trapezoids(target, low, high, 22)).max() > 1e-9
+    assert np.abs(halved - trapezoids(target, low, high, 22).value).max() > 1e-9
 
 
 def test_quadrature_agrees_with_importance_sampling_from_the_prior(digits_model):
