@@ -7,6 +7,7 @@ dropped; so are those of ``__del__`` and of weak references.  There Ctrl-C waits
 """
 
 import _thread
+import inspect
 import os
 import signal
 import sys
@@ -44,7 +45,7 @@ def patient_interrupts() -> Iterator[None]:
 
     def answer(number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
-        if _imports(frame) and (not asked_at or now - asked_at[0] < LONGEST):
+        if _imports(frame, caller) and (not asked_at or now - asked_at[0] < LONGEST):
             asked_at.append(now)
             _thread.start_new_thread(ask_again, ())
         else:
@@ -59,22 +60,25 @@ def patient_interrupts() -> Iterator[None]:
             print_and_drop(error)
 
     main = threading.get_ident()
+    # Of the generator here, past the frame of contextlib.
+    caller = inspect.stack(0)[2].frame
     signal.signal(signal.SIGINT, answer)
     sys.unraisablehook = dropped
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        sys.unraisablehook = print_and_drop
-        waits = bool(asked_at)
-        asked_at.clear()
-    if waits:
-        raise KeyboardInterrupt
+        if signal.getsignal(signal.SIGINT) is answer:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        if sys.unraisablehook is dropped:
+            sys.unraisablehook = print_and_drop
+        if asked_at:
+            asked_at.clear()
+            raise KeyboardInterrupt
 
 
-def _imports(frame: FrameType | None) -> bool:
-    """Whether the frame is part of an import."""
-    while frame is not None:
+def _imports(frame: FrameType | None, caller: FrameType) -> bool:
+    """Whether the frame is part of an import that the caller began."""
+    while frame is not None and frame is not caller:
         if frame.f_globals.get("__name__") == "importlib._bootstrap":
             return True
         frame = frame.f_back

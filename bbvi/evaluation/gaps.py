@@ -106,7 +106,8 @@ def inference_gap(
         For Step 1 and for the two ELBOs, which see the same samples.
     solver : Solver, optional
         Of Step 1, by default that of `bbvi.infer`.  It starts from lam, in some rows from
-        ``family.init`` or a mode too, and the better end counts (`bbvi.evaluation.optimum`).
+        ``family.init`` or a mode too, and the better end counts (`bbvi.evaluation.optimum`): the
+        gaps tell of the family and of lam, not of what the solver reaches from lam alone.
     num_samples : int
         Of each ELBO.
     num_steps, estimator, optimizer : optional

@@ -1,17 +1,19 @@
-"""The ELBO's optimum over lam, from several starts: the better end counts.
+"""The ELBO's optimum over lam, from more than one start: the better end counts.
 
 From lam alone, an encoder's output, Step 1 may end in an optimum that is not the best, and the
-family would be blamed for what is lost.
+family would be blamed for what is lost.  The starts are few: where the posterior has modes far from
+each other, an optimum at another of them may still be better.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
 
 from bbvi.evaluation.monte_carlo import MonteCarlo, elbo
 from bbvi.families import DiagonalGaussian, FullCovarianceGaussian
-from bbvi.inference import Fit, Verdict, laplace
+from bbvi.inference import Fit, NotFiniteError, Verdict, laplace
 from bbvi.inference.inner_loop import Judge
 from bbvi.inference.nats_left import NATS_LEFT
 from bbvi.inference.solvers.solution import Solution, Targets
@@ -50,7 +52,8 @@ def optimum_from_several_starts(
 
     Every row is climbed from lam.  Rows that are better at ``family.init`` are climbed from there
     too; with a Gaussian family, rows that have not converged, or are better by 0.1 nats at
-    Laplace's approximation of a mode, are climbed from this.
+    Laplace's approximation of a mode, are climbed from this.  Where Step 1 ends nowhere finite, lam
+    is its end, and has not converged.
 
     Parameters
     ----------
@@ -72,21 +75,33 @@ def optimum_from_several_starts(
     def at(start: Array) -> MonteCarlo:
         return _elbo(family, target, start, of_elbo, num_samples)
 
+    def again(end: End, rows: Array, start: Array) -> End:
+        """The end, or in some rows that of another start, which may lead nowhere."""
+        with suppress(NotFiniteError):
+            return _better_end(end, rows, climb(rows, start[rows], by_course), at)
+        return end
+
     first = climb(everything, lam, verdict)
     assert first.verdict is not None
-    end = End(first.lam, first.verdict, at(first.lam))
+    at_lam, end = at(lam), End(first.lam, first.verdict, at(first.lam))
     poor = _better_at_the_neutral_start(family, target, lam, neutral)
     if len(poor):
-        end = _better_end(end, poor, climb(poor, family.init(len(poor)), by_course), at)
+        end = again(end, poor, family.init(len(lam)))
     if isinstance(family, DiagonalGaussian | FullCovarianceGaussian):
         modes = _at_modes(family, targets, end.lam, rng)
-        higher = at(modes).value > end.elbo.value + NATS_LEFT
+        higher = _or_lowest(at(modes)) > _or_lowest(end.elbo) + NATS_LEFT
         lost = np.flatnonzero(higher | ~end.verdict.converged)
         if len(lost):
-            end = _better_end(end, lost, climb(lost, modes[lost], by_course), at)
+            end = again(end, lost, modes)
     if end.verdict is not first.verdict:
         end = end._replace(verdict=verdict(family, targets, _solution(end), rng))
-    return at(lam), end
+    ended = np.isfinite(end.elbo.value)
+    converged = end.verdict.converged & ended
+    return at_lam, End(
+        np.where(ended[:, None], end.lam, lam),
+        end.verdict._replace(converged=converged),
+        MonteCarlo(*(np.where(ended, *pair) for pair in zip(end.elbo, at_lam))),
+    )
 
 
 def _better_end(end: End, rows: Array, other: Fit, at: Callable[[Array], MonteCarlo]) -> End:
@@ -95,7 +110,7 @@ def _better_end(end: End, rows: Array, other: Fit, at: Callable[[Array], MonteCa
     lam = end.lam.copy()
     lam[rows] = other.lam
     there = at(lam)
-    better = there.value > end.elbo.value
+    better = _or_lowest(there) > _or_lowest(end.elbo)
     chosen = {}
     for name in ("converged", "best_elbo", "last_elbo", "rival"):
         chosen[name] = getattr(end.verdict, name).copy()
@@ -106,6 +121,11 @@ def _better_end(end: End, rows: Array, other: Fit, at: Callable[[Array], MonteCa
         end.verdict._replace(**chosen),
         MonteCarlo(*(np.where(better, *pair) for pair in zip(there, end.elbo))),
     )
+
+
+def _or_lowest(at: MonteCarlo) -> Array:
+    """The ELBO; where it is no number, lower than any."""
+    return np.where(np.isnan(at.value), -np.inf, at.value)
 
 
 def _solution(end: End) -> Solution:
@@ -123,7 +143,8 @@ def _better_at_the_neutral_start(family: Family, target: Target, lam: Array, see
     start may lead to a worse one, so both are tried.
     """
     at_lam, at_neutral = (
-        _elbo(family, target, start, seed, 100).value for start in (lam, family.init(len(lam)))
+        _or_lowest(_elbo(family, target, start, seed, 100))
+        for start in (lam, family.init(len(lam)))
     )
     return np.flatnonzero(at_neutral > at_lam)
 
@@ -141,7 +162,8 @@ def _at_modes(
     """
     rows = np.arange(len(lam))
     z = family.transform(lam, family.noise(rng, NUM_DRAWS, len(lam), lam.dtype))
-    best = z[targets(rows).value(z).argmax(axis=0), rows]
+    log_p = targets(rows).value(z)
+    best = z[np.where(np.isnan(log_p), -np.inf, log_p).argmax(axis=0), rows]
     start = family.from_moments(best, family.moments(lam).covariance)
     at_modes: Array = laplace()(family, targets, start, rng)
     return at_modes

@@ -11,6 +11,7 @@ import pytest
 import bbvi.cli
 from bbvi.__main__ import command
 from bbvi.cli import main
+from bbvi.cli.interruption import patient_interrupts
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals are masked on POSIX only")
 
@@ -113,6 +114,42 @@ def test_an_import_that_does_not_end_is_interrupted_after_all(tmp_path):
     )
     assert done.stdout == "heard False\n"
     assert 2 < time.monotonic() - start < 20
+
+
+@posix
+def test_an_import_around_the_command_is_none_of_its_own(tmp_path):
+    script = SCRIPT.replace("PATIENT", "patient_interrupts()").replace("LOST", LOST["nowhere"])
+    (tmp_path / "job.py").write_text(script)
+    start = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", "import job"], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.stdout == "heard False\n"
+    assert time.monotonic() - start < 3
+
+
+@posix
+def test_ctrl_c_is_heard_where_the_body_ends_in_another_error(tmp_path):
+    failing = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nraise ValueError\n"
+    (tmp_path / "interrupted_within.py").write_text(failing)
+    script = SCRIPT.replace("PATIENT", "patient_interrupts()").replace("LOST", LOST["import"])
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.stdout == "heard False\n"
+
+
+def test_what_the_body_installed_stays(monkeypatch):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    try:
+        with patient_interrupts():
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            sys.unraisablehook = print
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        assert sys.unraisablehook is print
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_mistake_of_the_package_is_no_interruption(monkeypatch):

@@ -240,6 +240,24 @@ def test_a_sum_that_does_not_resolve_a_peak_claims_no_error(log_density, max_nod
         assert error.max() > 0.1
 
 
+class Sum(FarPrior):
+    """z ~ N(0, 10^2 I), x = z_1 + z_2 + N(0, 0.1^2): a long narrow ridge between the axes."""
+
+    def log_joint(self, theta, x, z):
+        prior = -0.5 * np.sum((z / 10) ** 2, axis=-1) - np.log(2 * np.pi * 10**2)
+        return prior - 0.5 * ((x[:, 0] - z.sum(-1)) / 0.1) ** 2 - 0.5 * np.log(2 * np.pi * 0.1**2)
+
+
+def test_sums_that_agree_by_chance_claim_no_error():
+    x = np.linspace(-20, 20, 100)[:, None]
+    found = log_evidence_quadrature(Sum(2, 10.0), {}, x, tolerance=1e-3, max_nodes=256)
+    exact = -0.5 * x[:, 0] ** 2 / 200.01 - 0.5 * np.log(2 * np.pi * 200.01)
+    error = np.abs(found.value - exact)
+    assert (error <= np.maximum(found.error, 0.01)).all()
+    # Far off as a whole, so that a finite error would be a chance.
+    assert error.max() > 0.5
+
+
 def test_a_gap_has_no_log_p_that_quadrature_does_not_resolve():
     lam, x = np.zeros((1, 4)), np.full((1, 1), 3.0)
     gaps = [

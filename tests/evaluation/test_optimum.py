@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 from bbvi import DiagonalGaussian, backends, infer
-from bbvi.evaluation import elbo, inference_gap
-from bbvi.inference import NotConvergedWarning
+from bbvi.evaluation import elbo, inference_gap, optimum
+from bbvi.inference import NotConvergedWarning, NotFiniteError
+from bbvi.inference.inner_loop import step_1
+from bbvi.inference.solvers.solution import Solution
 
 
 class Square:
@@ -43,3 +45,76 @@ def test_step_1_alone_ends_across_both_modes():
         fit = infer(Square(), family, {}, X, rng, lam=ACROSS)
     alone = elbo(family, backends.target(Square(), {}, X), fit.lam, rng, 1000)
     assert (gap.elbo_optimum - alone.value > 2).sum() > 10
+
+
+class Wall:
+    """z ~ Gamma(2, 1) beyond a wall: log p is NaN for z < 0."""
+
+    latent_dim = 1
+
+    def log_joint(self, theta, x, z):
+        return anp.log(z[..., 0]) - z[..., 0] + 0.0 * x[:, 0]
+
+
+def _ends_of(climb, lam, family=None):
+    family = DiagonalGaussian(1) if family is None else family
+    x = np.zeros((len(lam), 1))
+
+    def targets(rows):
+        return backends.target(Wall(), {}, x[rows])
+
+    with np.errstate(invalid="ignore"):
+        return optimum.optimum_from_several_starts(
+            climb, family, targets, lam, np.random.default_rng(0), 200
+        )
+
+
+def _fit(rows, lam, judge):
+    model, x = Square(), np.full((len(rows), 1), 4.0)
+    fit = step_1(model, DiagonalGaussian(1), {}, x, np.random.default_rng(0), lam=lam, solver=_stay)
+    return fit._replace(lam=lam, verdict=fit.verdict._replace(converged=np.full(len(rows), False)))
+
+
+def _stay(family, targets, lam, rng, observe):
+    elbo_now = np.zeros(len(lam))
+    observe(elbo_now)
+    settled = np.full(len(lam), True)
+    return Solution(lam, settled, "nothing", elbo_now, elbo_now, np.full(len(lam), np.inf))
+
+
+WIDE, NARROW = [1.0, 1.0], [3.0, -3.0]
+
+
+def test_an_end_that_is_no_number_gives_way_to_lam_and_has_not_converged():
+    lam = np.array([NARROW, NARROW])
+    at_lam, end = _ends_of(
+        lambda rows, start, judge: _fit(rows, np.array([WIDE] * len(rows)), judge), lam
+    )
+    assert np.isfinite(at_lam.value).all()
+    np.testing.assert_array_equal(end.lam, lam)
+    np.testing.assert_array_equal(end.elbo.value, at_lam.value)
+    assert not end.verdict.converged.any()
+
+
+def test_an_end_that_is_a_number_is_better_than_one_that_is_none():
+    ends = iter([WIDE, [2.0, -2.0]])
+    lam = np.array([NARROW])
+    at_lam, end = _ends_of(
+        lambda rows, start, judge: _fit(rows, np.array([next(ends)]), judge), lam
+    )
+    np.testing.assert_array_equal(end.lam, [[2.0, -2.0]])
+    assert end.elbo.value > at_lam.value
+
+
+def test_another_start_that_leads_nowhere_changes_nothing():
+    lam, calls = np.array([NARROW]), []
+
+    def climb(rows, start, judge):
+        calls.append(start)
+        if len(calls) > 1:
+            raise NotFiniteError("nowhere", None)
+        return _fit(rows, lam, judge)
+
+    _, end = _ends_of(climb, lam)
+    assert len(calls) == 2
+    np.testing.assert_array_equal(end.lam, lam)
