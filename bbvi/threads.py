@@ -32,7 +32,7 @@ class _OneBlasThread:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._inside = 0
         self._libraries: list[Any] | None = None
         self._controls: list[Callable[..., None]] = []
@@ -80,9 +80,19 @@ class _OneBlasThread:
             if self._inside == 0 and self._held:
                 self._restore()
 
+    def wait_to_fork(self) -> None:
+        """Before a fork: nobody may be setting BLAS's threads, for the child would inherit BLAS's
+        own lock, which nobody there would open.
+        """
+        self._lock.acquire()
+
+    def go_on(self) -> None:
+        """After a fork, in the parent."""
+        self._lock.release()
+
     def forget_threads(self) -> None:
         """In a forked child: the threads that held the lock, or were inside, are not there."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._inside = 0
 
     def count_outside(self) -> int:
@@ -93,7 +103,11 @@ class _OneBlasThread:
 
 one_blas_thread = _OneBlasThread()
 if sys.platform != "win32":
-    os.register_at_fork(after_in_child=one_blas_thread.forget_threads)
+    os.register_at_fork(
+        before=one_blas_thread.wait_to_fork,
+        after_in_parent=one_blas_thread.go_on,
+        after_in_child=one_blas_thread.forget_threads,
+    )
 
 
 class _Job:

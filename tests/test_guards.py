@@ -138,13 +138,13 @@ def test_a_forked_child_fits_while_another_thread_was_at_work():
             child = os.fork()
             if child == 0:
                 # A child that hangs says where.
-                faulthandler.dump_traceback_later(30)
+                faulthandler.dump_traceback_later(15)
                 try:
                     fit_bbvi(MODEL, FAMILY, X, np.random.default_rng(6), num_steps=1)
                     os._exit(0)
                 except BaseException:
                     os._exit(1)
-            assert _exit_code(child, seconds=60) == 0
+            assert _exit_code(child, seconds=20) == 0
     finally:
         stop.set()
         thread.join()

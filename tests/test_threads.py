@@ -1,6 +1,8 @@
 """Hands of work on threads: order, errors, and BLAS as it was before."""
 
+import os
 import threading
+import time
 import weakref
 
 import numpy as np
@@ -185,3 +187,33 @@ def test_shares_within_shares():
         return run_shares(lambda inner: (share, inner), range(3))
 
     assert run_shares(outer, range(3)) == [[(share, i) for i in range(3)] for share in range(3)]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_fork_waits_for_whoever_sets_the_threads_of_blas(monkeypatch):
+    """The child would inherit BLAS's own lock, and nobody there would open it."""
+    begun, setting = threading.Event(), threading.Event()
+
+    def slowly(counts):
+        setting.set()
+        begun.set()
+        time.sleep(0.3)
+        setting.clear()
+
+    def enter():
+        with one_blas_thread:
+            pass
+
+    monkeypatch.setattr(one_blas_thread, "_set", slowly)
+    thread = threading.Thread(target=enter)
+    thread.start()
+    begun.wait()
+    child = os.fork()
+    if child == 0:
+        os._exit(setting.is_set())
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    thread.join()
+    assert code == 0
+    with one_blas_thread:
+        pass
