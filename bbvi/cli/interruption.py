@@ -7,7 +7,6 @@ dropped; so are those of ``__del__`` and of weak references.  There Ctrl-C waits
 """
 
 import _thread
-import inspect
 import os
 import signal
 import sys
@@ -61,7 +60,7 @@ def patient_interrupts() -> Iterator[None]:
 
     main = threading.get_ident()
     # Of the generator here, past the frame of contextlib.
-    caller = inspect.stack(0)[2].frame
+    caller = sys._getframe(2)
     signal.signal(signal.SIGINT, answer)
     sys.unraisablehook = dropped
     try:

@@ -148,14 +148,10 @@ def inference_gap(
     target = backends.target(model, theta, x, backend)
     check_table(family, target, lam)
 
-    settings: dict[str, Any] = {
-        "estimator": estimator,
-        "num_steps": num_steps,
-        "optimizer": optimizer,
-    }
-    if any(value is not None for value in settings.values()):
+    asked = {"estimator": estimator, "num_steps": num_steps, "optimizer": optimizer}
+    settings: dict[str, Any] = {"solver": solver, "backend": backend, "progress": progress, **asked}
+    if any(value is not None for value in asked.values()):
         settings["num_samples"] = 16
-    settings |= {"solver": solver, "backend": backend, "progress": progress}
 
     def climb(rows: Array, start: Array, judge: Judge) -> Fit:
         return step_1(model, family, theta, x[rows], rng, lam=start, judge=judge, **settings)

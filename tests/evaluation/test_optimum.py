@@ -1,4 +1,4 @@
-"""The optimum of Step 1 does not depend on where it starts."""
+"""A gap's optimum, from more than one start."""
 
 import autograd.numpy as anp
 import numpy as np
@@ -56,8 +56,7 @@ class Wall:
         return anp.log(z[..., 0]) - z[..., 0] + 0.0 * x[:, 0]
 
 
-def _ends_of(climb, lam, family=None):
-    family = DiagonalGaussian(1) if family is None else family
+def _ends_of(climb, lam):
     x = np.zeros((len(lam), 1))
 
     def targets(rows):
@@ -65,7 +64,7 @@ def _ends_of(climb, lam, family=None):
 
     with np.errstate(invalid="ignore"):
         return optimum.optimum_from_several_starts(
-            climb, family, targets, lam, np.random.default_rng(0), 200
+            climb, DiagonalGaussian(1), targets, lam, np.random.default_rng(0), 200
         )
 
 
